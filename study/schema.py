@@ -1,0 +1,89 @@
+"""The record schema: the columns of a finished trial and of a trial-epoch, their types and units.
+
+Accuracies and shares are percent in [0, 100], regrets are percentage points, times are seconds (``_s``), memory is
+MiB (``_mib``). A null means *not measured or not known*, never zero. Hyperparameters are extra columns ``hp.<name>``,
+typed as the method declares them.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+TABLE_DATASETS = ("cifar10", "cifar100", "imagenet16_120")
+TABLE_SPLITS = ("valid", "test")
+TRAINING_SEEDS = (777, 888, 999)
+
+STATUSES = ("ok", "diverged", "failed")
+"""ok: a derived cell. diverged: a loss or parameter stopped being finite. failed: an error, a dead worker."""
+
+
+def table_columns() -> list[str]:
+    """What the benchmark table knows of a cell: means over training seeds, regrets, and each training seed."""
+    names = [f"{d}_{s}_{what}" for d in TABLE_DATASETS for s in TABLE_SPLITS for what in ("accuracy", "regret")]
+    return names + [
+        f"{d}_{s}_accuracy_seed{seed}" for d in TABLE_DATASETS for s in TABLE_SPLITS for seed in TRAINING_SEEDS
+    ]
+
+
+TRIALS = pa.schema(
+    [
+        ("schema_version", pa.int32()),
+        ("trial_id", pa.string()),
+        ("study", pa.string()),
+        ("method", pa.string()),
+        ("method_version", pa.int32()),
+        ("config", pa.string()),  # the hyperparameters that differ from the defaults, "arch_lr=0.001"; "" if none
+        ("space", pa.string()),
+        ("dataset", pa.string()),
+        ("image_size", pa.int32()),
+        ("train_images", pa.int32()),
+        ("dataset_fingerprint", pa.string()),
+        ("protocol", pa.string()),  # P1, P2 or P3: which data drives which step; null for table searchers
+        ("channels", pa.int32()),
+        ("cells", pa.int32()),
+        ("epochs", pa.int32()),  # search epochs; for table searchers the number of queries
+        ("batch_size", pa.int32()),
+        ("seed", pa.int64()),
+        ("status", pa.string()),
+        ("error", pa.string()),  # one line: why a trial failed or diverged
+        ("traceback", pa.string()),
+        ("genotype", pa.string()),
+        *[(name, pa.float64()) for name in table_columns()],
+        ("table_fingerprint", pa.string()),  # which table the looked-up columns came from
+        ("supernet_valid_accuracy", pa.float64()),  # shared weights, last search epoch
+        ("retrain_epochs", pa.int32()),
+        ("retrain_test_accuracy", pa.float64()),  # derived cell trained from scratch, last epoch
+        ("search_wall_s", pa.float64()),
+        ("retrain_wall_s", pa.float64()),
+        ("peak_memory_mib", pa.float64()),
+        ("device", pa.string()),
+        ("host", pa.string()),
+        ("code_version", pa.string()),
+        ("finished_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
+
+EPOCHS = pa.schema(
+    [
+        ("trial_id", pa.string()),
+        ("epoch", pa.int32()),  # epochs completed, from 1; for table searchers queries spent
+        ("train_loss", pa.float64()),
+        ("train_accuracy", pa.float64()),
+        ("valid_loss", pa.float64()),  # mean over the epoch's architecture batches
+        ("valid_accuracy", pa.float64()),
+        ("genotype", pa.string()),  # the cell that would be derived now
+        *[(name, pa.float64()) for name in table_columns() if "_seed" not in name],
+        ("entropy", pa.float64()),  # mean over edges of the mixing weights' entropy, in units of log(operations): 0..1
+        ("skip_share", pa.float64()),  # percent of the derived cell's edges that are skip connections
+        ("none_share", pa.float64()),
+        ("pool_share", pa.float64()),
+        ("learning_rate", pa.float64()),
+        ("wall_s", pa.float64()),
+    ]
+)
+
+VOLATILE = frozenset(
+    {"search_wall_s", "retrain_wall_s", "peak_memory_mib", "device", "host", "code_version", "finished_at", "wall_s"}
+)
+"""Columns that say how a trial ran, not what came out: the only ones that may differ when a trial is repeated."""

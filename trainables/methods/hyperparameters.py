@@ -1,0 +1,94 @@
+"""How a search method declares its hyperparameters: once, as fields of a frozen model.
+
+Validation, ``nas-study methods show``, the default range of a hyperparameter search, the docs and the trial id all
+read this one declaration.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from trainables.errors import ConfigError, choose
+
+Scalar = bool | int | float | str
+
+
+@dataclass(frozen=True)
+class Range:
+    """The values a hyperparameter study searches by default: [low, high], uniform in the logarithm if ``log``."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high or (self.log and self.low <= 0):
+            raise ValueError(f"a range needs low < high, and low > 0 if log, but got {self}")
+
+    def __str__(self) -> str:
+        return f"[{self.low:g}, {self.high:g}]{' log' if self.log else ''}"
+
+
+def hyperparameter(default: Scalar, doc: str, *, source: str, search: Range | None = None, **bounds: float) -> Any:
+    """Declare one hyperparameter.
+
+    ``bounds`` are pydantic's (gt, ge, lt, le): values outside are refused. ``search`` is the range that a
+    hyperparameter search draws from when the study names none; choices (bool, Literal) need none.
+    """
+    return Field(default=default, description=doc, json_schema_extra={"source": source, "search": search}, **bounds)  # type: ignore[arg-type, call-overload]
+
+
+class MethodConfig(BaseModel):
+    """Base of every method's hyperparameters. Frozen; unknown names and values out of bounds are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+    @classmethod
+    def parse(cls, method: str, values: dict[str, Any]) -> MethodConfig:
+        """Build the config, turning pydantic's report into one sentence. Raises ConfigError."""
+        for name in values:
+            if name not in cls.model_fields:
+                raise ConfigError(f"{method}: {choose('hyperparameter', name, cls.model_fields)}")
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0]) if first["loc"] else "config"
+            given = f", but got {name}={first['input']!r}" if first["loc"] else ""
+            message = first["msg"].removeprefix("Input ").removeprefix("Value error, ")
+            raise ConfigError(f"{method}: `{name}` {message}{given}") from None
+
+
+def source_of(field: FieldInfo) -> str:
+    """Where the default comes from."""
+    return str(_extra(field)["source"])
+
+
+def choices_of(field: FieldInfo) -> tuple[Scalar, ...] | None:
+    """The values of a Literal or boolean hyperparameter, or None for a number."""
+    if field.annotation is bool:
+        return (False, True)
+    return get_args(field.annotation) or None
+
+
+def search_range(method: str, name: str, field: FieldInfo) -> Range | tuple[Scalar, ...]:
+    """The declared search range (or the choices). Raises ConfigError where a method declares none."""
+    found = _extra(field)["search"] or choices_of(field)
+    if found is None:
+        raise ConfigError(f"{method}: `{name}` declares no search range; give one as {{low: ..., high: ..., log: ...}}")
+    return found  # type: ignore[no-any-return]
+
+
+def contains(range_: Range, value: float) -> bool:
+    """Whether ``value`` lies inside the range, allowing for rounding."""
+    return range_.low <= value <= range_.high or math.isclose(value, range_.low) or math.isclose(value, range_.high)
+
+
+def _extra(field: FieldInfo) -> dict[str, Any]:
+    assert isinstance(field.json_schema_extra, dict)
+    return field.json_schema_extra

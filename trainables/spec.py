@@ -1,0 +1,78 @@
+"""What one trial is: everything that determines its result, and the id that is a hash of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from trainables.methods.hyperparameters import Scalar
+
+
+class Frozen(BaseModel):
+    """An immutable, strict value; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Scale(Frozen):
+    """How large a search is. The supernet's size, and how long it trains."""
+
+    channels: int = Field(16, ge=1, description="channels C of the first stage")
+    cells: int = Field(5, ge=1, description="cells N in each of the three stages")
+    epochs: int = Field(50, ge=1, description="search epochs")
+    batch_size: int = Field(64, ge=2, description="images in a training batch, and in an architecture batch")
+
+
+class DatasetSpec(Frozen):
+    """Which images, apart from where they lie: the path is the user's and never part of a result's identity."""
+
+    name: str
+    image_size: int | None = Field(None, ge=4, description="resample images to this side length; None keeps them")
+    train_images: int | None = Field(None, ge=16, description="use the first n training images; None uses all")
+    test_images: int | None = Field(None, ge=16, description="use the first n test images; None uses all")
+
+
+class Retrain(Frozen):
+    """Training the derived cell from scratch on the full training set, evaluated on the test set.
+
+    Recipe: SGD with Nesterov momentum 0.9, cosine to 0, weight decay 5e-4 (NAS-Bench-201, section 2.3).
+    """
+
+    epochs: int = Field(200, ge=1)
+    channels: int = Field(16, ge=1)
+    cells: int = Field(5, ge=1)
+    batch_size: int = Field(256, ge=2)
+    learning_rate: float = Field(0.1, gt=0)
+    weight_decay: float = Field(5e-4, ge=0)
+
+
+class TrialSpec(Frozen):
+    """One trial. Fields that cannot change the result (paths, resources) are not here.
+
+    ``scale``, ``dataset_fingerprint`` are None for methods that search the benchmark table and train nothing;
+    ``signal_fingerprint`` is None for methods that never read the table while searching.
+    """
+
+    method: str
+    method_version: int
+    hyperparameters: dict[str, Scalar]
+    space: str
+    dataset: DatasetSpec
+    dataset_fingerprint: str | None
+    signal_fingerprint: str | None
+    scale: Scale | None
+    retrain: Retrain | None
+    seed: int = Field(ge=0)
+
+    @property
+    def id(self) -> str:
+        """Sixteen hex digits of the SHA-256 of the canonical JSON of all fields."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    def with_hyperparameters(self, values: dict[str, Any]) -> TrialSpec:
+        """The same trial at other hyperparameters."""
+        return self.model_copy(update={"hyperparameters": {**self.hyperparameters, **values}})
