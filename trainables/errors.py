@@ -1,10 +1,10 @@
 """The errors a user can cause. Every message states the rule, what was given and what to do about it.
 
-    NasStudyError
-    ├── ConfigError      a study, method or hyperparameter that cannot be run as written
-    ├── DataError        image data that is missing or cannot be read
-    ├── BenchmarkError   a benchmark table that is missing, damaged or lacks what is asked of it
-    └── StoreError       a result store that cannot be written, or belongs to another study
+NasStudyError
+├── ConfigError      a study, method or hyperparameter that cannot be run as written
+├── DataError        image data that is missing or cannot be read
+├── BenchmarkError   a benchmark table that is missing, damaged or lacks what is asked of it
+└── StoreError       a result store that cannot be written, or belongs to another study
 """
 
 from __future__ import annotations

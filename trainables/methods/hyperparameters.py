@@ -40,7 +40,7 @@ def hyperparameter(default: Scalar, doc: str, *, source: str, search: Range | No
     ``bounds`` are pydantic's (gt, ge, lt, le): values outside are refused. ``search`` is the range that a
     hyperparameter search draws from when the study names none; choices (bool, Literal) need none.
     """
-    return Field(default=default, description=doc, json_schema_extra={"source": source, "search": search}, **bounds)  # type: ignore[arg-type, call-overload]
+    return Field(default=default, description=doc, json_schema_extra={"source": source, "search": search}, **bounds)
 
 
 class MethodConfig(BaseModel):
@@ -81,7 +81,7 @@ def search_range(method: str, name: str, field: FieldInfo) -> Range | tuple[Scal
     found = _extra(field)["search"] or choices_of(field)
     if found is None:
         raise ConfigError(f"{method}: `{name}` declares no search range; give one as {{low: ..., high: ..., log: ...}}")
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def contains(range_: Range, value: float) -> bool:
