@@ -34,7 +34,7 @@ class Range:
         return f"[{self.low:g}, {self.high:g}]{' log' if self.log else ''}"
 
 
-def hyperparameter(default: Scalar, doc: str, *, source: str, search: Range | None = None, **bounds: float) -> Any:
+def hyperparameter(default: Scalar, doc: str, *, source: str, search: Range | None = None, **bounds: Any) -> Any:
     """Declare one hyperparameter.
 
     ``bounds`` are pydantic's (gt, ge, lt, le): values outside are refused. ``search`` is the range that a
