@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from trainables.methods.hyperparameters import Scalar
+from trainables.hyperparameters import Scalar
 
 
 class Frozen(BaseModel):

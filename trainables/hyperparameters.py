@@ -7,7 +7,7 @@ read this one declaration.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,11 +20,12 @@ Scalar = bool | int | float | str
 
 @dataclass(frozen=True)
 class Range:
-    """The values a hyperparameter study searches by default: [low, high], uniform in the logarithm if ``log``."""
+    """The values a hyperparameter study searches: [low, high], uniform in the logarithm if ``log``."""
 
     low: float
     high: float
     log: bool = False
+    integer: bool = False
 
     def __post_init__(self) -> None:
         if not self.low < self.high or (self.log and self.low <= 0):
@@ -40,7 +41,8 @@ def hyperparameter(default: Scalar, doc: str, *, source: str, search: Range | No
     ``bounds`` are pydantic's (gt, ge, lt, le): values outside are refused. ``search`` is the range that a
     hyperparameter search draws from when the study names none; choices (bool, Literal) need none.
     """
-    return Field(default=default, description=doc, json_schema_extra={"source": source, "search": search}, **bounds)
+    extra: dict[str, Any] = {"source": source, "search": asdict(search) if search else None}
+    return Field(default=default, description=doc, json_schema_extra=extra, **bounds)
 
 
 class MethodConfig(BaseModel):
@@ -52,8 +54,7 @@ class MethodConfig(BaseModel):
     def parse(cls, method: str, values: dict[str, Any]) -> MethodConfig:
         """Build the config, turning pydantic's report into one sentence. Raises ConfigError."""
         for name in values:
-            if name not in cls.model_fields:
-                raise ConfigError(f"{method}: {choose('hyperparameter', name, cls.model_fields)}")
+            field_named(cls, method, name)
         try:
             return cls(**values)
         except ValidationError as error:
@@ -76,12 +77,23 @@ def choices_of(field: FieldInfo) -> tuple[Scalar, ...] | None:
     return get_args(field.annotation) or None
 
 
-def search_range(method: str, name: str, field: FieldInfo) -> Range | tuple[Scalar, ...]:
-    """The declared search range (or the choices). Raises ConfigError where a method declares none."""
-    found = _extra(field)["search"] or choices_of(field)
-    if found is None:
+def search_space(config: type[MethodConfig], method: str, name: str) -> Range | tuple[Scalar, ...]:
+    """The declared search range of a hyperparameter, or its choices. Raises ConfigError where there is neither."""
+    field = field_named(config, method, name)
+    declared = _extra(field)["search"]
+    if declared:
+        return Range(**declared | {"integer": field.annotation is int})
+    choices = choices_of(field)
+    if choices is None:
         raise ConfigError(f"{method}: `{name}` declares no search range; give one as {{low: ..., high: ..., log: ...}}")
-    return found
+    return choices
+
+
+def field_named(config: type[MethodConfig], method: str, name: str) -> FieldInfo:
+    """A declared hyperparameter. Raises ConfigError naming the nearest known one."""
+    if name not in config.model_fields:
+        raise ConfigError(f"{method}: {choose('hyperparameter', name, config.model_fields)}")
+    return config.model_fields[name]
 
 
 def contains(range_: Range, value: float) -> bool:

@@ -1,0 +1,5 @@
+"""What the results of a study say: Parquet data set -> tidy frames -> tables, figures and one HTML page."""
+
+from analysis.pool import Results, load
+
+__all__ = ["Results", "load"]

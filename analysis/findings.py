@@ -1,0 +1,188 @@
+"""The report's sentences: what was run, who leads, who collapsed, what failed, and what these seeds cannot tell.
+
+Every sentence follows from one rule and one number that the tables show too. No sentence claims significance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from analysis import metrics
+from analysis.robustness import COLLAPSE_SKIPS, accounting, derived_cells, summarise
+from analysis.tables import interval, number
+from study.schema import TABLE_DATASETS
+
+_SMALLEST_PAIRED_N = 6
+"""Two-sided exact sign-flip: 2 / 2**n <= 0.05 needs n >= 6."""
+
+
+def findings(name: str, trials: pd.DataFrame) -> list[str]:
+    """What the study found, most general first."""
+    return [_what_was_run(name, trials), *_who_leads(trials), *_collapse(trials), _what_failed(trials)]
+
+
+def cautions(trials: pd.DataFrame) -> list[str]:
+    """What must not be concluded from these records; empty only for an uncommonly careful study."""
+    return [*_few_seeds(trials), *_unequal_arms(trials), *_what_was_measured(trials), *_mixed_sources(trials)]
+
+
+def listed(items: Iterable[str], most: int = 6) -> str:
+    """``a, b and c``; beyond ``most`` the rest is counted."""
+    words = list(items)
+    if len(words) > most:
+        words = [*words[:most], f"{len(words) - most} more"]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _what_was_run(name: str, trials: pd.DataFrame) -> str:
+    counts = accounting(trials)
+    seeds = f"{counts['seeds'].min()}" if counts["seeds"].nunique() == 1 else f"{counts['seeds'].min()} to {counts['seeds'].max()}"
+    methods = trials["method"].nunique()
+    arms = _plural(methods, "method") if methods == len(counts) else f"{len(counts)} variants of {_plural(methods, 'method')}"
+    datasets = listed(sorted(trials["dataset"].dropna().unique())) if trials["dataset"].notna().any() else "no images"
+    return (
+        f"Study {name} ran {arms} on {datasets} with {seeds} search seed{'s' if seeds != '1' else ''} each: "
+        f"{_plural(len(trials), 'trial')}, {counts['ok'].sum()} ended ok, {counts['diverged'].sum()} diverged, "
+        f"{counts['failed'].sum()} failed."
+    )
+
+
+def _who_leads(trials: pd.DataFrame) -> list[str]:
+    column = metrics.headline(trials)
+    known = summarise(trials, column).dropna(subset="mean").sort_values("mean", ascending=False, kind="stable")
+    if known.empty:
+        return ["No trial ended with an accuracy, so nothing can be compared."]
+    best = known.iloc[0]
+    spread = f" ± {number(best['std'])}" if best["values"] > 1 else ""
+    over = f"std over {best['values']} search seeds" if best["values"] > 1 else "one search seed, so no spread is known"
+    bounds = f", 95 % interval of the mean {interval(best['low'], best['high'])}" if best["values"] > 2 else ""
+    verb = "has the highest mean" if len(known) > 1 else "reaches"
+    sentences = [
+        f"On {metrics.title(column)}, {best['variant']} {verb}: {number(best['mean'])}{spread} % ({over}{bounds}; "
+        f"worst seed {number(best['worst'])} %)."
+    ]
+    if len(known) > 1:
+        sentences.append(_how_clear(best, known.iloc[1:]))
+        widest = known.loc[known["std"].idxmax()] if known["std"].notna().any() else None
+        if widest is not None:
+            sentences.append(
+                f"{widest['variant']} spreads most: std {number(widest['std'])} over {widest['values']} seeds, from "
+                f"{number(widest['worst'])} to {number(widest['best'])} %."
+            )
+    return sentences
+
+
+def _how_clear(best: pd.Series, others: pd.DataFrame) -> str:
+    if pd.isna(best["low"]):
+        return "Fewer than three seeds give no interval: this order may be chance."
+    unknown = others["low"].isna()
+    overlapping = others[~unknown & (others["high"] >= best["low"])]
+    if not overlapping.empty:
+        return (
+            f"The interval overlaps with {listed(overlapping['variant'].astype(str))}: the order among these is not "
+            "settled by these seeds. No test was made."
+        )
+    apart = "the other variants'" if not unknown.any() else "every other interval that is known"
+    return f"Its interval lies apart from {apart}. No test was made."
+
+
+def _collapse(trials: pd.DataFrame) -> list[str]:
+    cells = derived_cells(trials)
+    cells = cells[cells["derived"] > 0]
+    if cells.empty:
+        return []
+    collapsed = cells[cells["collapsed"] > 0].sort_values("share", ascending=False, kind="stable")
+    rule = f"at least {COLLAPSE_SKIPS} of 6 edges skip connections"
+    if collapsed.empty:
+        fewest = cells.loc[cells["derived"].idxmin()]
+        return [
+            f"No derived cell has {rule}; for {fewest['variant']}, with {_plural(fewest['derived'], 'cell')}, that "
+            f"still allows a probability of up to {number(fewest['high'], 0)} % (95 % interval)."
+        ]
+    shares = [f"{row.variant} ({row.collapsed} of {row.derived})" for row in collapsed.itertuples()]
+    return [f"Cells with {rule} came from {listed(shares)}."]
+
+
+def _what_failed(trials: pd.DataFrame) -> str:
+    lost = trials[trials["status"] != "ok"]
+    if lost.empty:
+        return "No trial failed or diverged."
+    counts = lost.groupby("variant", observed=True).size().sort_values(ascending=False, kind="stable")
+    shares = [f"{variant} ({count})" for variant, count in counts.items()]
+    return f"{len(lost)} of {_plural(len(trials), 'trial')} gave no result: {listed(shares)}. The reasons are listed below."
+
+
+def _few_seeds(trials: pd.DataFrame) -> list[str]:
+    counts = summarise(trials, metrics.headline(trials))[["variant", "values"]]
+    fewest = counts["values"].min()
+    thin = listed(counts.loc[counts["values"] == fewest, "variant"].astype(str))
+    if fewest < 2:
+        return [f"{thin}: {'one seed' if fewest else 'no seed'} with a result. A spread needs two seeds, an interval three."]
+    if fewest < 3:
+        return [f"{thin}: two seeds with a result. The std of two values is barely informative; an interval needs three."]
+    if fewest < _SMALLEST_PAIRED_N:
+        return [
+            f"{thin}: {fewest} seeds with a result. An exact paired test cannot reach p ≤ 0.05 (two-sided) below "
+            f"{_SMALLEST_PAIRED_N} common seeds, whatever the difference."
+        ]
+    return []
+
+
+def _unequal_arms(trials: pd.DataFrame) -> list[str]:
+    notes = []
+    seeds = trials.groupby("variant", observed=True)["seed"].agg(lambda s: frozenset(s))
+    if seeds.nunique() > 1:
+        notes.append("The variants were not run on the same seeds: worst and best seeds are extremes of unequal samples.")
+    if (trials["status"] != "ok").any():
+        notes.append("Means leave out trials that failed or diverged; where failing is the method's doing, they flatter it.")
+    settings = trials.groupby("method")["config"].nunique()
+    if (settings > 1).any():
+        method = settings.idxmax()
+        notes.append(
+            f"The best of {settings.max()} settings of {method} is picked on the seeds that it is shown on: its mean is "
+            "biased upwards."
+        )
+    trained = trials[trials["protocol"].notna()]
+    budgets = [c for c in ("epochs", "channels", "cells", "batch_size") if trained[c].nunique() > 1]
+    if budgets:
+        notes.append(f"The searches differ in {listed(b.replace('_', ' ') for b in budgets)}: not at equal budget.")
+    if trained["protocol"].nunique() > 1:
+        used = listed(sorted(trained["protocol"].unique()))
+        notes.append(f"Protocols {used} divide the data differently: do not compare validation accuracies across them.")
+    return notes
+
+
+def _what_was_measured(trials: pd.DataFrame) -> list[str]:
+    notes = []
+    if not any(metrics.is_known(trials, c) for c in metrics.TABLE_ACCURACIES if "_test_" in c):
+        retrained = metrics.is_known(trials, metrics.RETRAIN)
+        notes.append(
+            "The table's test accuracies are unknown: the table that was used has validation accuracies only"
+            + (", so the only test results are the retrained ones." if retrained else ". Nothing here is a test result.")
+        )
+    foreign = sorted(set(trials["dataset"].dropna()) - set(TABLE_DATASETS))
+    if foreign:
+        notes.append(
+            f"The search saw {listed(foreign)}, which the benchmark table does not have: its accuracies are those of the "
+            "same cells trained on the table's data sets, a transfer."
+        )
+    if metrics.is_known(trials, metrics.RETRAIN):
+        notes.append("Each cell was retrained once: that spread mixes search seeds with the noise of one training.")
+    return notes
+
+
+def _mixed_sources(trials: pd.DataFrame) -> list[str]:
+    notes = []
+    if trials["table_fingerprint"].nunique() > 1:
+        notes.append("Looked-up accuracies come from more than one version of the benchmark table.")
+    if (trials.groupby("dataset")["dataset_fingerprint"].nunique() > 1).any():
+        notes.append("Trials on one data set saw different images: more than one data set fingerprint is recorded.")
+    if trials["code_version"].nunique() > 1:
+        notes.append(f"Trials were run by {trials['code_version'].nunique()} versions of the code; see the provenance.")
+    return notes
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,231 @@
+"""seaborn figures. Every function draws what robustness.py computed on an Axes it is given, and returns that Axes.
+
+Colour is never the only code: rows and panels carry the variant's name, markers differ, and the palette is seaborn's
+colour-blind one without its two shades that vanish on white paper.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, SymmetricalLogLocator
+
+INK, MUTED, GRID = "#20242b", "#6a717c", "#e3e6ea"
+"""Text, secondary marks, grid lines; the page swaps these three for its own in dark mode."""
+BOX_FROM = 10
+"""Seeds from which a box is drawn: quartiles of fewer values are hardly more than the values."""
+DOTS_AS_IMAGE = 600
+LOG_FROM_SPAN = 20.0
+"""Percentage points between worst and best seed from which an accuracy axis is logarithmic."""
+LINES_UP_TO = 12
+_PALETTE = [sns.color_palette("colorblind").as_hex()[i] for i in (0, 1, 2, 3, 4, 5, 9, 7)]
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one variant is drawn throughout a report."""
+
+    colour: str
+    marker: str
+
+
+def looks(variants: Sequence[str]) -> dict[str, Look]:
+    """A fixed look for every variant, by alphabet: results never change a colour."""
+    return {
+        variant: Look(_PALETTE[i % len(_PALETTE)], _MARKERS[i % len(_MARKERS)])
+        for i, variant in enumerate(sorted(variants))
+    }
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The look of every figure; text stays text in SVG, and identical data give identical bytes."""
+    settings: dict[str, Any] = {
+        "figure.constrained_layout.use": True,
+        "font.family": "DejaVu Sans",
+        "font.size": 9,
+        "axes.titlesize": 9,
+        "axes.labelsize": 9,
+        "axes.titlelocation": "left",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.linewidth": 0.8,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "grid.linewidth": 0.6,
+        "savefig.transparent": True,
+        "svg.fonttype": "none",
+        "svg.hashsalt": "nas-study",
+        "pdf.fonttype": 42,
+        "grid.color": GRID,
+        **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"), INK),
+        **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), MUTED),
+    }
+    with mpl.rc_context({**sns.axes_style("ticks"), **settings}):
+        yield
+
+
+def wrapped(label: str, width: int = 24) -> str:
+    """The label on as many lines as it needs."""
+    return "\n".join(textwrap.wrap(label, width, break_long_words=True)) or label
+
+
+def row_labels(summary: pd.DataFrame) -> list[str]:
+    """Variant and n for each row of robustness.summarise."""
+    return [
+        f"{wrapped(str(row.variant))}\nn = {row.values_}{f' of {row.n}' if row.values_ < row.n else ''}"
+        for row in summary.rename(columns={"values": "values_"}).itertuples()
+    ]
+
+
+def seed_strip(
+    trials: pd.DataFrame, summary: pd.DataFrame, column: str, axes: Axes, optimum: float | None = None
+) -> Axes:
+    """One row a variant: a dot for every seed, a box from BOX_FROM seeds on, the mean with its t interval.
+
+    ``summary`` is robustness.summarise of the same trials and column. ``optimum`` draws the table's best cell. Where
+    the values span more than LOG_FROM_SPAN points, the axis is logarithmic in the distance to the right end, so that collapsed
+    runs do not squeeze the others together.
+    """
+    variants = [str(variant) for variant in summary["variant"]]
+    look = looks(sorted(map(str, trials["variant"].unique())))
+    values = trials.loc[(trials["status"] == "ok") & trials[column].notna(), ["variant", column]]
+    values = values.assign(row=values["variant"].astype(str).map({v: i for i, v in enumerate(variants)})).dropna()
+    enough = values[values.groupby("row")["row"].transform("size") >= BOX_FROM]
+    if not enough.empty:
+        sns.boxplot(
+            enough, x=column, y="row", orient="h", native_scale=True, width=0.62, showfliers=False, color="0.9", ax=axes,
+            linecolor=MUTED, linewidth=0.8, boxprops={"facecolor": (0.5, 0.5, 0.5, 0.12)}, showcaps=False,
+        )  # fmt: skip
+    crowd = len(values) > DOTS_AS_IMAGE
+    for row, part in values.groupby("row"):
+        drawn = look[variants[int(row)]]
+        sns.scatterplot(
+            x=part[column], y=row + _offsets(part[column].to_numpy()), ax=axes, color=drawn.colour, marker=drawn.marker,
+            s=9 if crowd else 22, alpha=0.45 if crowd else 0.75, linewidth=0, legend=False, rasterized=crowd,
+        )  # fmt: skip
+    has_interval = summary["low"].notna().to_numpy()
+    half = (summary["high"] - summary["mean"]).to_numpy()
+    rows = np.arange(len(summary))
+    axes.errorbar(
+        summary["mean"].to_numpy()[has_interval], rows[has_interval] + 0.36, xerr=half[has_interval],
+        fmt="none", ecolor=INK, elinewidth=1.4, capsize=2.5,
+    )  # fmt: skip
+    axes.plot(summary["mean"], rows + 0.36, linestyle="none", marker="d", markersize=5, color=INK)
+    axes.set(xlabel="", ylabel="", ylim=(len(variants) - 0.4, -0.5))
+    axes.set_yticks(rows, row_labels(summary))
+    axes.tick_params(axis="y", length=0)
+    axes.grid(False, axis="y")
+    _accuracy_axis(axes, values[column], summary, optimum)
+    return axes
+
+
+def _accuracy_axis(axes: Axes, values: pd.Series, summary: pd.DataFrame, optimum: float | None) -> None:
+    if values.empty:
+        return
+    end = optimum if optimum is not None else float(values.max())
+    if end - values.min() > LOG_FROM_SPAN:
+        axes.set_xscale("function", functions=(lambda x: -_log_distance(end - x), lambda t: end - _unlog(-t)))
+        lowest = max(float(np.nanmin([values.min(), summary["low"].min()])), 0.0)
+        low = end - _unlog(1.04 * _log_distance(end - lowest + 1))
+        axes.set_xlim(low, end + 0.15)
+        top = float(np.floor(end))
+        ticks = [top, top - 1, top - 2, *(5 * np.floor((end - distance) / 5) for distance in (3, 10, 20, 40, 70))]
+        axes.xaxis.set_major_locator(FixedLocator([tick for tick in dict.fromkeys(ticks) if tick >= low]))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    else:
+        low, high = float(np.nanmin([values.min(), summary["low"].min()])), max(end, float(values.max()))
+        margin = max(0.04 * (high - low), 0.05)
+        axes.set_xlim(low - margin, high + margin)
+        axes.xaxis.set_major_locator(MaxNLocator(6))
+    if optimum is not None:
+        axes.axvline(optimum, color=MUTED, linewidth=1, linestyle=(0, (4, 2)), zorder=0.5)
+
+
+def _log_distance(distance: np.ndarray) -> np.ndarray:
+    return np.sign(distance) * np.log1p(np.abs(distance))
+
+
+def _unlog(value: np.ndarray) -> np.ndarray:
+    return np.sign(value) * np.expm1(np.abs(value))
+
+
+def _offsets(values: np.ndarray) -> np.ndarray:
+    """Deterministic jitter in [-0.2, 0.2]: neighbours in value lie far apart (golden-ratio sequence)."""
+    ranks = np.argsort(np.argsort(values, kind="stable"), kind="stable")
+    return ((ranks * 0.6180339887 + 0.5) % 1 - 0.5) * (0.4 if len(values) > 1 else 0.0)
+
+
+def seed_curves(
+    curve: pd.DataFrame, summary: pd.DataFrame, variant: str, axes: Axes, *, logarithmic: bool
+) -> Axes:
+    """One variant against the epoch: every seed faint, the mean bold, the range of all variants' means in grey.
+
+    ``curve`` and ``summary`` are robustness.curves and curve_summary of all variants. Above LINES_UP_TO seeds a band
+    from the 10th to the 90th percentile replaces the seeds. ``logarithmic``: linear below 0.1, so that 0 shows.
+    """
+    look = looks(list(summary["variant"].cat.categories))[variant]
+    means = summary.pivot(index="epoch", columns="variant", values="mean").interpolate(limit_area="inside")
+    axes.fill_between(means.index, means.min(axis=1), means.max(axis=1), color=MUTED, alpha=0.16, linewidth=0, zorder=1)
+    own, mean = curve[curve["variant"] == variant], summary[summary["variant"] == variant]
+    if own["trial_id"].nunique() <= LINES_UP_TO:
+        sns.lineplot(
+            own, x="epoch", y="value", units="trial_id", estimator=None, color=look.colour, linewidth=0.7, alpha=0.4,
+            ax=axes, legend=False,
+        )  # fmt: skip
+    else:
+        axes.fill_between(mean["epoch"], mean["p10"], mean["p90"], color=look.colour, alpha=0.22, linewidth=0)
+    axes.plot(
+        mean["epoch"], mean["mean"], color=look.colour, linewidth=2, marker=look.marker, markersize=4.5,
+        markevery=max(len(mean) // 6, 1), zorder=4,
+    )  # fmt: skip
+    axes.set(xlabel="", ylabel="", title=wrapped(variant, 30))
+    if logarithmic:
+        axes.set_yscale("symlog", linthresh=0.1, linscale=0.4)
+        axes.yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=0.1))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+        axes.yaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    return axes
+
+
+def strip_figure(trials: pd.DataFrame, summary: pd.DataFrame, column: str, label: str, optimum: float | None) -> Figure:
+    """seed_strip on a figure as tall as its rows need."""
+    lines = sum(label.count("\n") + 1 for label in row_labels(summary))
+    figure = Figure(figsize=(4.9, 0.75 + 0.19 * lines))
+    axes = seed_strip(trials, summary, column, figure.subplots(), optimum)
+    axes.set_xlabel(label)
+    return figure
+
+
+def curves_figure(
+    curve: pd.DataFrame, summary: pd.DataFrame, variants: Sequence[str], *, logarithmic: bool, x: str, y: str
+) -> Figure:
+    """seed_curves as small multiples with common axes, one panel a variant."""
+    columns = min(len(variants), 4)
+    rows = -(-len(variants) // columns)
+    figure = Figure(figsize=(2.65 * columns + 0.3, 2.0 * rows + 0.4))
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for axes, variant in zip(grid.flat, variants, strict=False):
+        seed_curves(curve, summary, variant, axes, logarithmic=logarithmic)
+    for axes in grid.flat[len(variants) :]:
+        axes.set_visible(False)
+    for axes in grid.flat[max(len(variants) - columns, 0) : len(variants)]:
+        axes.tick_params(labelbottom=True)
+    top = float(np.nanmax(curve["value"])) if len(curve) else 1.0
+    grid[0, 0].set_ylim(-0.01 if logarithmic else -2, max(top * 1.15, 1.0) if logarithmic else 102)
+    figure.supxlabel(x, fontsize=9)
+    figure.supylabel(y, fontsize=9)
+    return figure

@@ -1,0 +1,181 @@
+"""How well a method holds up over search seeds: spread, interval, worst seed, regret, collapse.
+
+Pure functions: tidy frames in (rows of study.schema, with the column ``variant``), one frame out. The unit of
+replication is the search seed. Accuracies are percent, regrets percentage points. Values come from trials that ended
+``ok``; ``n`` counts all recorded trials, so what failed or diverged stays in sight.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from analysis.metrics import headline, headline_regret
+from study.schema import STATUSES, TRAINING_SEEDS
+from trainables.spaces.nas_bench_201.genotype import EDGES, SKIP, Genotype
+
+CONFIDENCE = 0.95
+COLLAPSE_SKIPS = 4
+"""A derived cell counts as collapsed to skip connections when at least this many of its six edges are skips."""
+
+
+def accounting(trials: pd.DataFrame) -> pd.DataFrame:
+    """Recorded trials per variant: n, one column a status, and the number of distinct seeds."""
+    grouped = trials.groupby("variant", observed=True)
+    frame = pd.DataFrame({"n": grouped.size()})
+    for status in STATUSES:
+        frame[status] = (trials["status"] == status).groupby(trials["variant"], observed=True).sum()
+    return frame.assign(seeds=grouped["seed"].nunique()).reset_index()
+
+
+def summarise(trials: pd.DataFrame, column: str) -> pd.DataFrame:
+    """``column`` over the search seeds of each variant; missing numbers are NaN.
+
+    Columns: variant; n, ok, diverged, failed (trials); values (ok trials where the column is known); mean; std
+    (ddof=1, NaN below 2 values); low, high (Student-t 95 % interval of the mean, NaN below 3 values: two seeds give a
+    multiplier of 12.7, which informs nobody); median; worst and best (for a ``_regret`` column worst is the largest).
+    """
+    values = trials[column].where(trials["status"] == "ok").groupby(trials["variant"], observed=True)
+    frame = values.agg(["count", "mean", "std", "median", "min", "max"])
+    half = t_half_width(frame["std"], frame["count"])
+    lowest, highest = frame["min"], frame["max"]
+    worst, best = (highest, lowest) if column.endswith("_regret") else (lowest, highest)
+    summary = pd.DataFrame(
+        {
+            "values": frame["count"],
+            "mean": frame["mean"],
+            "std": frame["std"],
+            "low": frame["mean"] - half,
+            "high": frame["mean"] + half,
+            "median": frame["median"],
+            "worst": worst,
+            "best": best,
+        }
+    )
+    return accounting(trials).drop(columns="seeds").merge(summary.reset_index(), on="variant")
+
+
+def t_half_width(std: pd.Series, count: pd.Series) -> pd.Series:
+    """Half of the Student-t interval of a mean, t(.975, n-1) * std / sqrt(n); NaN where n < 3."""
+    enough = count.where(count >= 3)
+    multiplier = stats.t.ppf((1 + CONFIDENCE) / 2, enough.astype(float) - 1)
+    return cast(pd.Series, multiplier * std / np.sqrt(enough.astype(float)))
+
+
+def final_table(trials: pd.DataFrame, column: str | None = None) -> pd.DataFrame:
+    """The few numbers that end a run, one row a variant, best mean first.
+
+    Columns: variant, n, ok, failed, diverged, metric (the column that mean, std and worst are of; the study's headline
+    accuracy unless given), mean, std (over search seeds, ddof=1), worst, regret (mean; see metrics.headline_regret).
+    """
+    column = column or headline(trials)
+    summary = summarise(trials, column)
+    regret = summarise(trials, headline_regret(trials))["mean"]
+    summary = summary.assign(metric=column, regret=regret).sort_values("mean", ascending=False, kind="stable")
+    names = ["variant", "n", "ok", "failed", "diverged", "metric", "mean", "std", "worst", "regret"]
+    return summary[names].reset_index(drop=True)
+
+
+def training_seed_spread(trials: pd.DataFrame, accuracy: str) -> pd.DataFrame:
+    """How much the benchmark's own training seeds move the accuracy of the cells a variant derived.
+
+    Columns: variant; cells (derived cells with at least two training seeds in the table, repeats counted); spread (the
+    median over those cells of the std over training seeds, ddof=1). This is not the spread over search seeds.
+    """
+    columns = [f"{accuracy}_seed{seed}" for seed in TRAINING_SEEDS]
+    spread = trials[columns].std(axis=1, ddof=1).where(trials["status"] == "ok")
+    grouped = spread.groupby(trials["variant"], observed=True)
+    return pd.DataFrame({"cells": grouped.count(), "spread": grouped.median()}).reset_index()
+
+
+def derived_cells(trials: pd.DataFrame) -> pd.DataFrame:
+    """What kind of cells each variant derived.
+
+    Columns: variant, n; derived (ok trials with a cell); distinct cells; classes (distinct up to the benchmark's
+    isomorphism); modal (percent of derived cells that are the most frequent one); skips (mean percent of edges that
+    are skip connections); disconnected (cells whose output no path reaches); collapsed (cells with at least
+    COLLAPSE_SKIPS skips), share (percent of derived) and its 95 % Clopper-Pearson interval low, high.
+    """
+    cells = trials[["variant"]].assign(genotype=trials["genotype"].where(trials["status"] == "ok"))
+    known = {text: Genotype.from_string(text) for text in cells["genotype"].dropna().unique()}
+    skips = {text: cell.operations.count(SKIP) for text, cell in known.items()}
+    cells["class"] = cells["genotype"].map({text: cell.isomorphism_key() for text, cell in known.items()})
+    cells["skips"] = cells["genotype"].map(skips).astype(float)
+    cells["collapsed"] = cells["skips"] >= COLLAPSE_SKIPS
+    cells["disconnected"] = cells["genotype"].map({t: not c.output_is_connected() for t, c in known.items()}) == True  # noqa: E712
+    grouped = cells.groupby("variant", observed=True)
+    frame = pd.DataFrame(
+        {
+            "n": grouped.size(),
+            "derived": grouped["genotype"].count(),
+            "distinct": grouped["genotype"].nunique(),
+            "classes": grouped["class"].nunique(),
+            "modal": grouped["genotype"].agg(lambda g: 100 * g.value_counts(normalize=True).max()),
+            "skips": 100 * grouped["skips"].mean() / len(EDGES),
+            "disconnected": grouped["disconnected"].sum(),
+            "collapsed": grouped["collapsed"].sum(),
+        }
+    )
+    intervals = [proportion_interval(k, n) for k, n in zip(frame["collapsed"], frame["derived"], strict=True)]
+    frame["share"] = 100 * frame["collapsed"] / frame["derived"].where(frame["derived"] > 0)
+    frame["low"], frame["high"] = (np.array(intervals).reshape(-1, 2) * 100).T
+    return frame.reset_index()
+
+
+def proportion_interval(successes: int, total: int) -> tuple[float, float]:
+    """The exact (Clopper-Pearson) 95 % interval of a probability, as fractions; NaN where nothing was counted."""
+    if total == 0:
+        return float("nan"), float("nan")
+    interval = stats.binomtest(int(successes), int(total)).proportion_ci(CONFIDENCE, method="exact")
+    return float(interval.low), float(interval.high)
+
+
+def top_cells(trials: pd.DataFrame, accuracies: list[str], per_variant: int = 3) -> pd.DataFrame:
+    """The cells each variant derived most often: variant, genotype, count, derived, and the ``accuracies`` of the cell.
+
+    Ties go to the genotype that is first in the alphabet, so that the choice never depends on accuracy.
+    """
+    derived = trials[(trials["status"] == "ok") & trials["genotype"].notna()]
+    grouped = derived.groupby(["variant", "genotype"], observed=True)
+    frame = grouped[accuracies].mean().assign(count=grouped.size()).reset_index()
+    frame = frame.sort_values(["variant", "count", "genotype"], ascending=[True, False, True], kind="stable")
+    frame["derived"] = frame.groupby("variant", observed=True)["count"].transform("sum")
+    return frame.groupby("variant", observed=True).head(per_variant).reset_index(drop=True)
+
+
+def curves(trials: pd.DataFrame, epochs: pd.DataFrame, column: str, points: int = 80) -> pd.DataFrame:
+    """``column`` against the epoch, one row a trial that ended ok and an epoch: variant, trial_id, epoch, value.
+
+    Every trial is put on the grid of its variant's epochs (thinned to about ``points``), each epoch holding the last
+    value recorded so far: a cell stays derived until another one is.
+    """
+    variant = trials[trials["status"] == "ok"].set_index("trial_id")["variant"]
+    rows = epochs[["trial_id", "epoch", column]].dropna()
+    rows = rows.assign(variant=rows["trial_id"].map(variant)).dropna(subset="variant")
+    parts = []
+    for name, part in rows.groupby("variant", observed=True):
+        wide = part.pivot(index="epoch", columns="trial_id", values=column).ffill()
+        keep = np.unique(np.linspace(0, len(wide) - 1, points).round().astype(int)) if len(wide) > points else slice(None)
+        long = wide.iloc[keep].reset_index().melt("epoch", value_name="value").dropna()
+        parts.append(long.assign(variant=name))
+    if not parts:
+        return pd.DataFrame({"variant": [], "trial_id": [], "epoch": [], "value": []})
+    frame = pd.concat(parts, ignore_index=True)
+    return frame.assign(variant=pd.Categorical(frame["variant"], trials["variant"].cat.categories, ordered=True))
+
+
+def curve_summary(curve: pd.DataFrame) -> pd.DataFrame:
+    """``curves`` over the seeds: variant, epoch, values, mean, std (ddof=1), p10, p90 (percentiles of the seeds)."""
+    grouped = curve.groupby(["variant", "epoch"], observed=True)["value"]
+    frame = grouped.agg(values="count", mean="mean", std="std")
+    frame["p10"], frame["p90"] = grouped.quantile(0.1), grouped.quantile(0.9)
+    return frame.reset_index()
+
+
+def failures(trials: pd.DataFrame) -> pd.DataFrame:
+    """Every trial that did not end ok: variant, seed, status, error, trial_id, traceback."""
+    failed = trials[trials["status"] != "ok"]
+    return failed[["variant", "seed", "status", "error", "trial_id", "traceback"]].reset_index(drop=True)

@@ -1,0 +1,188 @@
+"""The tables of a report, each made of one frame of robustness.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from analysis import metrics
+from analysis.robustness import COLLAPSE_SKIPS, accounting, derived_cells, failures, final_table, summarise, training_seed_spread
+from analysis.tables import UNKNOWN, Table, interval, mean_std, number
+
+_SPREAD = "Mean ± standard deviation over search seeds (ddof = 1)"
+
+
+def known_accuracies(trials: pd.DataFrame) -> list[str]:
+    """The accuracies that any trial that ended ok has: retrained, then the table's."""
+    ok = trials[trials["status"] == "ok"]
+    return [column for column in (metrics.RETRAIN, *metrics.TABLE_ACCURACIES) if metrics.is_known(ok, column)]
+
+
+def counts(trials: pd.DataFrame) -> Table:
+    """Recorded trials and how they ended."""
+    data = accounting(trials)[["variant", "n", "ok", "diverged", "failed", "seeds"]]
+    caption = "Recorded trials and how they ended. Means are over the trials that ended ok; n counts all."
+    return Table("trials_by_status", "Trials", caption, data, data)
+
+
+def glance(trials: pd.DataFrame) -> Table:
+    """The headline accuracy in one small table."""
+    data = final_table(trials)
+    column, regret = metrics.headline(trials), metrics.title(metrics.headline_regret(trials))
+    shown = pd.DataFrame(
+        {
+            "variant": data["variant"],
+            "seeds": [f"{ok} of {n}" for ok, n in data[["ok", "n"]].to_numpy()],
+            "mean ± std (%)": _each(data, lambda row: mean_std(row["mean"], row["std"])),
+            "worst seed (%)": data["worst"].map(number),
+            f"mean {regret} (points)": data["regret"].map(number),
+        }
+    )
+    what = metrics.title(column)
+    caption = f"{_SPREAD}. Seeds: ended ok, of all that were run."
+    return Table("headline", what[0].upper() + what[1:], caption, shown, data)
+
+
+def overview(trials: pd.DataFrame) -> Table:
+    """One row a variant, one column an accuracy: mean ± std, with the seeds behind it."""
+    shown, data = _variants(trials), _variants(trials)
+    shown["seeds"] = [f"{ok} of {n}" for ok, n in accounting(trials)[["ok", "n"]].to_numpy()]
+    for column in known_accuracies(trials):
+        summary = summarise(trials, column)
+        shown[f"{metrics.title(column).replace(' accuracy', '')} (%)"] = [_mean_std(row, row["ok"]) for _, row in summary.iterrows()]
+        data[f"{metrics.title(column)} n"] = summary["values"]
+        data[f"{metrics.title(column)} mean (%)"] = summary["mean"]
+        data[f"{metrics.title(column)} std over search seeds (points)"] = summary["std"]
+    caption = (
+        f"{_SPREAD}. Seeds: ended ok, of all that were run. The table's accuracies are "
+        "means over the benchmark's own training seeds; that spread is not part of the ±."
+    )
+    return Table("accuracy_overview", "Accuracy of the derived cells", caption, shown, data)
+
+
+def detail(trials: pd.DataFrame, column: str) -> Table:
+    """Everything about one accuracy: spread, interval, median, extremes and regret."""
+    summary, what = summarise(trials, column), metrics.title(column)
+    shown = _variants(trials).assign(
+        **{
+            "seeds": [f"{values} of {n}" for values, n in summary[["values", "n"]].to_numpy()],
+            "mean ± std (%)": [_mean_std(row) for _, row in summary.iterrows()],
+            "95 % t interval (%)": _each(summary, lambda row: interval(row["low"], row["high"])),
+            "median (%)": summary["median"].map(number),
+            "worst seed (%)": summary["worst"].map(number),
+            "best seed (%)": summary["best"].map(number),
+        }
+    )
+    data = summary.rename(columns={c: f"{c} (%)" for c in ("mean", "low", "high", "median", "worst", "best")})
+    data = data.rename(columns={"std": "std over search seeds (points)"})
+    regret = metrics.regret_column(column)
+    caption = f"{_SPREAD}; Student-t interval of the mean (three seeds or more)."
+    if column in metrics.TABLE_ACCURACIES and metrics.is_known(trials, regret):
+        regrets = summarise(trials, regret)
+        shown["regret (points)"] = [_mean_std(row) for _, row in regrets.iterrows()]
+        data["regret mean (points)"], data["regret std over search seeds (points)"] = regrets["mean"], regrets["std"]
+        caption += " Regret: points below the best cell of the table."
+    return Table(column, what[0].upper() + what[1:], caption, shown, data)
+
+
+def training_noise(trials: pd.DataFrame) -> Table | None:
+    """How far the benchmark's own training seeds lie apart; None where the table does not say."""
+    shown, data = _variants(trials), _variants(trials)
+    for column in metrics.TABLE_ACCURACIES:
+        spread = training_seed_spread(trials, column)
+        if spread["spread"].notna().any():
+            shown[f"{metrics.title(column).removesuffix(' accuracy')} (points)"] = spread["spread"].map(number)
+            data[f"{metrics.title(column)} cells"] = spread["cells"]
+            data[f"{metrics.title(column)} std over training seeds (points)"] = spread["spread"]
+    if shown.shape[1] == 1:
+        return None
+    caption = (
+        "Standard deviation of a derived cell's accuracy over the table's two or three "
+        "training seeds (ddof = 1), median over the variant's cells. A different spread from the one over search seeds."
+    )
+    return Table("training_seed_spread", "The benchmark's own noise", caption, shown, data)
+
+
+def cell_kinds(trials: pd.DataFrame) -> Table:
+    """How diverse, how skip-heavy and how often collapsed the derived cells are."""
+    cells = derived_cells(trials)
+    shown = _variants(trials).assign(
+        **{
+            "derived": [f"{derived} of {n}" for derived, n in cells[["derived", "n"]].to_numpy()],
+            "distinct": cells["distinct"],
+            "isomorphism classes": cells["classes"],
+            "most frequent (%)": cells["modal"].map(lambda share: number(share, 0)),
+            "skip edges (%)": cells["skips"].map(lambda share: number(share, 1)),
+            f"≥ {COLLAPSE_SKIPS} skips": [f"{k} of {n}" for k, n in cells[["collapsed", "derived"]].to_numpy()],
+            "95 % interval (%)": _each(cells, lambda row: interval(row["low"], row["high"], 0)),
+            "disconnected": cells["disconnected"],
+        }
+    )
+    units = {"modal": "most frequent cell (%)", "skips": "skip edges (%)", "share": "collapsed (%)"}
+    data = cells.rename(columns={**units, "low": "collapsed low (%)", "high": "collapsed high (%)"})
+    caption = (
+        "Isomorphism classes: distinct up to the benchmark's isomorphism. "
+        f"≥ {COLLAPSE_SKIPS} skips: cells with that many skip connections on their six edges, of all derived, with the "
+        "exact (Clopper-Pearson) interval of that probability. Disconnected: no path leads from input to output."
+    )
+    return Table("derived_cells", "Kinds of derived cells", caption, shown, data)
+
+
+def cost(trials: pd.DataFrame) -> Table:
+    """Wall-clock time and memory of the trials that ended ok."""
+    shown, data = _variants(trials), _variants(trials)
+    named = {"search_wall_s": "search (s)", "retrain_wall_s": "retraining (s)", "peak_memory_mib": "peak memory (MiB)"}
+    for column, heading in named.items():
+        if metrics.is_known(trials, column):
+            summary = summarise(trials, column)
+            shown[heading] = _each(summary, lambda row: mean_std(row["mean"], row["std"], 1))
+            data[f"{heading} mean"], data[f"{heading} std over trials"] = summary["mean"], summary["std"]
+    if metrics.is_known(trials, "device"):
+        devices = trials.groupby("variant", observed=True)["device"].agg(lambda d: ", ".join(sorted(d.dropna().unique())))
+        shown["device"] = data["device"] = devices.reindex(shown["variant"]).to_numpy()
+    caption = "Mean ± standard deviation over the trials that ended ok. How a trial ran, not what came out."
+    return Table("cost", "Cost", caption, shown, data, prose=("device",))
+
+
+def settings(trials: pd.DataFrame) -> Table:
+    """What exactly each variant was: protocol, data, scale and every hyperparameter."""
+    columns = ["method_version", "protocol", "dataset", "channels", "cells", "epochs", "batch_size", "retrain_epochs"]
+    hyperparameters = sorted(c for c in trials.columns if c.startswith("hp."))
+    grouped = trials.groupby("variant", observed=True)
+    data = grouped[[*columns, *hyperparameters]].agg(_distinct).reset_index()
+    shown = data[["variant", *columns]].rename(columns=lambda name: name.replace("_", " "))
+    shown["hyperparameters"] = [
+        ", ".join(f"{c.removeprefix('hp.')}={row[c]}" for c in hyperparameters if row[c] != UNKNOWN) or "none"
+        for _, row in data.iterrows()
+    ]
+    caption = (
+        "Epochs are search epochs, or queries of the table for methods that only look cells up and have no protocol."
+    )
+    return Table("settings", "Settings", caption, shown, data, prose=("hyperparameters",))
+
+
+def failed(trials: pd.DataFrame) -> Table:
+    """Every trial that did not end ok, with its reason."""
+    data = failures(trials).drop(columns="traceback")
+    data["error"] = data["error"].astype(object).where(data["error"].notna(), "no reason was recorded")
+    shown = data.rename(columns={"error": "reason", "trial_id": "trial"})
+    return Table("failed_trials", "Reasons", "Every trial that failed or diverged, and why.", shown, data, prose=("reason",))
+
+
+def _variants(trials: pd.DataFrame) -> pd.DataFrame:
+    return accounting(trials)[["variant"]].astype({"variant": object})
+
+
+def _mean_std(row: pd.Series, expected: int | None = None) -> str:
+    text = mean_std(row["mean"], row["std"])
+    return f"{text} (n = {row['values']})" if expected is not None and 0 < row["values"] < expected else text
+
+
+def _each(frame: pd.DataFrame, text: Callable[[pd.Series], str]) -> list[str]:
+    return [text(row) for _, row in frame.iterrows()]
+
+
+def _distinct(values: pd.Series) -> str:
+    texts = dict.fromkeys(f"{value:g}" if isinstance(value, float) else str(value) for value in values.dropna())
+    return " / ".join(texts) or UNKNOWN

@@ -1,0 +1,219 @@
+"""The study file a user writes, as pydantic models; every error names the key, what was given and the fix."""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from trainables.errors import ConfigError, choose
+from trainables.hyperparameters import Scalar
+from trainables.spec import DatasetSpec, Frozen
+
+SPACES = ("nas_bench_201",)
+
+
+class SearchRange(Frozen):
+    """A continuous axis of a hyperparameter search: {low: 1.0e-4, high: 1.0e-1, log: true}."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+Axis = Scalar | list[Scalar] | SearchRange
+"""One hyperparameter: a value, a grid axis, a range, or the word ``search`` (the method's declared range)."""
+
+
+class PartialScale(Frozen):
+    """What a study says about scale; whatever it leaves out is each method's paper setting."""
+
+    channels: int | None = Field(None, ge=1)
+    cells: int | None = Field(None, ge=1)
+    epochs: int | None = Field(None, ge=1)
+    batch_size: int | None = Field(None, ge=2)
+
+
+class RetrainStudy(Frozen):
+    """Training derived cells from scratch; the sizes it leaves out are those of ``scale``."""
+
+    epochs: int = Field(200, ge=1)
+    channels: int | None = Field(None, ge=1)
+    cells: int | None = Field(None, ge=1)
+    batch_size: int | None = Field(None, ge=2)
+    learning_rate: float = Field(0.1, gt=0)
+    weight_decay: float = Field(5e-4, ge=0)
+
+
+class Evaluate(Frozen):
+    retrain: RetrainStudy | None = None
+
+
+class Resources(Frozen):
+    """What one trial occupies. Fractions pack several trials on one device: gpu: 0.25 puts four on a GPU."""
+
+    cpu: float = Field(1, gt=0)
+    gpu: float = Field(0, ge=0)
+
+
+class Search(Frozen):
+    """A hyperparameter search over the axes given as ranges."""
+
+    algorithm: Literal["random", "optuna"]
+    samples: int = Field(ge=1)
+    seed: int = Field(0, ge=0, description="of the sampler, not of the trials")
+    objective: str = Field(
+        "cifar10_valid_accuracy", description="optuna: the trial column whose mean over the seeds is maximised"
+    )
+    parallel: int = Field(
+        4, ge=1, description="optuna: suggestions made at once; part of the result, so it is not taken from the machine"
+    )
+
+    @field_validator("objective")
+    @classmethod
+    def _never_test(cls, value: str) -> str:
+        if "test" in value or not value.endswith("_accuracy"):
+            raise ValueError(
+                "must be a validation accuracy: choosing hyperparameters on test accuracy biases the report"
+            )
+        return value
+
+
+class Study(BaseModel):
+    """One study: methods x hyperparameters x seeds on one space and data set, at one scale."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: str
+    space: str = "nas_bench_201"
+    dataset: DatasetSpec
+    scale: PartialScale = PartialScale()
+    methods: dict[str, dict[str, Annotated[Axis, Field(union_mode="left_to_right")]]] = Field(min_length=1)
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    evaluate: Evaluate = Evaluate()
+    resources: Resources = Resources()
+    search: Search | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _plain_name(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", value):
+            raise ValueError("must be letters, digits, '_', '.' and '-' only: it names a folder")
+        return value
+
+    @field_validator("space")
+    @classmethod
+    def _known_space(cls, value: str) -> str:
+        if value not in SPACES:
+            raise ValueError(choose("space", value, SPACES))
+        return value
+
+    @field_validator("dataset", mode="before")
+    @classmethod
+    def _named_dataset(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @field_validator("scale", mode="before")
+    @classmethod
+    def _paper_scale(cls, value: Any) -> Any:
+        return {} if value == "paper" else value
+
+    @field_validator("methods", mode="before")
+    @classmethod
+    def _empty_method(cls, value: Any) -> Any:
+        return {name: axes or {} for name, axes in value.items()} if isinstance(value, dict) else value
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _count_of_seeds(cls, value: Any) -> Any:
+        return list(range(value)) if isinstance(value, int) and not isinstance(value, bool) and value > 0 else value
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct_seeds(cls, value: list[int]) -> list[int]:
+        if len(set(value)) < len(value):
+            raise ValueError("must be distinct: the same seed twice is the same trial, not another sample")
+        return value
+
+    def as_yaml(self) -> str:
+        """The study as run, complete and readable by ``load``."""
+        return yaml.safe_dump(self.model_dump(mode="json", exclude_none=True), sort_keys=False)
+
+
+def shipped() -> dict[str, str]:
+    """Name -> YAML text of the studies that come with the package."""
+    folder = resources.files("study") / "studies"
+    return {f.name.removesuffix(".yaml"): f.read_text() for f in folder.iterdir() if f.name.endswith(".yaml")}
+
+
+def load(study: str, overrides: list[str] | None = None) -> Study:
+    """Read a shipped study by name or a YAML file by path, apply ``key=value`` overrides. Raises ConfigError."""
+    known = shipped()
+    if study in known:
+        text = known[study]
+    elif Path(study).is_file():
+        text = Path(study).read_text()
+    elif study.endswith((".yaml", ".yml")) or "/" in study:
+        raise ConfigError(f"a study file must exist, but there is none at {study}")
+    else:
+        raise ConfigError(f"{choose('study', study, known)}; or give the path of a YAML file")
+    try:
+        raw = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"a study file must be YAML, but {study} is not: {' '.join(str(error).split())}") from None
+    if not isinstance(raw, dict):
+        raise ConfigError(f"a study file must hold keys such as name, dataset and methods, but {study} holds {raw!r}")
+    for override in overrides or []:
+        _override(raw, override)
+    return parse(raw)
+
+
+def parse(raw: dict[str, Any]) -> Study:
+    """Validate a study given as plain values, turning pydantic's report into one sentence. Raises ConfigError."""
+    try:
+        return Study.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if str(part) not in _UNION_BRANCHES)
+        if first["type"] == "extra_forbidden":
+            known = set(Study.model_fields) if len(first["loc"]) == 1 else _keys_at(first["loc"])
+            raise ConfigError(f"in the study: {choose('key', where, known)}") from None
+        if first["type"] == "missing":
+            raise ConfigError(f"a study must have the key `{where}`, but it is missing") from None
+        message = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        raise ConfigError(f"in the study: `{where}` {message}, but got {first['input']!r}") from None
+
+
+_UNION_BRANCHES = {"bool", "int", "float", "str", "list[union[bool,int,float,str]]", "SearchRange"}
+
+
+def _keys_at(location: tuple[int | str, ...]) -> set[str]:
+    """The keys allowed beside an unknown nested one, written with their parent."""
+    models: dict[str, type[BaseModel]] = {
+        "dataset": DatasetSpec, "scale": PartialScale, "evaluate": Evaluate, "resources": Resources, "search": Search,
+    }  # fmt: skip
+    if location[:2] == ("evaluate", "retrain"):
+        return {f"evaluate.retrain.{key}" for key in RetrainStudy.model_fields}
+    model = models.get(str(location[0]))
+    return {f"{location[0]}.{key}" for key in model.model_fields} if model else set(Study.model_fields)
+
+
+def _override(raw: dict[str, Any], override: str) -> None:
+    """Apply one ``a.b.c=value`` to the raw study; the value is YAML."""
+    path, equals, value = override.partition("=")
+    if not equals or not path:
+        raise ConfigError(f"an override must read key=value, such as scale.epochs=5, but got {override!r}")
+    *parents, last = path.split(".")
+    place = raw
+    for key in parents:
+        if not isinstance(place.get(key), dict):
+            place[key] = {"name": place[key]} if key == "dataset" and isinstance(place.get(key), str) else {}
+        place = place[key]
+    try:
+        place[last] = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise ConfigError(f"the value of an override must be YAML, but got {override!r}") from None

@@ -1,0 +1,158 @@
+"""From a study to its trials: pure, apart from the fingerprints it is handed."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from study.config import SearchRange, Study
+from trainables.benchmarks.table import DATASETS as TABLE_DATASETS
+from trainables.errors import ConfigError
+from trainables.hyperparameters import MethodConfig, Range, Scalar, field_named, search_space
+from trainables.methods import SearchMethod, method_named
+from trainables.spec import Retrain, Scale, TrialSpec
+
+Values = dict[str, Scalar]
+SearchSpace = dict[str, Range | tuple[Scalar, ...]]
+
+
+@dataclass(frozen=True)
+class Adaptive:
+    """A part of the plan whose hyperparameters Optuna will choose: the trials of one suggestion, before it is made."""
+
+    method: str
+    space: SearchSpace
+    trials: list[TrialSpec]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every trial of a study. Those of ``adaptive`` become known while it runs."""
+
+    trials: list[TrialSpec]
+    adaptive: list[Adaptive]
+
+    def needs_images(self) -> bool:
+        specs = self.trials + [spec for part in self.adaptive for spec in part.trials]
+        return any(spec.dataset_fingerprint is not None for spec in specs)
+
+
+@dataclass(frozen=True)
+class Fingerprints:
+    """Of the study's images and of the table's validation signal on its data set; None where there is none."""
+
+    images: str | None
+    signal: str | None
+
+
+def plan(study: Study, fingerprints: Fingerprints) -> Plan:
+    """All trials of the study, in its order: method, hyperparameters, seed. Raises ConfigError."""
+    trials: dict[str, TrialSpec] = {}
+    adaptive: list[Adaptive] = []
+    search = study.search
+    generator = np.random.default_rng(search.seed if search else 0)
+    for name, axes in study.methods.items():
+        method = method_named(name)
+        space = {key: _range(name, method, key, axis) for key, axis in axes.items() if _is_range(axis)}
+        if space and search is None:
+            raise ConfigError(
+                f"{name}: `{next(iter(space))}` is a range, but the study has no `search` to draw from it; add "
+                "search: {algorithm: random, samples: 20}"
+            )
+        for values in _grid({key: axis for key, axis in axes.items() if not _is_range(axis)}):
+            if not space or search is None:
+                suggestions = [values]
+            elif search.algorithm == "optuna":
+                config = method.Config.parse(name, values)
+                adaptive.append(Adaptive(name, space, _seeds(study, name, config, fingerprints)))
+                continue
+            else:
+                suggestions = [values | _draw(space, generator) for _ in range(search.samples)]
+            for suggestion in suggestions:
+                config = method.Config.parse(name, suggestion)
+                trials |= {spec.id: spec for spec in _seeds(study, name, config, fingerprints)}
+    if search and not any(_is_range(axis) for axes in study.methods.values() for axis in axes.values()):
+        raise ConfigError(
+            "the study has a `search` but no hyperparameter to search; give one as {low: ..., high: ...} or as `search`"
+        )
+    return Plan(list(trials.values()), adaptive)
+
+
+def _seeds(study: Study, name: str, config: MethodConfig, fingerprints: Fingerprints) -> list[TrialSpec]:
+    return [_trial(study, name, config, seed, fingerprints) for seed in study.seeds]
+
+
+def _trial(study: Study, name: str, config: MethodConfig, seed: int, fingerprints: Fingerprints) -> TrialSpec:
+    method = method_named(name)
+    needs = method.needs(config)
+    if needs == "table" and fingerprints.signal is None:
+        raise ConfigError(
+            f"{name} here queries the benchmark table, but it has no data set {study.dataset.name!r}; "
+            f"choose dataset: {', '.join(TABLE_DATASETS)} (random_search: {{queries: 1}} needs none)"
+        )
+    scale = _scale(study, method) if needs == "images" else None
+    retrain = _retrain(study)
+    return TrialSpec(
+        method=name,
+        method_version=method.version,
+        hyperparameters=config.model_dump(),
+        space=study.space,
+        dataset=study.dataset,
+        dataset_fingerprint=fingerprints.images if scale or retrain else None,
+        signal_fingerprint=fingerprints.signal if needs == "table" else None,
+        scale=scale,
+        retrain=retrain,
+        seed=seed,
+    )
+
+
+def _scale(study: Study, method: type[SearchMethod[Any]]) -> Scale:
+    assert method.paper_scale is not None, f"{method.__name__} trains on images, so it must name its paper's scale"
+    return method.paper_scale.model_copy(update=study.scale.model_dump(exclude_none=True))
+
+
+def _retrain(study: Study) -> Retrain | None:
+    """The retraining recipe: sizes not given are the study's scale, or else the benchmark's (16 channels, 5 cells)."""
+    if study.evaluate.retrain is None:
+        return None
+    scale = study.scale.model_dump(exclude_none=True, include={"channels", "cells", "batch_size"})
+    return Retrain(**scale | study.evaluate.retrain.model_dump(exclude_none=True))
+
+
+def _is_range(axis: Any) -> bool:
+    return isinstance(axis, SearchRange) or axis == "search"
+
+
+def _range(name: str, method: type[SearchMethod[Any]], key: str, axis: Any) -> Range | tuple[Scalar, ...]:
+    if axis == "search":
+        return search_space(method.Config, name, key)
+    integer = field_named(method.Config, name, key).annotation is int
+    for end in (axis.low, axis.high):
+        method.Config.parse(name, {key: int(end) if integer else end})
+    try:
+        return Range(axis.low, axis.high, axis.log, integer)
+    except ValueError as error:
+        raise ConfigError(f"{name}: `{key}`: {error}") from None
+
+
+def _grid(axes: dict[str, Any]) -> list[Values]:
+    """Every combination of the listed values; a single value is an axis of length one."""
+    lists = [axis if isinstance(axis, list) else [axis] for axis in axes.values()]
+    return [dict(zip(axes, values, strict=True)) for values in itertools.product(*lists)]
+
+
+def _draw(space: SearchSpace, generator: np.random.Generator) -> Values:
+    """One random suggestion."""
+    values: Values = {}
+    for name, choice in space.items():
+        if isinstance(choice, tuple):
+            values[name] = choice[int(generator.integers(len(choice)))]
+            continue
+        low, high = (np.log(choice.low), np.log(choice.high)) if choice.log else (choice.low, choice.high)
+        value = float(generator.uniform(low, high))
+        value = float(np.exp(value)) if choice.log else value
+        values[name] = round(value) if choice.integer else value
+    return values

@@ -1,0 +1,118 @@
+"""Benchmarks as Parquet or CSV: one row a cell, all 15,625 of them, in any order.
+
+Recognised columns, all others are ignored:
+
+- ``arch_str`` or ``genotype``: the cell, ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``; required.
+- every column of ``trainables.benchmarks.columns``, by that name;
+- the published layout, with P one of cifar10valid, cifar100, imagenet16 and T one of cifar10, cifar100, imagenet16:
+  ``P_val_acc_200ep_run1`` .. ``run3`` (training seeds 777, 888, 999), ``P_val_acc_200ep_mean``,
+  ``T_test_acc_200ep_run1`` .. ``run3``, ``T_test_acc_200ep_mean`` and ``P_train_time_200ep_s``.
+
+Means of the older release (``*_v11``) and the separate 12-epoch training (``*_12ep``) are other quantities and unused.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pv
+import pyarrow.parquet as pq
+
+from trainables.benchmarks.columns import (
+    COLUMNS,
+    DATASETS,
+    Columns,
+    mean_column,
+    seed_columns,
+    time_column,
+    unknown,
+)
+from trainables.errors import BenchmarkError
+from trainables.spaces.nas_bench_201.genotype import NUM_CELLS, all_genotypes
+
+CELL_COLUMNS = ("arch_str", "genotype")
+
+
+def _published_layout() -> dict[str, str]:
+    """Published column name -> our column name."""
+    names: dict[str, str] = {}
+    for dataset, valid, test in zip(
+        DATASETS, ("cifar10valid", "cifar100", "imagenet16"), ("cifar10", "cifar100", "imagenet16"), strict=True
+    ):
+        names[f"{valid}_train_time_200ep_s"] = time_column(dataset)
+        for split, prefix in (("valid", f"{valid}_val"), ("test", f"{test}_test")):
+            names[f"{prefix}_acc_200ep_mean"] = mean_column(dataset, split)
+            for run, name in enumerate(seed_columns(dataset, split), start=1):
+                names[f"{prefix}_acc_200ep_run{run}"] = name
+    return names
+
+
+PUBLISHED = _published_layout()
+
+
+def read_tabular(path: Path) -> Columns:
+    """The recognised columns, rows brought into ``Genotype.index`` order.
+
+    Raises BenchmarkError if the file is damaged, has none of the columns, names a cell that does not exist, lacks a
+    cell or has it twice, or holds accuracies that are not numbers or are fractions.
+    """
+    try:
+        table = pv.read_csv(path) if path.suffix == ".csv" else pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise BenchmarkError(f"a benchmark must be a readable {path.suffix} file, but {path}: {error}") from error
+    rows = _rows(table, path)
+    columns: Columns = {}
+    for given in table.column_names:
+        name = PUBLISHED.get(given, given)
+        if name not in COLUMNS:
+            continue
+        if name in columns:
+            raise BenchmarkError(f"a quantity must have one column, but {path} has two for {name}; remove one of them")
+        try:
+            values = pc.cast(table[given], pa.float64()).to_numpy(zero_copy_only=False)
+        except pa.ArrowException as error:
+            raise BenchmarkError(f"{given} must hold numbers, but in {path}: {error}; mend the column") from error
+        if not name.endswith("_s") and np.fmax.reduce(values) <= 1.0:
+            raise BenchmarkError(
+                f"accuracies must be percent, but the largest {given} in {path} is {np.fmax.reduce(values):g}, so they "
+                f"look like fractions; multiply them by 100"
+            )
+        columns[name] = unknown()
+        columns[name][rows] = values
+    if not columns:
+        raise BenchmarkError(
+            f"a benchmark must have at least one column of accuracies, but {path} has only "
+            f"{', '.join(table.column_names)}; name them as in {mean_column('cifar10', 'test')} or "
+            f"{next(iter(PUBLISHED))}"
+        )
+    return columns
+
+
+def _rows(table: pa.Table, path: Path) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """``Genotype.index`` of every row, int64 [15625], each exactly once."""
+    column = next((name for name in CELL_COLUMNS if name in table.column_names), None)
+    if column is None:
+        raise BenchmarkError(
+            f"a benchmark must name its cells in a column {' or '.join(CELL_COLUMNS)}, but {path} has only "
+            f"{', '.join(table.column_names)}; add one"
+        )
+    indices = {str(cell): index for index, cell in enumerate(all_genotypes())}
+    cells = table[column].to_pylist()
+    strangers = [cell for cell in cells if cell not in indices]
+    if strangers:
+        raise BenchmarkError(
+            f"{column} must hold cells of NAS-Bench-201 as |op~0|+|op~0|op~1|+|op~0|op~1|op~2|, but {path} has "
+            f"{strangers[0]!r} ({len(strangers):,} such rows); correct or remove them"
+        )
+    rows = np.array([indices[cell] for cell in cells], dtype=np.int64)
+    counts = np.bincount(rows, minlength=NUM_CELLS)
+    if (counts != 1).any():
+        example = next(cell for cell, index in indices.items() if counts[index] != 1)
+        raise BenchmarkError(
+            f"a benchmark must hold each of the {NUM_CELLS:,} cells once, but {path} lacks {(counts == 0).sum():,} and "
+            f"repeats {(counts > 1).sum():,}, such as {example}; add or remove them"
+        )
+    return rows

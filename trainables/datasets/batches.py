@@ -1,0 +1,67 @@
+"""Endless shuffled batches of images that already lie on the device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trainables.errors import ConfigError
+
+
+class BatchStream:
+    """``next(stream)`` is (images uint8 [b, c, h, w], labels int64 [b]), without end, on the device of ``images``.
+
+    Every epoch is a new permutation, drawn on the CPU so that all devices meet the same order; images left over at its
+    end (fewer than a batch) are dropped. The stream alone draws from ``generator``, a CPU generator.
+
+    Raises ConfigError where a batch is larger than the set.
+    """
+
+    def __init__(self, images: Tensor, labels: Tensor, batch_size: int, generator: torch.Generator) -> None:
+        if not 1 <= batch_size <= len(images):
+            raise ConfigError(
+                f"`batch_size` must be between 1 and the number of images that a batch is drawn from, {len(images)}, "
+                f"but got batch_size={batch_size}; lower it or use more images"
+            )
+        self.images = images
+        self.labels = labels
+        self.batch_size = batch_size
+        self.generator = generator
+        self._shuffle()
+
+    @property
+    def batches_per_epoch(self) -> int:
+        return len(self.images) // self.batch_size
+
+    def __iter__(self) -> BatchStream:
+        return self
+
+    def __next__(self) -> tuple[Tensor, Tensor]:
+        if self._batch == self.batches_per_epoch:
+            self._shuffle()
+        start = self._batch * self.batch_size
+        self._batch += 1
+        chosen = self._order[start : start + self.batch_size]
+        return self.images.index_select(0, chosen), self.labels.index_select(0, chosen)
+
+    def _shuffle(self) -> None:
+        self._before_shuffle = self.generator.get_state()
+        self._order = torch.randperm(len(self.images), generator=self.generator).to(self.images.device)
+        self._batch = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the stream stands, as tensors and ints. Redrawing the permutation keeps it at a few kilobytes."""
+        return {"before_shuffle": self._before_shuffle, "batch": self._batch, "images": len(self.images)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on exactly where ``state`` was taken. Raises ConfigError if that was over another number of images."""
+        if state["images"] != len(self.images):
+            raise ConfigError(
+                f"a batch stream resumes over the same images, but {state['images']} were saved and "
+                f"{len(self.images)} are here; start the trial afresh"
+            )
+        self.generator.set_state(state["before_shuffle"])
+        self._shuffle()
+        self._batch = state["batch"]

@@ -1,0 +1,248 @@
+"""The search loop that all weight-sharing methods share; it knows none of them by name.
+
+Per training batch: architecture step on an architecture batch, then weight step on the training batch, both in train
+mode (batch statistics). SGD with momentum and a cosine learning rate stepped at the end of each epoch.
+
+A method chooses five parts (see DARTS for the plainest example):
+    relaxation        ``initial_architecture``, ``scores``, ``mixing``
+    architecture step ``architecture_step``, ``architecture_optimizer``
+    regulariser       ``regulariser``
+    level             ``protocol``: which images drive which step
+    derivation        ``current``, ``derive``
+
+Deviations shared by all methods (from the code bases they come from):
+1. Incomplete last batches are dropped, so that every step has the same batch statistics.
+2. Gradient clipping runs over the weights only. Some releases clip over all of ``model.parameters()``, where a
+   left-over architecture gradient of the weight loss shrinks the weights' step.
+3. Weight initialisation, data order and augmentation come from named streams, so they are equal for all methods at
+   equal seeds; releases share one global generator.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import Any, TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from trainables.datasets import BatchStream, augment, normalise, split
+from trainables.hyperparameters import MethodConfig, Range, hyperparameter
+from trainables.methods.search_method import Metrics, SearchContext, SearchMethod, require_finite
+from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype, Supernet, derive
+
+Batch = tuple[Tensor, Tensor]
+"""Augmented, normalised images [B, c, H, W] and labels [B]."""
+_SHARED = "DARTS search recipe (Liu et al. 2019, appendix A.1)"
+
+
+class WeightTraining(MethodConfig):
+    """How the supernet's weights are trained; methods inherit these and change defaults where their paper does."""
+
+    weight_lr: float = hyperparameter(
+        0.025, "initial learning rate of the weights", source=_SHARED, search=Range(0.0025, 0.25, log=True), gt=0
+    )
+    weight_lr_min: float = hyperparameter(
+        0.001, "learning rate at the end of the cosine", source=_SHARED, search=Range(1e-5, 2e-3, log=True), ge=0
+    )
+    momentum: float = hyperparameter(0.9, "SGD momentum", source=_SHARED, search=Range(0.5, 0.99), ge=0, lt=1)
+    nesterov: bool = hyperparameter(False, "Nesterov momentum", source=_SHARED)
+    weight_decay: float = hyperparameter(
+        3e-4, "L2 weight decay of the weights", source=_SHARED, search=Range(1e-5, 1e-2, log=True), ge=0
+    )
+    grad_clip: float = hyperparameter(
+        5.0, "largest L2 norm of the weights' gradient", source=_SHARED, search=Range(0.5, 10, log=True), gt=0
+    )
+
+
+ConfigT = TypeVar("ConfigT", bound=WeightTraining)
+
+
+class DifferentiableSearch(SearchMethod[ConfigT]):
+    """A supernet, its architecture parameters, and the loop that trains both."""
+
+    architecture_optimizer: torch.optim.Optimizer | None = None
+
+    def __init__(self, config: ConfigT, context: SearchContext) -> None:
+        super().__init__(config, context)
+        assert context.images is not None and context.scale is not None, "weight sharing needs images and a scale"
+        scale, streams, images = context.scale, context.streams, context.images
+        with streams.initialising("supernet.weights"):
+            self.supernet = Supernet(scale.channels, scale.cells, images.train_images.shape[1], images.classes)
+        self.supernet.to(context.device).train()
+        self.alpha = self.initial_architecture().to(context.device).requires_grad_()
+        protocol = self.protocol(config)
+        assert protocol is not None
+        self.split = split(protocol, images)
+        self.train_batches = BatchStream(
+            self.split.weight_images, self.split.weight_labels, scale.batch_size, streams("order.weights")
+        )
+        self.valid_batches = BatchStream(
+            self.split.arch_images, self.split.arch_labels, scale.batch_size, streams("order.architecture")
+        )
+        self.weights = list(self.supernet.parameters())
+        self.weight_optimizer = torch.optim.SGD(
+            self.weights,
+            lr=config.weight_lr,
+            momentum=config.momentum,
+            nesterov=config.nesterov,
+            weight_decay=config.weight_decay,
+        )
+        self.epochs_done = 0
+
+    @property
+    def total_epochs(self) -> int:
+        assert self.context.scale is not None
+        return self.context.scale.epochs
+
+    # relaxation ------------------------------------------------------------------------------------------------
+
+    def initial_architecture(self) -> Tensor:
+        """alpha [6, 5] = 1e-3 * N(0, 1) (DARTS)."""
+        return 1e-3 * torch.randn(len(EDGES), len(OPERATIONS), generator=self.context.streams("architecture.initial"))
+
+    @abstractmethod
+    def scores(self) -> Tensor:
+        """The deterministic mixing weights [6, 5] that derivation reads; rows sum to 1."""
+
+    def mixing(self) -> Tensor:
+        """The mixing weights [6, 5] of one forward pass; methods that sample override this."""
+        return self.scores()
+
+    # architecture step -----------------------------------------------------------------------------------------
+
+    def regulariser(self) -> Tensor | float:
+        """What is added to the architecture loss."""
+        return 0.0
+
+    def loss(self, batch: Batch, mixing: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean cross entropy of the supernet on a batch, and its logits [B, classes]."""
+        logits = self.supernet(batch[0], mixing)
+        return F.cross_entropy(logits, batch[1]), logits
+
+    def architecture_gradient(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """First order: d(L_valid + regulariser)/d(alpha) at the current weights, with the loss and logits."""
+        loss, logits = self.loss(valid, self.mixing())
+        (gradient,) = torch.autograd.grad(loss + self.regulariser(), self.alpha)
+        return gradient, loss.detach(), logits.detach()
+
+    def architecture_step(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor]:
+        """Update alpha; returns the loss and logits [B, classes] on the architecture batch before the update."""
+        assert self.architecture_optimizer is not None
+        self.alpha.grad, loss, logits = self.architecture_gradient(train, valid)
+        self.architecture_optimizer.step()
+        return loss, logits
+
+    # the loop --------------------------------------------------------------------------------------------------
+
+    def schedule_epochs(self) -> int:
+        """Over how many epochs the cosine is laid."""
+        return self.total_epochs
+
+    def weight_step(self, train: Batch) -> tuple[Tensor, Tensor]:
+        """One SGD step of the weights; returns loss and logits on the training batch before the update."""
+        with torch.no_grad():
+            mixing = self.mixing()
+        loss, logits = self.loss(train, mixing)
+        self.weight_optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.weights, self.config.grad_clip)
+        self.weight_optimizer.step()
+        return loss.detach(), logits.detach()
+
+    def epoch(self) -> Metrics:
+        learning_rate = cosine(
+            self.config.weight_lr, self.config.weight_lr_min, self.epochs_done, self.schedule_epochs()
+        )
+        for group in self.weight_optimizer.param_groups:
+            group["lr"] = learning_rate
+        train_average, valid_average = Average(), Average()
+        for _ in range(self.train_batches.batches_per_epoch):
+            train = self._batch(self.train_batches, "augmentation.weights")
+            valid = self._batch(self.valid_batches, "augmentation.architecture")
+            valid_average.add(*self.architecture_step(train, valid), valid[1])
+            train_average.add(*self.weight_step(train), train[1])
+        self.epochs_done += 1
+        metrics = train_average.metrics("train") | {"learning_rate": learning_rate, **self.diagnostics()}
+        if self.protocol(self.config) != "P3":  # P3 has no held-out images: its architecture batches are training data
+            metrics |= valid_average.metrics("valid")
+        require_finite(training_loss=metrics["train_loss"], architecture_loss=valid_average.metrics("")["_loss"])
+        require_finite(largest_architecture_parameter=float(self.alpha.detach().abs().max()))
+        return metrics
+
+    def diagnostics(self) -> Metrics:
+        """What an epoch records about the relaxation: entropy (0 = discrete, 1 = uniform)."""
+        weights = self.scores().detach()
+        entropy = -(weights * weights.clamp_min(1e-12).log()).sum(1).mean() / math.log(len(OPERATIONS))
+        return {"entropy": float(entropy)}
+
+    @torch.no_grad()
+    def validate(self) -> float:
+        """Accuracy in percent of the supernet on the architecture images, in eval mode (running statistics)."""
+        assert self.context.images is not None
+        self.supernet.eval()
+        mixing, correct = self.scores(), 0
+        for images, labels in zip(self.split.arch_images.split(256), self.split.arch_labels.split(256), strict=True):
+            correct += int((self.supernet(normalise(images, self.context.images), mixing).argmax(1) == labels).sum())
+        self.supernet.train()
+        return 100.0 * correct / len(self.split.arch_labels)
+
+    def _batch(self, stream: BatchStream, augmentation: str) -> Batch:
+        assert self.context.images is not None
+        images, labels = next(stream)
+        return augment(images, self.context.images, self.context.streams(augmentation, images.device)), labels
+
+    # derivation and state --------------------------------------------------------------------------------------
+
+    def current(self) -> Genotype:
+        """Argmax per edge over all operations, none included."""
+        return derive(self.scores().detach())
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "epochs_done": self.epochs_done,
+            "alpha": self.alpha.detach(),
+            "supernet": self.supernet.state_dict(),
+            "weight_optimizer": self.weight_optimizer.state_dict(),
+            "architecture_optimizer": self.architecture_optimizer and self.architecture_optimizer.state_dict(),
+            "train_batches": self.train_batches.state_dict(),
+            "valid_batches": self.valid_batches.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.epochs_done = state["epochs_done"]
+        with torch.no_grad():
+            self.alpha.copy_(state["alpha"])
+        self.supernet.load_state_dict(state["supernet"])
+        self.weight_optimizer.load_state_dict(state["weight_optimizer"])
+        if self.architecture_optimizer is not None:
+            self.architecture_optimizer.load_state_dict(state["architecture_optimizer"])
+        self.train_batches.load_state_dict(state["train_batches"])
+        self.valid_batches.load_state_dict(state["valid_batches"])
+
+
+def cosine(start: float, end: float, epoch: int, epochs: int) -> float:
+    """The learning rate during ``epoch`` (from 0): end + (start - end)(1 + cos(pi * epoch / epochs)) / 2."""
+    return end + (start - end) * (1 + math.cos(math.pi * epoch / epochs)) / 2
+
+
+class Average:
+    """Mean loss and accuracy (percent) over batches; stays on the device until it is read."""
+
+    def __init__(self) -> None:
+        self.loss: Tensor | float = 0.0
+        self.correct: Tensor | int = 0
+        self.images = 0
+
+    def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        self.loss = self.loss + loss * len(labels)
+        self.correct = self.correct + (logits.argmax(1) == labels).sum()
+        self.images += len(labels)
+
+    def metrics(self, prefix: str) -> Metrics:
+        return {
+            f"{prefix}_loss": float(self.loss) / self.images,
+            f"{prefix}_accuracy": 100.0 * float(self.correct) / self.images,
+        }

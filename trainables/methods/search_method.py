@@ -1,0 +1,105 @@
+"""The protocol every search method implements, differentiable or not.
+
+A method is constructed from its config and a context, then ``epoch()`` is called ``total_epochs`` times and
+``derive()`` returns the cell. It knows neither Ray nor files; ``state_dict()`` is everything a resume needs.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+import numpy as np
+import torch
+
+from trainables.datasets import ImageData
+from trainables.hyperparameters import MethodConfig
+from trainables.spaces.nas_bench_201 import Genotype
+from trainables.spec import Scale
+from trainables.streams import Streams
+
+Metrics = dict[str, float]
+ConfigT = TypeVar("ConfigT", bound=MethodConfig)
+
+
+class Diverged(ArithmeticError):
+    """A loss or an architecture parameter stopped being finite. The trial's status becomes ``diverged``."""
+
+
+def require_finite(**values: float) -> None:
+    """Raise Diverged naming the first value that is not finite."""
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise Diverged(f"{name.replace('_', ' ')} became {value}")
+
+
+@dataclass(frozen=True)
+class SearchContext:
+    """What a trial gives its method.
+
+    ``images`` and ``scale`` are there for methods that need images; ``signal`` [15625] (validation accuracy in percent
+    of every cell, in index order, on the study's data set) for methods that need the table.
+    """
+
+    streams: Streams
+    device: torch.device
+    scale: Scale | None = None
+    images: ImageData | None = None
+    signal: np.ndarray | None = None
+
+
+class SearchMethod(ABC, Generic[ConfigT]):
+    """One run of one search method."""
+
+    Config: ClassVar[type[MethodConfig]]
+    version: ClassVar[int] = 1
+    """Raised when the meaning of the method changes: results of another version are never reused."""
+    paper: ClassVar[str]
+    """Authors, title, venue, arXiv number."""
+    paper_scale: ClassVar[Scale | None] = None
+    """The scale of the paper's NAS-Bench-201 search; fields a study leaves out are filled from here."""
+
+    def __init__(self, config: ConfigT, context: SearchContext) -> None:
+        self.config, self.context = config, context
+
+    @classmethod
+    def needs(cls, config: Any) -> Literal["images", "table", "nothing"]:
+        """What the search reads: images to train on, the benchmark's validation signal, or neither."""
+        return "images"
+
+    @classmethod
+    def protocol(cls, config: Any) -> str | None:
+        """The data protocol (P1, P2, P3) at this config; None for methods that train nothing."""
+        return None
+
+    @classmethod
+    def relative_cost(cls, config: Any) -> float:
+        """Time of an epoch relative to first-order DARTS at the same scale; for cost estimates only."""
+        return 1.0
+
+    @property
+    @abstractmethod
+    def total_epochs(self) -> int:
+        """How many times ``epoch`` is to be called."""
+
+    @abstractmethod
+    def epoch(self) -> Metrics:
+        """Run one epoch (a table searcher: one query) and return its metrics. Raises Diverged."""
+
+    @abstractmethod
+    def current(self) -> Genotype:
+        """The cell that would be derived if the search ended now."""
+
+    def derive(self) -> Genotype:
+        """The cell the search returns."""
+        return self.current()
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """Everything a resume needs, as tensors and plain Python values (loadable without executing code)."""
+
+    @abstractmethod
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what ``state_dict`` returned, on an object constructed from the same config and seed."""

@@ -1,0 +1,217 @@
+"""One trial: a search, then (if asked for) training the derived cell from scratch. No Ray, no files.
+
+``advance()`` runs one epoch. Everything a resume needs is in ``state_dict()``, which loads without executing code.
+"""
+
+from __future__ import annotations
+
+import math
+import platform
+import time
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from trainables import datasets
+from trainables.benchmarks.table import Table, open_table
+from trainables.datasets import ImageData
+from trainables.methods import SearchContext, method_named
+from trainables.peak_memory import PeakMemory
+from trainables.retraining import Retraining
+from trainables.spaces.nas_bench_201 import NUM_CELLS, Genotype
+from trainables.spaces.nas_bench_201.genotype import AVG_POOL, NONE, SKIP
+from trainables.spec import DatasetSpec, TrialSpec
+from trainables.streams import Streams
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where a trial finds what it needs. Nothing here may change its result."""
+
+    data: Path | None = None
+    benchmark: Path | None = None
+    device: str = "cpu"
+
+    def images(self, dataset: DatasetSpec) -> ImageData:
+        """The study's images on the device, read once per worker. Raises DataError."""
+        return _images(dataset, self.data, self.device)
+
+    def table(self) -> Table:
+        """The benchmark table, opened once per worker. Raises BenchmarkError."""
+        return _table(self.benchmark)
+
+
+@lru_cache(maxsize=1)
+def _images(dataset: DatasetSpec, data: Path | None, device: str) -> ImageData:
+    return datasets.load(dataset, data, torch.device(device))
+
+
+@lru_cache(maxsize=1)
+def _table(benchmark: Path | None) -> Table:
+    return open_table(benchmark)
+
+
+@dataclass
+class Trial:
+    """One trial in progress. ``epochs`` are its rows so far, without the looked-up columns."""
+
+    spec: TrialSpec
+    surroundings: Surroundings
+    epochs: list[Row] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        spec, device = self.spec, torch.device(self.surroundings.device)
+        if device.type == "cpu":
+            torch.set_num_threads(1)  # results must not depend on how many cores a trial got; trials run in parallel
+        else:
+            torch.backends.cudnn.deterministic = True
+        method = method_named(spec.method)
+        config = method.Config.parse(spec.method, spec.hyperparameters)
+        needs = method.needs(config)
+        self.streams = Streams(spec.seed)
+        self.search = method(
+            config,
+            SearchContext(
+                self.streams,
+                device,
+                scale=spec.scale,
+                images=self.surroundings.images(spec.dataset) if needs == "images" else None,
+                signal=signal(self.surroundings.table(), spec.dataset.name) if needs == "table" else None,
+            ),
+        )
+        self.retraining: Retraining | None = None
+        self.genotype: Genotype | None = None
+        self.search_wall_s = self.retrain_wall_s = 0.0
+        self.retrain_test_accuracy: float | None = None
+        self.finished = False
+        self._memory = PeakMemory(device)
+        self._peak_memory_mib = 0.0
+
+    @property
+    def epochs_in_all(self) -> int:
+        return self.search.total_epochs + (self.spec.retrain.epochs if self.spec.retrain else 0)
+
+    @property
+    def epochs_done(self) -> int:
+        return len(self.epochs) + (self.retraining.epochs_done if self.retraining else 0)
+
+    def advance(self) -> None:
+        """Run one epoch of the search or of the retraining. Raises Diverged, and whatever else goes wrong."""
+        started = time.perf_counter()
+        if self.retraining is not None:
+            self.retraining.epoch()
+            self._end_of_retraining_epoch()
+            self.retrain_wall_s += time.perf_counter() - started
+            return
+        metrics = self.search.epoch()
+        cell = self.search.current()
+        wall_s = time.perf_counter() - started
+        self.search_wall_s += wall_s
+        self.epochs.append(
+            {
+                "epoch": len(self.epochs) + 1,
+                **metrics,
+                **operation_shares(cell),
+                "genotype": str(cell),
+                "wall_s": wall_s,
+            }
+        )
+        if len(self.epochs) == self.search.total_epochs:
+            self.genotype = self.search.derive()
+            self._begin_retraining()
+
+    def _begin_retraining(self) -> None:
+        assert self.genotype is not None
+        if self.spec.retrain is None:
+            self.finished = True
+        else:
+            images = self.surroundings.images(self.spec.dataset)
+            self.retraining = Retraining(self.genotype, self.spec.retrain, images, self.streams)
+
+    def _end_of_retraining_epoch(self) -> None:
+        assert self.retraining is not None and self.spec.retrain is not None
+        if self.retraining.epochs_done == self.spec.retrain.epochs:
+            self.retrain_test_accuracy = self.retraining.test_accuracy()
+            self.finished = True
+
+    def record(self) -> Row:
+        """What came out: the columns of a trial row that the search itself determines, and how it ran."""
+        return {
+            "genotype": None if self.genotype is None else str(self.genotype),
+            "supernet_valid_accuracy": self.epochs[-1].get("valid_accuracy") if self.epochs else None,
+            "retrain_test_accuracy": self.retrain_test_accuracy,
+            "search_wall_s": self.search_wall_s,
+            "retrain_wall_s": self.retrain_wall_s if self.spec.retrain else None,
+            "peak_memory_mib": max(self._peak_memory_mib, self._memory.mib()),
+            "device": device_name(self.surroundings.device),
+            "host": platform.node(),
+            "code_version": version("nas-robustness-study"),
+        }
+
+    def state_dict(self) -> Row:
+        return {
+            "trial_id": self.spec.id,
+            "epochs": self.epochs,
+            "streams": self.streams.state_dict(),
+            "search": self.search.state_dict() if self.genotype is None else None,
+            "genotype": None if self.genotype is None else str(self.genotype),
+            "retraining": None if self.retraining is None else self.retraining.state_dict(),
+            "retrain_test_accuracy": self.retrain_test_accuracy,
+            "wall_s": (self.search_wall_s, self.retrain_wall_s),
+            "peak_memory_mib": max(self._peak_memory_mib, self._memory.mib()),
+        }
+
+    def load_state_dict(self, state: Row) -> None:
+        """Go on where ``state`` was taken. Raises ValueError if it belongs to another trial."""
+        if state["trial_id"] != self.spec.id:
+            raise ValueError(f"the checkpoint of trial {state['trial_id']} does not fit trial {self.spec.id}")
+        self.epochs = state["epochs"]
+        self.search_wall_s, self.retrain_wall_s = state["wall_s"]
+        self._peak_memory_mib = state["peak_memory_mib"]
+        if state["search"] is not None:
+            self.streams.load_state_dict(state["streams"])
+            self.search.load_state_dict(state["search"])
+            return
+        self.genotype = Genotype.from_string(state["genotype"])
+        self.retrain_test_accuracy = state["retrain_test_accuracy"]
+        self._begin_retraining()
+        self.streams.load_state_dict(state["streams"])
+        if self.retraining is not None and self.spec.retrain is not None:
+            self.retraining.load_state_dict(state["retraining"])
+            self.finished = self.retraining.epochs_done == self.spec.retrain.epochs
+
+
+def signal(table: Table, dataset: str) -> np.ndarray:
+    """What table searchers see: validation accuracy in percent of all 15,625 cells; an unknown cell counts as 0."""
+    values = table.accuracy(dataset, "valid", np.arange(NUM_CELLS))
+    return np.nan_to_num(values, nan=0.0)
+
+
+def operation_shares(cell: Genotype) -> dict[str, float]:
+    """Percent of the cell's edges that are skip connections, nothing, pooling."""
+    count = {name: cell.operations.count(o) for name, o in (("skip", SKIP), ("none", NONE), ("pool", AVG_POOL))}
+    return {f"{name}_share": 100.0 * n / len(cell.operations) for name, n in count.items()}
+
+
+def look_up(table: Table, cells: list[str | None]) -> dict[str, list[float | None]]:
+    """The table's columns for cells given as strings, row by row; null for a missing cell or an unknown value."""
+    known = [index for index, cell in enumerate(cells) if cell is not None]
+    indices = np.array([Genotype.from_string(cell).index for cell in cells if cell is not None], dtype=np.int64)
+    columns: dict[str, list[float | None]] = {}
+    for name, values in table.columns(indices).items():
+        columns[name] = [None] * len(cells)
+        for index, value in zip(known, values.tolist(), strict=True):
+            columns[name][index] = None if math.isnan(value) else value
+    return columns
+
+
+def device_name(device: str) -> str:
+    """A name a reader understands."""
+    return torch.cuda.get_device_name(device) if device.startswith("cuda") else platform.machine() + " cpu"
