@@ -22,7 +22,7 @@ def cell_svg(genotype: Genotype) -> str:
     edges = [_edge(edge, OPERATIONS[o]) for edge, o in zip(EDGES, genotype.operations, strict=True)]
     nodes = [_node(*position, name) for position, name in zip(_NODES, ("in", "1", "2", "out"), strict=True)]
     return (
-        f'<svg viewBox="0 -8 386 176" role="img" aria-label="{describe(genotype)}" class="cell" '
+        f'<svg viewBox="0 -22 386 188" role="img" aria-label="{describe(genotype)}" class="cell" '
         f'xmlns="http://www.w3.org/2000/svg">{"".join(edges)}{"".join(nodes)}</svg>'
     )
 
@@ -50,8 +50,8 @@ def _edge(edge: tuple[int, int], operation: str) -> str:
     )
     head = "" if operation == "none" else _arrow(end, (cx, cy), (x1, y1), colour)
     label = (
-        f'<text x="{cx:.1f}" y="{(y0 + cy) / 2 - 6:.1f}" text-anchor="middle" font-size="13" '
-        f'font-family="sans-serif" class="halo" fill="currentColor"{faint}>{LABELS[operation]}</text>'
+        f'<text x="{cx:.1f}" y="{(start[1] + 2 * cy + end[1]) / 4 - 7:.1f}" text-anchor="middle" font-size="13" '
+        f'font-family="sans-serif" fill="currentColor">{LABELS[operation]}</text>'
     )
     return line + head + label
 

@@ -5,13 +5,13 @@ Every sentence follows from one rule and one number that the tables show too. No
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
 from analysis import metrics
 from analysis.robustness import COLLAPSE_SKIPS, accounting, derived_cells, summarise
-from analysis.tables import interval, number
+from analysis.tables import interval, listed, number
 from study.schema import TABLE_DATASETS
 
 _SMALLEST_PAIRED_N = 6
@@ -23,27 +23,26 @@ def findings(name: str, trials: pd.DataFrame) -> list[str]:
     return [_what_was_run(name, trials), *_who_leads(trials), *_collapse(trials), _what_failed(trials)]
 
 
-def cautions(trials: pd.DataFrame) -> list[str]:
+def cautions(trials: pd.DataFrame, study: dict[str, Any]) -> list[str]:
     """What must not be concluded from these records; empty only for an uncommonly careful study."""
-    return [*_few_seeds(trials), *_unequal_arms(trials), *_what_was_measured(trials), *_mixed_sources(trials)]
-
-
-def listed(items: Iterable[str], most: int = 6) -> str:
-    """``a, b and c``; beyond ``most`` the rest is counted."""
-    words = list(items)
-    if len(words) > most:
-        words = [*words[:most], f"{len(words) - most} more"]
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    return [
+        *_not_yet_run(trials, study),
+        *_few_seeds(trials),
+        *_unequal_arms(trials),
+        *_what_was_measured(trials),
+        *_mixed_sources(trials),
+    ]
 
 
 def _what_was_run(name: str, trials: pd.DataFrame) -> str:
     counts = accounting(trials)
-    seeds = f"{counts['seeds'].min()}" if counts["seeds"].nunique() == 1 else f"{counts['seeds'].min()} to {counts['seeds'].max()}"
-    methods = trials["method"].nunique()
-    arms = _plural(methods, "method") if methods == len(counts) else f"{len(counts)} variants of {_plural(methods, 'method')}"
-    datasets = listed(sorted(trials["dataset"].dropna().unique())) if trials["dataset"].notna().any() else "no images"
+    fewest, most = counts["seeds"].min(), counts["seeds"].max()
+    seeds = _plural(most, "search seed") if fewest == most else f"{fewest} to {most} search seeds"
+    methods = _plural(trials["method"].nunique(), "method")
+    arms = methods if trials["method"].nunique() == len(counts) else f"{len(counts)} variants of {methods}"
+    searched = sorted(trials["dataset"].dropna().unique())
     return (
-        f"Study {name} ran {arms} on {datasets} with {seeds} search seed{'s' if seeds != '1' else ''} each: "
+        f"Study {name} ran {arms}{f' on {listed(searched)}' if searched else ''} with {seeds} each: "
         f"{_plural(len(trials), 'trial')}, {counts['ok'].sum()} ended ok, {counts['diverged'].sum()} diverged, "
         f"{counts['failed'].sum()} failed."
     )
@@ -61,7 +60,7 @@ def _who_leads(trials: pd.DataFrame) -> list[str]:
     verb = "has the highest mean" if len(known) > 1 else "reaches"
     sentences = [
         f"On {metrics.title(column)}, {best['variant']} {verb}: {number(best['mean'])}{spread} % ({over}{bounds}; "
-        f"worst seed {number(best['worst'])} %)."
+        f"worst seed {number(best['worst'])} %{_lost(best)})."
     ]
     if len(known) > 1:
         sentences.append(_how_clear(best, known.iloc[1:]))
@@ -72,6 +71,11 @@ def _who_leads(trials: pd.DataFrame) -> list[str]:
                 f"{number(widest['worst'])} to {number(widest['best'])} %."
             )
     return sentences
+
+
+def _lost(arm: pd.Series) -> str:
+    lost = arm["n"] - arm["values"]
+    return f"; {lost} of its {_plural(arm['n'], 'trial')} gave no result" if lost else ""
 
 
 def _how_clear(best: pd.Series, others: pd.DataFrame) -> str:
@@ -110,18 +114,30 @@ def _what_failed(trials: pd.DataFrame) -> str:
     if lost.empty:
         return "No trial failed or diverged."
     counts = lost.groupby("variant", observed=True).size().sort_values(ascending=False, kind="stable")
-    shares = [f"{variant} ({count})" for variant, count in counts.items()]
-    return f"{len(lost)} of {_plural(len(trials), 'trial')} gave no result: {listed(shares)}. The reasons are listed below."
+    shares = listed(f"{variant} ({count})" for variant, count in counts.items())
+    return f"{len(lost)} of {_plural(len(trials), 'trial')} gave no result: {shares}. The reasons are listed below."
+
+
+def _not_yet_run(trials: pd.DataFrame, study: dict[str, Any]) -> list[str]:
+    """Compares the records with the methods and seeds of study.yaml, where it lists them."""
+    notes = []
+    if absent := sorted(set(study.get("methods") or {}) - set(trials["method"])):
+        notes.append(f"The study is incomplete: no trial of {listed(absent)} is recorded.")
+    planned = study.get("seeds")
+    if isinstance(planned, list):
+        missing = trials.groupby("variant", observed=True)["seed"].agg(lambda seeds: len(set(planned) - set(seeds)))
+        if short := [f"{variant} ({count})" for variant, count in missing[missing > 0].items()]:
+            notes.append(f"The study is incomplete: planned seeds are not recorded for {listed(short)}.")
+    return notes
 
 
 def _few_seeds(trials: pd.DataFrame) -> list[str]:
     counts = summarise(trials, metrics.headline(trials))[["variant", "values"]]
     fewest = counts["values"].min()
     thin = listed(counts.loc[counts["values"] == fewest, "variant"].astype(str))
-    if fewest < 2:
-        return [f"{thin}: {'one seed' if fewest else 'no seed'} with a result. A spread needs two seeds, an interval three."]
     if fewest < 3:
-        return [f"{thin}: two seeds with a result. The std of two values is barely informative; an interval needs three."]
+        with_result = ("no seed", "one seed", "two seeds")[fewest]
+        return [f"{thin}: {with_result} with a result. A spread needs two seeds, an interval three."]
     if fewest < _SMALLEST_PAIRED_N:
         return [
             f"{thin}: {fewest} seeds with a result. An exact paired test cannot reach p ≤ 0.05 (two-sided) below "
@@ -134,15 +150,15 @@ def _unequal_arms(trials: pd.DataFrame) -> list[str]:
     notes = []
     seeds = trials.groupby("variant", observed=True)["seed"].agg(lambda s: frozenset(s))
     if seeds.nunique() > 1:
-        notes.append("The variants were not run on the same seeds: worst and best seeds are extremes of unequal samples.")
+        notes.append("The variants did not run on the same seeds: worst and best are extremes of unequal samples.")
     if (trials["status"] != "ok").any():
-        notes.append("Means leave out trials that failed or diverged; where failing is the method's doing, they flatter it.")
+        notes.append("Means leave out what failed or diverged; where failing is the method's doing, they flatter it.")
     settings = trials.groupby("method")["config"].nunique()
     if (settings > 1).any():
         method = settings.idxmax()
         notes.append(
-            f"The best of {settings.max()} settings of {method} is picked on the seeds that it is shown on: its mean is "
-            "biased upwards."
+            f"The best of {settings.max()} settings of {method} is picked on the seeds that it is shown on: its mean "
+            "is biased upwards."
         )
     trained = trials[trials["protocol"].notna()]
     budgets = [c for c in ("epochs", "channels", "cells", "batch_size") if trained[c].nunique() > 1]
@@ -156,19 +172,21 @@ def _unequal_arms(trials: pd.DataFrame) -> list[str]:
 
 def _what_was_measured(trials: pd.DataFrame) -> list[str]:
     notes = []
+    retrained = metrics.is_known(trials, metrics.RETRAIN)
     if not any(metrics.is_known(trials, c) for c in metrics.TABLE_ACCURACIES if "_test_" in c):
-        retrained = metrics.is_known(trials, metrics.RETRAIN)
         notes.append(
-            "The table's test accuracies are unknown: the table that was used has validation accuracies only"
-            + (", so the only test results are the retrained ones." if retrained else ". Nothing here is a test result.")
+            "The table's test accuracies are unknown: "
+            + ("only retrained accuracies are test results." if retrained else "nothing here is a test result.")
         )
-    foreign = sorted(set(trials["dataset"].dropna()) - set(TABLE_DATASETS))
-    if foreign:
+    searched = set(trials["dataset"].dropna())
+    if len(searched) > 1:
+        notes.append("Searches on different data sets are compared: for some of them an accuracy is a transfer.")
+    if foreign := sorted(searched - set(TABLE_DATASETS)):
         notes.append(
-            f"The search saw {listed(foreign)}, which the benchmark table does not have: its accuracies are those of the "
-            "same cells trained on the table's data sets, a transfer."
+            f"The search saw {listed(foreign)}, which the benchmark table does not have: the table's accuracies are "
+            "those of the same cells trained on its own data sets, a transfer."
         )
-    if metrics.is_known(trials, metrics.RETRAIN):
+    if retrained:
         notes.append("Each cell was retrained once: that spread mixes search seeds with the noise of one training.")
     return notes
 

@@ -26,9 +26,9 @@ def title(column: str) -> str:
     return f"{DATASET_TITLES[dataset]} {SPLIT_TITLES[split]} {what}"
 
 
-def unit(column: str) -> str:
-    """``%`` for accuracies and shares, ``points`` for regrets."""
-    return "points" if column.endswith("_regret") else "%"
+def split_title(column: str) -> str:
+    """``validation`` or ``test``, of a column of the table."""
+    return SPLIT_TITLES[column.rsplit("_", 2)[1]]
 
 
 def regret_column(column: str) -> str:
@@ -50,12 +50,13 @@ def own_dataset(trials: pd.DataFrame) -> str:
 def headline(trials: pd.DataFrame) -> str:
     """The column a study is judged by: retrained test accuracy, else the table's test, else its validation accuracy."""
     dataset = own_dataset(trials)
-    candidates = (RETRAIN, f"{dataset}_test_accuracy", f"{dataset}_valid_accuracy", SUPERNET)
-    return next((column for column in candidates if is_known(trials, column)), f"{dataset}_valid_accuracy")
+    ok = trials[trials["status"] == "ok"]
+    candidates = (RETRAIN, f"{dataset}_test_accuracy")
+    return next((column for column in candidates if is_known(ok, column)), f"{dataset}_valid_accuracy")
 
 
 def headline_regret(trials: pd.DataFrame) -> str:
     """The regret shown beside the headline: on the study's own data set, test where the table has it."""
     dataset = own_dataset(trials)
     test = f"{dataset}_test_regret"
-    return test if is_known(trials, test) else f"{dataset}_valid_regret"
+    return test if is_known(trials[trials["status"] == "ok"], test) else f"{dataset}_valid_regret"

@@ -7,7 +7,7 @@ colour-blind one without its two shades that vanish on white paper.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -40,7 +40,7 @@ class Look:
     marker: str
 
 
-def looks(variants: Sequence[str]) -> dict[str, Look]:
+def looks(variants: Iterable[str]) -> dict[str, Look]:
     """A fixed look for every variant, by alphabet: results never change a colour."""
     return {
         variant: Look(_PALETTE[i % len(_PALETTE)], _MARKERS[i % len(_MARKERS)])
@@ -52,7 +52,6 @@ def looks(variants: Sequence[str]) -> dict[str, Look]:
 def style() -> Iterator[None]:
     """The look of every figure; text stays text in SVG, and identical data give identical bytes."""
     settings: dict[str, Any] = {
-        "figure.constrained_layout.use": True,
         "font.family": "DejaVu Sans",
         "font.size": 9,
         "axes.titlesize": 9,
@@ -66,13 +65,15 @@ def style() -> Iterator[None]:
         "grid.linewidth": 0.6,
         "savefig.transparent": True,
         "svg.fonttype": "none",
+        "text.parse_math": False,  # a $ in a user's setting is a dollar
         "svg.hashsalt": "nas-study",
         "pdf.fonttype": 42,
         "grid.color": GRID,
         **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"), INK),
         **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), MUTED),
     }
-    with mpl.rc_context({**sns.axes_style("ticks"), **settings}):
+    settings = {**sns.axes_style("ticks"), **settings}
+    with mpl.rc_context(settings):  # type: ignore[arg-type]  # seaborn's and matplotlib's stubs disagree
         yield
 
 
@@ -95,18 +96,18 @@ def seed_strip(
     """One row a variant: a dot for every seed, a box from BOX_FROM seeds on, the mean with its t interval.
 
     ``summary`` is robustness.summarise of the same trials and column. ``optimum`` draws the table's best cell. Where
-    the values span more than LOG_FROM_SPAN points, the axis is logarithmic in the distance to the right end, so that collapsed
-    runs do not squeeze the others together.
+    values lie more than LOG_FROM_SPAN points below it, the axis is logarithmic in the distance to the right end, so
+    that collapsed runs do not squeeze the others together.
     """
     variants = [str(variant) for variant in summary["variant"]]
-    look = looks(sorted(map(str, trials["variant"].unique())))
+    look = looks(trials["variant"].cat.categories)
     values = trials.loc[(trials["status"] == "ok") & trials[column].notna(), ["variant", column]]
     values = values.assign(row=values["variant"].astype(str).map({v: i for i, v in enumerate(variants)})).dropna()
     enough = values[values.groupby("row")["row"].transform("size") >= BOX_FROM]
     if not enough.empty:
         sns.boxplot(
-            enough, x=column, y="row", orient="h", native_scale=True, width=0.62, showfliers=False, color="0.9", ax=axes,
-            linecolor=MUTED, linewidth=0.8, boxprops={"facecolor": (0.5, 0.5, 0.5, 0.12)}, showcaps=False,
+            enough, x=column, y="row", orient="h", native_scale=True, width=0.62, showfliers=False, showcaps=False,
+            color="0.9", linecolor=MUTED, linewidth=0.8, boxprops={"facecolor": (0.5, 0.5, 0.5, 0.12)}, ax=axes,
         )  # fmt: skip
     crowd = len(values) > DOTS_AS_IMAGE
     for row, part in values.groupby("row"):
@@ -132,21 +133,20 @@ def seed_strip(
 
 
 def _accuracy_axis(axes: Axes, values: pd.Series, summary: pd.DataFrame, optimum: float | None) -> None:
-    if values.empty:
-        return
     end = optimum if optimum is not None else float(values.max())
-    if end - values.min() > LOG_FROM_SPAN:
+    if is_logarithmic(summary, optimum):
         axes.set_xscale("function", functions=(lambda x: -_log_distance(end - x), lambda t: end - _unlog(-t)))
         lowest = max(float(np.nanmin([values.min(), summary["low"].min()])), 0.0)
-        low = end - _unlog(1.04 * _log_distance(end - lowest + 1))
+        low = end - float(_unlog(1.04 * _log_distance(end - lowest + 1)))
         axes.set_xlim(low, end + 0.15)
         top = float(np.floor(end))
-        ticks = [top, top - 1, top - 2, *(5 * np.floor((end - distance) / 5) for distance in (3, 10, 20, 40, 70))]
+        ticks = [top, top - 1, top - 2, *(5.0 * ((end - distance) // 5) for distance in (3, 10, 20, 40, 70))]
         axes.xaxis.set_major_locator(FixedLocator([tick for tick in dict.fromkeys(ticks) if tick >= low]))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
     else:
-        low, high = float(np.nanmin([values.min(), summary["low"].min()])), max(end, float(values.max()))
+        low = float(np.nanmin([values.min(), summary["low"].min()]))
+        high = float(np.nanmax([end, summary["high"].max()]))
         margin = max(0.04 * (high - low), 0.05)
         axes.set_xlim(low - margin, high + margin)
         axes.xaxis.set_major_locator(MaxNLocator(6))
@@ -154,11 +154,17 @@ def _accuracy_axis(axes: Axes, values: pd.Series, summary: pd.DataFrame, optimum
         axes.axvline(optimum, color=MUTED, linewidth=1, linestyle=(0, (4, 2)), zorder=0.5)
 
 
-def _log_distance(distance: np.ndarray) -> np.ndarray:
+def is_logarithmic(summary: pd.DataFrame, optimum: float | None) -> bool:
+    """Whether seed_strip draws this summary on its logarithmic axis."""
+    end = summary["best"].max() if optimum is None else optimum
+    return bool(end - summary["worst"].min() > LOG_FROM_SPAN)
+
+
+def _log_distance(distance: Any) -> Any:
     return np.sign(distance) * np.log1p(np.abs(distance))
 
 
-def _unlog(value: np.ndarray) -> np.ndarray:
+def _unlog(value: Any) -> Any:
     return np.sign(value) * np.expm1(np.abs(value))
 
 
@@ -168,23 +174,19 @@ def _offsets(values: np.ndarray) -> np.ndarray:
     return ((ranks * 0.6180339887 + 0.5) % 1 - 0.5) * (0.4 if len(values) > 1 else 0.0)
 
 
-def seed_curves(
-    curve: pd.DataFrame, summary: pd.DataFrame, variant: str, axes: Axes, *, logarithmic: bool
-) -> Axes:
+def seed_curves(curve: pd.DataFrame, summary: pd.DataFrame, variant: str, axes: Axes, *, logarithmic: bool) -> Axes:
     """One variant against the epoch: every seed faint, the mean bold, the range of all variants' means in grey.
 
     ``curve`` and ``summary`` are robustness.curves and curve_summary of all variants. Above LINES_UP_TO seeds a band
     from the 10th to the 90th percentile replaces the seeds. ``logarithmic``: linear below 0.1, so that 0 shows.
     """
-    look = looks(list(summary["variant"].cat.categories))[variant]
+    look = looks(summary["variant"].cat.categories)[variant]
     means = summary.pivot(index="epoch", columns="variant", values="mean").interpolate(limit_area="inside")
     axes.fill_between(means.index, means.min(axis=1), means.max(axis=1), color=MUTED, alpha=0.16, linewidth=0, zorder=1)
     own, mean = curve[curve["variant"] == variant], summary[summary["variant"] == variant]
     if own["trial_id"].nunique() <= LINES_UP_TO:
-        sns.lineplot(
-            own, x="epoch", y="value", units="trial_id", estimator=None, color=look.colour, linewidth=0.7, alpha=0.4,
-            ax=axes, legend=False,
-        )  # fmt: skip
+        seeds = own.pivot(index="epoch", columns="trial_id", values="value")
+        axes.plot(seeds.index, seeds.to_numpy(), color=look.colour, linewidth=0.7, alpha=0.4)
     else:
         axes.fill_between(mean["epoch"], mean["p10"], mean["p90"], color=look.colour, alpha=0.22, linewidth=0)
     axes.plot(
@@ -204,19 +206,18 @@ def seed_curves(
 def strip_figure(trials: pd.DataFrame, summary: pd.DataFrame, column: str, label: str, optimum: float | None) -> Figure:
     """seed_strip on a figure as tall as its rows need."""
     lines = sum(label.count("\n") + 1 for label in row_labels(summary))
-    figure = Figure(figsize=(4.9, 0.75 + 0.19 * lines))
+    figure = Figure(figsize=(4.9, 0.75 + 0.19 * lines), layout="constrained")
     axes = seed_strip(trials, summary, column, figure.subplots(), optimum)
     axes.set_xlabel(label)
     return figure
 
 
-def curves_figure(
-    curve: pd.DataFrame, summary: pd.DataFrame, variants: Sequence[str], *, logarithmic: bool, x: str, y: str
-) -> Figure:
+def curves_figure(curve: pd.DataFrame, summary: pd.DataFrame, *, logarithmic: bool, x: str, y: str) -> Figure:
     """seed_curves as small multiples with common axes, one panel a variant."""
+    variants = [str(variant) for variant in summary["variant"].unique()]
     columns = min(len(variants), 4)
     rows = -(-len(variants) // columns)
-    figure = Figure(figsize=(2.65 * columns + 0.3, 2.0 * rows + 0.4))
+    figure = Figure(figsize=(2.65 * columns + 0.3, 2.0 * rows + 0.4), layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes, variant in zip(grid.flat, variants, strict=False):
         seed_curves(curve, summary, variant, axes, logarithmic=logarithmic)

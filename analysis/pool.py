@@ -95,6 +95,8 @@ def load(store: str | Path, study: str | None = None) -> Results:
         environment = json.loads(_read_text(filesystem, f"{folder}/environment.json") or "{}")
     except (yaml.YAMLError, json.JSONDecodeError) as error:
         raise StoreError(f"study.yaml and environment.json must parse, but one in {folder} does not: {error}") from None
+    if not isinstance(parsed, dict) or not isinstance(environment, dict):
+        raise StoreError(f"study.yaml and environment.json must hold keys and values, but one in {folder} does not")
     return Results(name, _with_variants(trials), parsed, study_text, environment, filesystem, folder)
 
 

@@ -16,12 +16,13 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from analysis import plots
+from analysis.figures import Plot
 from analysis.findings import cautions, findings
 from analysis.pool import Results
 from analysis.robustness import accounting
-from analysis.sections import Plot, Section, build
+from analysis.sections import build
 from analysis.study_tables import glance
-from analysis.tables import Table
+from analysis.tables import Table, markdown
 from trainables.errors import ConfigError
 
 _THEME = {plots.INK: "var(--ink)", plots.MUTED: "var(--muted)", plots.GRID: "var(--line)"}
@@ -32,26 +33,29 @@ def write_report(results: Results, output: Path) -> Path:
     """Write ``output`` (HTML), a Markdown twin, and ``<stem>_files/`` with tables/ and figures/. Returns ``output``.
 
     Tables are CSV, Markdown and LaTeX, figures SVG and PDF; those of an earlier report at the same place are replaced.
-    Raises ConfigError where ``output`` is a folder or does not end in .html.
+    Raises ConfigError where ``output`` does not end in .html or its folder cannot be written.
     """
     output = Path(output)
     if output.suffix not in (".html", ".htm") or output.is_dir():
         raise ConfigError(f"a report is a file that ends in .html, but got {output}; name one, as in -o report.html")
     files = output.with_name(f"{output.stem}_files")
     with plots.style():
-        sections = list(build(results))
-        svgs = {plot.name: _write_figure(plot, files / "figures") for plot in _fresh(sections, files)}
+        sections = build(results)
+        try:
+            _empty(files)
+        except OSError as error:
+            raise ConfigError(f"a report needs a folder that can be written, but {files} cannot: {error}") from None
+        svgs = {plot.name: _write_figure(plot, files / "figures") for section in sections for plot in section.plots}
     summary = glance(results.trials)
     tables = [summary, *(table for section in sections for table in section.tables)]
     for table in tables:
         for suffix, text in _texts(table).items():
             (files / "tables" / f"{table.name}.{suffix}").write_text(text, encoding="utf-8")
     results.trials.to_csv(files / "tables" / "all_trials.csv", index=False, lineterminator="\n")
-    said, warned = findings(results.name, results.trials), cautions(results.trials)
+    said, warned = findings(results.name, results.trials), cautions(results.trials, results.study)
     counts = accounting(results.trials)
     page = _template().render(
         name=results.name,
-        question=results.study.get("question") or results.study.get("description"),
         tally={
             "variants": len(counts),
             "trials": counts["n"].sum(),
@@ -68,25 +72,23 @@ def write_report(results: Results, output: Path) -> Path:
         files=files.name,
     )
     output.write_text(page, encoding="utf-8")
-    markdown = _markdown(results.name, said, warned, tables)
-    output.with_suffix(".md").write_text(markdown, encoding="utf-8")
+    output.with_suffix(".md").write_text(_markdown(results.name, said, warned, tables), encoding="utf-8")
     return output
 
 
-def _fresh(sections: list[Section], files: Path) -> list[Plot]:
-    """All plots, after the folders are made and a former report's files removed."""
+def _empty(files: Path) -> None:
+    """Make the folders and remove what a former report left: a stale table would be taken for a result."""
     for folder, suffixes in (("tables", ("csv", "md", "tex")), ("figures", ("svg", "pdf"))):
         (files / folder).mkdir(parents=True, exist_ok=True)
         for suffix in suffixes:
             for old in (files / folder).glob(f"*.{suffix}"):
                 old.unlink()
-    return [plot for section in sections for plot in section.plots]
 
 
 def _write_figure(plot: Plot, folder: Path) -> Markup:
     """Save the figure as SVG and PDF; returns it as SVG for the page."""
     plot.figure.draw_without_rendering()
-    plot.figure.set_layout_engine("none")  # the layout is settled; saving twice need not solve it twice
+    plot.figure.set_layout_engine(None)  # the layout is settled; saving twice need not solve it twice
     svg = _svg(plot.figure)
     (folder / f"{plot.name}.svg").write_text(svg, encoding="utf-8")
     plot.figure.savefig(folder / f"{plot.name}.pdf", metadata={"CreationDate": None})
@@ -108,18 +110,10 @@ def _inline(svg: str, plot: Plot) -> Markup:
     body = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{plot.name}-", body)
     for colour, variable in _THEME.items():
         body = body.replace(colour, variable)
-    match = re.search(r'viewBox="0 0 ([\d.]+) ', body)
-    assert match is not None
+    body = re.sub(r' (width|height)="[\d.]+pt"', "", body, count=2)
+    width = plot.figure.get_figwidth()
     label = html.escape(plot.alternative)
-    width = float(match[1]) / 72
-    return Markup(
-        re.sub(
-            r'^<svg [^>]*?width="[^"]*"[^>]*?height="[^"]*"|^<svg ',
-            "<svg ",
-            body,
-            count=1,
-        ).replace("<svg ", f'<svg role="img" aria-label="{label}" style="max-width: {width:.2f}in" ', 1)
-    )
+    return Markup(body.replace("<svg", f'<svg role="img" aria-label="{label}" style="max-width: {width:g}in"', 1))
 
 
 def _texts(table: Table) -> dict[str, str]:
@@ -149,8 +143,8 @@ def _template() -> jinja2.Template:
 
 
 def _markdown(name: str, said: list[str], warned: list[str], tables: list[Table]) -> str:
-    parts = [f"# {name}", "## Summary", *(f"- {html.escape(sentence, quote=False)}" for sentence in said)]
+    parts = [f"# {markdown(name)}", "## Summary", "\n".join(f"- {markdown(sentence)}" for sentence in said)]
     if warned:
-        parts += ["## What cannot be concluded", *(f"- {html.escape(sentence, quote=False)}" for sentence in warned)]
-    parts += ["## Tables", *(table.to_markdown() for table in tables)]
-    return "\n\n".join(parts).rstrip() + "\n"
+        parts += ["## What cannot be concluded", "\n".join(f"- {markdown(sentence)}" for sentence in warned)]
+    parts += ["## Tables", *(table.to_markdown().rstrip() for table in tables)]
+    return "\n\n".join(parts) + "\n"

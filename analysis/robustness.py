@@ -105,7 +105,7 @@ def derived_cells(trials: pd.DataFrame) -> pd.DataFrame:
     cells["class"] = cells["genotype"].map({text: cell.isomorphism_key() for text, cell in known.items()})
     cells["skips"] = cells["genotype"].map(skips).astype(float)
     cells["collapsed"] = cells["skips"] >= COLLAPSE_SKIPS
-    cells["disconnected"] = cells["genotype"].map({t: not c.output_is_connected() for t, c in known.items()}) == True  # noqa: E712
+    cells["disconnected"] = cells["genotype"].isin([t for t, c in known.items() if not c.output_is_connected()])
     grouped = cells.groupby("variant", observed=True)
     frame = pd.DataFrame(
         {
@@ -158,7 +158,7 @@ def curves(trials: pd.DataFrame, epochs: pd.DataFrame, column: str, points: int 
     parts = []
     for name, part in rows.groupby("variant", observed=True):
         wide = part.pivot(index="epoch", columns="trial_id", values=column).ffill()
-        keep = np.unique(np.linspace(0, len(wide) - 1, points).round().astype(int)) if len(wide) > points else slice(None)
+        keep = np.unique(np.linspace(0, len(wide) - 1, min(points, len(wide))).round().astype(int))
         long = wide.iloc[keep].reset_index().melt("epoch", value_name="value").dropna()
         parts.append(long.assign(variant=name))
     if not parts:

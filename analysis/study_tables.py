@@ -7,9 +7,18 @@ from collections.abc import Callable
 import pandas as pd
 
 from analysis import metrics
-from analysis.robustness import COLLAPSE_SKIPS, accounting, derived_cells, failures, final_table, summarise, training_seed_spread
+from analysis.robustness import (
+    COLLAPSE_SKIPS,
+    accounting,
+    derived_cells,
+    failures,
+    final_table,
+    summarise,
+    training_seed_spread,
+)
 from analysis.tables import UNKNOWN, Table, interval, mean_std, number
 
+_STD = "std over search seeds (points)"
 _SPREAD = "Mean ± standard deviation over search seeds (ddof = 1)"
 
 
@@ -29,35 +38,39 @@ def counts(trials: pd.DataFrame) -> Table:
 def glance(trials: pd.DataFrame) -> Table:
     """The headline accuracy in one small table."""
     data = final_table(trials)
-    column, regret = metrics.headline(trials), metrics.title(metrics.headline_regret(trials))
     shown = pd.DataFrame(
         {
             "variant": data["variant"],
             "seeds": [f"{ok} of {n}" for ok, n in data[["ok", "n"]].to_numpy()],
             "mean ± std (%)": _each(data, lambda row: mean_std(row["mean"], row["std"])),
             "worst seed (%)": data["worst"].map(number),
-            f"mean {regret} (points)": data["regret"].map(number),
+            "mean regret (points)": data["regret"].map(number),
         }
     )
-    what = metrics.title(column)
-    caption = f"{_SPREAD}. Seeds: ended ok, of all that were run."
-    return Table("headline", what[0].upper() + what[1:], caption, shown, data)
+    what, regret = metrics.title(metrics.headline(trials)), metrics.title(metrics.headline_regret(trials))
+    caption = f"{_SPREAD}. Seeds: ended ok, of all that were run. Regret: {regret}."
+    units = {"mean": "mean (%)", "std": _STD, "worst": "worst (%)", "regret": "regret mean (points)"}
+    return Table("headline", what[0].upper() + what[1:], caption, shown, data.rename(columns=units))
 
 
 def overview(trials: pd.DataFrame) -> Table:
     """One row a variant, one column an accuracy: mean ± std, with the seeds behind it."""
     shown, data = _variants(trials), _variants(trials)
     shown["seeds"] = [f"{ok} of {n}" for ok, n in accounting(trials)[["ok", "n"]].to_numpy()]
-    for column in known_accuracies(trials):
+    supernet = [metrics.SUPERNET] if metrics.is_known(trials, metrics.SUPERNET) else []
+    for column in [*known_accuracies(trials), *supernet]:
         summary = summarise(trials, column)
-        shown[f"{metrics.title(column).replace(' accuracy', '')} (%)"] = [_mean_std(row, row["ok"]) for _, row in summary.iterrows()]
+        heading = f"{metrics.title(column).replace(' accuracy', '')} (%)"
+        shown[heading] = _each(summary, lambda row: _mean_std(row, row["ok"]))
         data[f"{metrics.title(column)} n"] = summary["values"]
         data[f"{metrics.title(column)} mean (%)"] = summary["mean"]
-        data[f"{metrics.title(column)} std over search seeds (points)"] = summary["std"]
+        data[f"{metrics.title(column)} {_STD}"] = summary["std"]
     caption = (
-        f"{_SPREAD}. Seeds: ended ok, of all that were run. The table's accuracies are "
-        "means over the benchmark's own training seeds; that spread is not part of the ±."
+        f"{_SPREAD}. Seeds: ended ok, of all that were run. The table's accuracies are means over the benchmark's own "
+        "training seeds; that spread is not part of the ±."
     )
+    if supernet:
+        caption += " Supernet: shared weights after the last search epoch, not an accuracy of the cell."
     return Table("accuracy_overview", "Accuracy of the derived cells", caption, shown, data)
 
 
@@ -67,7 +80,7 @@ def detail(trials: pd.DataFrame, column: str) -> Table:
     shown = _variants(trials).assign(
         **{
             "seeds": [f"{values} of {n}" for values, n in summary[["values", "n"]].to_numpy()],
-            "mean ± std (%)": [_mean_std(row) for _, row in summary.iterrows()],
+            "mean ± std (%)": _each(summary, _mean_std),
             "95 % t interval (%)": _each(summary, lambda row: interval(row["low"], row["high"])),
             "median (%)": summary["median"].map(number),
             "worst seed (%)": summary["worst"].map(number),
@@ -75,13 +88,13 @@ def detail(trials: pd.DataFrame, column: str) -> Table:
         }
     )
     data = summary.rename(columns={c: f"{c} (%)" for c in ("mean", "low", "high", "median", "worst", "best")})
-    data = data.rename(columns={"std": "std over search seeds (points)"})
+    data = data.rename(columns={"std": _STD})
     regret = metrics.regret_column(column)
     caption = f"{_SPREAD}; Student-t interval of the mean (three seeds or more)."
     if column in metrics.TABLE_ACCURACIES and metrics.is_known(trials, regret):
         regrets = summarise(trials, regret)
-        shown["regret (points)"] = [_mean_std(row) for _, row in regrets.iterrows()]
-        data["regret mean (points)"], data["regret std over search seeds (points)"] = regrets["mean"], regrets["std"]
+        shown["regret (points)"] = _each(regrets, _mean_std)
+        data["regret mean (points)"], data[f"regret {_STD}"] = regrets["mean"], regrets["std"]
         caption += " Regret: points below the best cell of the table."
     return Table(column, what[0].upper() + what[1:], caption, shown, data)
 
@@ -139,8 +152,7 @@ def cost(trials: pd.DataFrame) -> Table:
             shown[heading] = _each(summary, lambda row: mean_std(row["mean"], row["std"], 1))
             data[f"{heading} mean"], data[f"{heading} std over trials"] = summary["mean"], summary["std"]
     if metrics.is_known(trials, "device"):
-        devices = trials.groupby("variant", observed=True)["device"].agg(lambda d: ", ".join(sorted(d.dropna().unique())))
-        shown["device"] = data["device"] = devices.reindex(shown["variant"]).to_numpy()
+        shown["device"] = data["device"] = trials.groupby("variant", observed=True)["device"].agg(_distinct).to_numpy()
     caption = "Mean ± standard deviation over the trials that ended ok. How a trial ran, not what came out."
     return Table("cost", "Cost", caption, shown, data, prose=("device",))
 
@@ -167,7 +179,8 @@ def failed(trials: pd.DataFrame) -> Table:
     data = failures(trials).drop(columns="traceback")
     data["error"] = data["error"].astype(object).where(data["error"].notna(), "no reason was recorded")
     shown = data.rename(columns={"error": "reason", "trial_id": "trial"})
-    return Table("failed_trials", "Reasons", "Every trial that failed or diverged, and why.", shown, data, prose=("reason",))
+    caption = "Every trial that failed or diverged, and why."
+    return Table("failed_trials", "Reasons", caption, shown, data, prose=("reason",))
 
 
 def _variants(trials: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -56,11 +57,11 @@ class Table:
 
     def to_markdown(self) -> str:
         """A pipe table under its title and caption."""
-        header = [_markdown(str(column)) for column in self.shown.columns]
-        rows = [[_markdown(str(value)) for value in row] for row in self.shown.itertuples(index=False)]
+        header = [markdown(str(column)) for column in self.shown.columns]
+        rows = [[markdown(str(value)) for value in row] for row in self.shown.itertuples(index=False)]
         rule = ["---" if left else "---:" for left in self._left()]
         lines = ["| " + " | ".join(row) + " |" for row in [header, rule, *rows]]
-        return f"### {_markdown(self.title)}\n\n{_markdown(self.caption)}\n\n" + "\n".join(lines) + "\n"
+        return f"### {markdown(self.title)}\n\n{markdown(self.caption)}\n\n" + "\n".join(lines) + "\n"
 
     def to_latex(self) -> str:
         """A table for the booktabs package."""
@@ -88,7 +89,7 @@ class Table:
 
     def to_html(self) -> str:
         """A table element with a caption; the first cell of each row is its heading."""
-        classes = [' class="prose"' if left else "" for left in self._left()]
+        classes = [' class="prose"' if column in self.prose else "" for column in self.shown.columns]
         head = "".join(
             f'<th scope="col"{class_}>{_html(column)}</th>'
             for column, class_ in zip(self.shown.columns, classes, strict=True)
@@ -115,7 +116,8 @@ def mean_std(mean: float, std: float, digits: int = 2) -> str:
     """``mean ± std``; a single value has no spread, and says so."""
     if math.isnan(mean):
         return UNKNOWN
-    return f"{number(mean, digits)} (one seed)" if math.isnan(std) else f"{number(mean, digits)} ± {number(std, digits)}"
+    spread = " (one seed)" if math.isnan(std) else f" ± {number(std, digits)}"
+    return number(mean, digits) + spread
 
 
 def interval(low: float, high: float, digits: int = 2) -> str:
@@ -123,11 +125,20 @@ def interval(low: float, high: float, digits: int = 2) -> str:
     return UNKNOWN if math.isnan(low) else f"[{number(low, digits)}, {number(high, digits)}]"
 
 
+def listed(items: Iterable[str], most: int = 6) -> str:
+    """``a, b and c``; beyond ``most`` the rest is counted."""
+    words = list(items)
+    if len(words) > most:
+        words = [*words[:most], f"{len(words) - most} more"]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
 def _html(value: object) -> str:
     return html.escape(str(value)).replace("_", "_<wbr>")
 
 
-def _markdown(text: str) -> str:
+def markdown(text: str) -> str:
+    """The text on one line, with whatever Markdown or HTML would read as markup made harmless."""
     text = html.escape(text, quote=False).replace("\\", "\\\\")
     for special in "|*`[]":
         text = text.replace(special, f"\\{special}")

@@ -90,7 +90,7 @@ class Store:
         paths = [f"{root}/trials/{trial_id}.parquet"]
         if not filesystem.get_file_info(paths[0]).is_file:
             paths = [i.path for i in self._files("trials") if trial_id in self._compacted(i)]
-        for path in paths:
+        for path in paths[:1]:
             rows: list[Row] = self._open(path).filter(pads.field("trial_id") == trial_id).to_pylist()
             return rows[0]
         return None
@@ -192,7 +192,7 @@ class Store:
             seen |= set(table["trial_id"].to_pylist())
             tables.append(table.filter(pa.array(fresh, pa.bool_())))
         if not tables:
-            return base.select(columns).empty_table() if columns else base.empty_table()
+            return base.empty_table().select(columns or base.names)
         return pa.concat_tables(tables, promote_options="permissive")
 
     def _compacted(self, info: pafs.FileInfo) -> frozenset[str]:

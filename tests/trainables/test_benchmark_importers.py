@@ -159,6 +159,12 @@ def test_an_unusable_table_is_refused_with_its_reason(test_only, tmp_path, case)
     assert "a.parquet" in str(caught.value)
 
 
+def test_a_repeated_column_is_refused(test_only, tmp_path):
+    test_only.to_csv(tmp_path / "a.csv", index=False, columns=["genotype", *["cifar10_test_accuracy"] * 2])
+    with pytest.raises(BenchmarkError, match="two for cifar10_test_accuracy"):
+        open_table(tmp_path / "a.csv")
+
+
 def test_a_damaged_file_is_refused(test_only, tmp_path):
     file = tmp_path / "a.parquet"
     test_only.to_parquet(file)
@@ -272,7 +278,7 @@ def test_untrusted_pickles_are_not_loaded(tmp_path, name):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"arch2infos": {0: {"full": {"arch_str": str(Genotype((0,) * 6))}, "less": None}}}, "must have the structure"),
+        ({"arch2infos": {0: {"full": {"arch_str": str(Genotype((0,) * 6))}, "less": None}}}, "must hold 200-epoch"),
         ({"archs": []}, "KeyError"),
         (["nothing"], "must have the structure"),
     ],
@@ -302,7 +308,7 @@ def test_the_size_search_space_is_refused(tmp_path):
 # ---- the cache
 
 
-def test_many_processes_may_convert_the_same_file_at_once(test_only, tmp_path, monkeypatch):
+def test_processes_may_convert_the_same_file_at_once(test_only, tmp_path, monkeypatch):
     monkeypatch.setenv("NAS_STUDY_CACHE", str(tmp_path / "cache"))
     test_only.to_parquet(tmp_path / "a.parquet")
     script = (
@@ -310,9 +316,9 @@ def test_many_processes_may_convert_the_same_file_at_once(test_only, tmp_path, m
         "print(open_table(pathlib.Path(sys.argv[1])).fingerprint)"
     )
     command = [sys.executable, "-c", script, str(tmp_path / "a.parquet")]
-    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     printed = {process.communicate()[0].strip() for process in processes}
-    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert [process.returncode for process in processes] == [0, 0]
     assert printed == {open_table(tmp_path / "a.parquet").fingerprint}
     assert not list(tmp_path.rglob("*.tmp"))
 

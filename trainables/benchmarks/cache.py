@@ -18,9 +18,8 @@ import platformdirs
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from trainables.benchmarks.columns import COLUMNS, Columns, unknown
+from trainables.benchmarks.columns import COLUMNS, Columns, cell_strings, unknown
 from trainables.errors import BenchmarkError
-from trainables.spaces.nas_bench_201.genotype import all_genotypes
 
 _FORMAT = "benchmarks-1"  # raised when a conversion would give other columns or values than before
 
@@ -53,7 +52,7 @@ def save(columns: Columns, digest: str) -> Path:
     Raises BenchmarkError if the cache folder cannot be written.
     """
     known = {name: pa.array(values) for name, values in columns.items() if not np.isnan(values).all()}
-    table = pa.table({"genotype": [str(cell) for cell in all_genotypes()]} | known)
+    table = pa.table({"genotype": pa.array(cell_strings())} | known)
     file = cached_file(digest)
     _write_whole(file, lambda temporary: pq.write_table(table, temporary))
     return file

@@ -14,11 +14,13 @@ Source: Dong and Yang, "NAS-Bench-201", ICLR 2020, arXiv:2001.00326, section 2.2
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 
 from trainables.errors import BenchmarkError
-from trainables.spaces.nas_bench_201.genotype import NUM_CELLS
+from trainables.spaces.nas_bench_201.genotype import NUM_CELLS, all_genotypes
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -52,6 +54,12 @@ def time_column(dataset: str) -> str:
 
 
 COLUMNS = (*(name for signal in SIGNALS for name in signal_columns(*signal)), *(time_column(d) for d in DATASETS))
+
+
+@cache
+def cell_strings() -> tuple[str, ...]:
+    """The architecture string of every row."""
+    return tuple(str(cell) for cell in all_genotypes())
 
 
 def unknown() -> FloatArray:

@@ -5,9 +5,9 @@
 - ``NATS-tss-v1_0-3ffb9.pickle.pbz2``: the same in one compressed pickle, keys ``200`` and ``12``.
 - ``NATS-tss-v1_0-3ffb9-simple/``: a folder of such pickles, ``000000.pickle.pbz2`` onwards, one a cell.
 
-Memory: the folder is read cell by cell, a few MiB. The single files are single pickles and Python has no way to load a
-part of one, so all their epochs' numbers are in memory at once, about 28 GB for v1_1; no copy is made, and each cell's
-part is freed once it is read.
+Memory: the folder is read cell by cell, some tens of MiB. A single file is one pickle and Python cannot load a part of
+one, so all its epochs' numbers are in memory at once: 1.4 MiB a cell, 20 to 30 GB for v1_1. That is what the package
+needs too whenever it is used; here it is needed once, no copy is made, and each cell is freed when it has been read.
 
 The digits at the end of the name are the last digits of the file's MD5. They prove an undamaged file, not an honest
 one: loading a pickle runs whatever code its maker put there.
@@ -100,6 +100,10 @@ def read_official(path: Path) -> Columns:
             f"an official benchmark file must have the structure that nas-bench-201 reads, but {path} has not "
             f"({type(error).__name__}: {error}); fetch it anew"
         ) from error
+    if not columns:
+        raise BenchmarkError(
+            f"an official benchmark file must hold 200-epoch trainings, but {path} has none; fetch it anew"
+        )
     return columns
 
 

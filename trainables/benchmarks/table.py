@@ -124,7 +124,7 @@ def open_table(path: Path | None = None) -> Table:
 
     ``path`` is a Parquet or CSV file, or an official NAS-Bench-201 or NATS-Bench file that was imported once; if None,
     the environment variable NAS_STUDY_BENCHMARK names it. Takes milliseconds after the first time, and within a
-    process equal content gives the same object. Raises BenchmarkError if the file is missing, damaged, or official
+    process the same file gives the same object. Raises BenchmarkError if the file is missing, damaged, or official
     and not yet imported.
     """
     if path is None and (chosen := os.environ.get("NAS_STUDY_BENCHMARK")):

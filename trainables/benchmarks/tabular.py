@@ -25,13 +25,15 @@ from trainables.benchmarks.columns import (
     COLUMNS,
     DATASETS,
     Columns,
+    IntArray,
+    cell_strings,
     mean_column,
     seed_columns,
     time_column,
     unknown,
 )
 from trainables.errors import BenchmarkError
-from trainables.spaces.nas_bench_201.genotype import NUM_CELLS, all_genotypes
+from trainables.spaces.nas_bench_201.genotype import NUM_CELLS
 
 CELL_COLUMNS = ("arch_str", "genotype")
 
@@ -65,14 +67,14 @@ def read_tabular(path: Path) -> Columns:
         raise BenchmarkError(f"a benchmark must be a readable {path.suffix} file, but {path}: {error}") from error
     rows = _rows(table, path)
     columns: Columns = {}
-    for given in table.column_names:
+    for given, column in zip(table.column_names, table.columns, strict=True):
         name = PUBLISHED.get(given, given)
         if name not in COLUMNS:
             continue
         if name in columns:
             raise BenchmarkError(f"a quantity must have one column, but {path} has two for {name}; remove one of them")
         try:
-            values = pc.cast(table[given], pa.float64()).to_numpy(zero_copy_only=False)
+            values = pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False)
         except pa.ArrowException as error:
             raise BenchmarkError(f"{given} must hold numbers, but in {path}: {error}; mend the column") from error
         if not name.endswith("_s") and np.fmax.reduce(values) <= 1.0:
@@ -91,7 +93,7 @@ def read_tabular(path: Path) -> Columns:
     return columns
 
 
-def _rows(table: pa.Table, path: Path) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _rows(table: pa.Table, path: Path) -> IntArray:
     """``Genotype.index`` of every row, int64 [15625], each exactly once."""
     column = next((name for name in CELL_COLUMNS if name in table.column_names), None)
     if column is None:
@@ -99,8 +101,8 @@ def _rows(table: pa.Table, path: Path) -> np.ndarray[tuple[int], np.dtype[np.int
             f"a benchmark must name its cells in a column {' or '.join(CELL_COLUMNS)}, but {path} has only "
             f"{', '.join(table.column_names)}; add one"
         )
-    indices = {str(cell): index for index, cell in enumerate(all_genotypes())}
-    cells = table[column].to_pylist()
+    indices = {cell: index for index, cell in enumerate(cell_strings())}
+    cells = table.column(table.column_names.index(column)).to_pylist()
     strangers = [cell for cell in cells if cell not in indices]
     if strangers:
         raise BenchmarkError(

@@ -1,0 +1,288 @@
+"""``nas-study``: run studies, watch them, report on them.
+
+Exit code 0: all well; 1: trials failed, diverged or are left; 2: nothing was run, because of the sentence printed.
+
+Heavy packages are imported inside the commands, so that help and mistakes are answered at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from trainables.errors import ConfigError, NasStudyError
+
+if TYPE_CHECKING:
+    from study.preparation import Prepared
+
+app = typer.Typer(
+    help="Seed and hyperparameter studies of differentiable neural architecture search.",
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+)  # fmt: skip
+methods_app = typer.Typer(help="The search methods and their hyperparameters.", invoke_without_command=True)
+benchmark_app = typer.Typer(help="The NAS-Bench-201 table: what is known of every cell.", no_args_is_help=True)
+app.add_typer(methods_app, name="methods")
+app.add_typer(benchmark_app, name="benchmark")
+
+StoreOption = Annotated[str, typer.Option(help="Where results go: a folder, or s3://bucket/prefix.")]
+StoreArgument = Annotated[str, typer.Argument(help="A result store, or one study's folder in it.")]
+StudyOption = Annotated[str | None, typer.Option(help="Which study, if the store holds several.")]
+BenchmarkOption = Annotated[
+    Path | None,
+    typer.Option(envvar="NAS_STUDY_BENCHMARK", help="A benchmark file with test accuracies (see: benchmark import)."),
+]
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one sentence and exit code 2, never a traceback."""
+    try:
+        app()
+    except NasStudyError as error:
+        Console(stderr=True, soft_wrap=True).print("[bold red]error:[/]", str(error), markup=True, highlight=False)
+        sys.exit(2)
+
+
+@app.command()
+def run(
+    study: Annotated[str, typer.Argument(help="A shipped study's name, or the path of a YAML file.")],
+    store: StoreOption = "store",
+    data: Annotated[Path | None, typer.Option(envvar="NAS_STUDY_DATA", help="Where the study's images lie.")] = None,
+    benchmark: BenchmarkOption = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="Instead of the study's: a number, or a list such as 0,1,7.")
+    ] = None,
+    methods: Annotated[str | None, typer.Option(help="Only these methods of the study, such as darts,gaea.")] = None,
+    override: Annotated[list[str] | None, typer.Option("--set", help="Change a key: scale.epochs=5 (YAML).")] = None,
+    address: Annotated[str | None, typer.Option(help="A running Ray cluster; default: this machine.")] = None,
+    retry_failed: Annotated[bool, typer.Option(help="Run failed and diverged trials again.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Show the trials, their cost and what is done; run nothing.")] = False,
+) -> None:
+    """Run a study, or go on with it: trials that are finished are never run again."""
+    from study import environment, runner
+    from study.config import load, parse
+    from study.preparation import prepare
+    from study.relooking import look_up_again
+
+    console = Console()
+    chosen = load(study, override)
+    if seeds is not None:
+        chosen = parse(chosen.model_dump(exclude_none=True) | {"seeds": _seeds(seeds)})
+    if methods is not None:
+        chosen = parse(chosen.model_dump(exclude_none=True) | {"methods": _selected(chosen.methods, methods)})
+    prepared = prepare(chosen, store, data=data, benchmark=benchmark, address=address)
+    if dry_run:
+        _print_plan(console, prepared)
+        return
+    prepared.store.prepare()
+    table = prepared.surroundings.table()
+    environment.save(
+        prepared.store, chosen, environment.environment(prepared.fingerprints, table.fingerprint, table.sources)
+    )
+    if (news := look_up_again(prepared.store, table)) is not None:
+        console.print(news)
+    if retry_failed:
+        rows = prepared.store.finished()
+        prepared.store.remove(trial_id for trial_id, row in rows.items() if row["status"] != "ok")
+    outcome = runner.run(chosen, prepared.plan, prepared.store, prepared.surroundings, address=address, console=console)
+    prepared.store.compact()
+    _conclude(console, prepared.store.path, outcome)
+    raise typer.Exit(outcome.exit_code)
+
+
+@app.command()
+def status(store: StoreArgument = "store", study: StudyOption = None) -> None:
+    """What is done, in progress, failed and left, read from the store."""
+    from study.schema import STATUSES
+    from study.standing import standings
+
+    shown = RichTable(title=f"Studies in {store}")
+    for heading in ("study", "method", "planned", *STATUSES, "in progress", "left"):
+        shown.add_column(heading, justify="left" if heading in ("study", "method") else "right")
+    for row in standings(store, study):
+        shown.add_row(*(str(value) for value in row))
+    Console().print(shown)
+
+
+@app.command()
+def report(
+    store: StoreArgument = "store",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The HTML file to write.")] = None,
+    study: StudyOption = None,
+) -> None:
+    """Write the report: one self-contained page, and its tables and figures beside it."""
+    import analysis
+    from analysis.report import write_report
+
+    results = analysis.load(store, study)
+    Console(soft_wrap=True).print(f"report: {write_report(results, output or _report_path(store, results.name))}")
+
+
+@app.command()
+def compact(store: StoreArgument = "store", study: StudyOption = None) -> None:
+    """Merge the many small files of finished trials; what is read stays the same."""
+    from study.standing import studies
+
+    for found in studies(store, study):
+        Console(soft_wrap=True).print(f"{found.path}: {found.compact()} trials")
+
+
+@methods_app.callback()
+def methods_list(context: typer.Context) -> None:
+    """List the search methods; ``methods show NAME`` prints one in full."""
+    if context.invoked_subcommand is not None:
+        return
+    from trainables.methods import METHODS
+
+    shown = RichTable("method", "searches on", "paper")
+    for name, method in METHODS.items():
+        needs = method.needs(method.Config())
+        shown.add_row(name, {"images": "images", "table": "the table", "nothing": "nothing"}[needs], method.paper)
+    Console().print(shown)
+
+
+@methods_app.command("show")
+def methods_show(name: Annotated[str, typer.Argument(help="A method's name.")]) -> None:
+    """A method's specification, and its hyperparameters with defaults, ranges and sources."""
+    from trainables.hyperparameters import Range, choices_of, search_space, source_of
+    from trainables.methods import method_named
+
+    method = method_named(name)
+    console = Console()
+    console.print(sys.modules[method.__module__].__doc__, markup=False, highlight=False)
+    shown = RichTable("hyperparameter", "default", "range or choices", "meaning", "source of the default")
+    for key, field in method.Config.model_fields.items():
+        values = choices_of(field) or search_space(method.Config, name, key)
+        listed = str(values) if isinstance(values, Range) else ", ".join(str(value) for value in values)
+        shown.add_row(key, str(field.default), listed, field.description or "", source_of(field))
+    console.print(shown)
+
+
+@benchmark_app.command("info")
+def benchmark_info(benchmark: BenchmarkOption = None) -> None:
+    """Which accuracies are known, where they come from, and the best cell of each data set and split."""
+    from trainables.benchmarks.table import DATASETS, SPLITS, open_table
+
+    table, console = open_table(benchmark), Console(soft_wrap=True, highlight=False)
+    console.print(f"[bold]table {table.fingerprint}[/]")
+    for dataset in DATASETS:
+        for split in SPLITS:
+            if not table.has(dataset, split):
+                console.print(f"{dataset} {split}: unknown; give a file that has it with --benchmark PATH")
+                continue
+            cell, accuracy = table.oracle(dataset, split)
+            console.print(f"{dataset} {split}: best {accuracy:.3f} % {cell}")
+            console.print(f"    {table.sources[f'{dataset}_{split}']}", markup=False)
+
+
+@benchmark_app.command("import")
+def benchmark_import(
+    path: Annotated[Path, typer.Argument(help="An official .pth, a NATS-Bench file or folder, a Parquet or CSV file.")],
+    trust: Annotated[
+        bool, typer.Option(help="Load a file whose digest cannot be checked: loading runs its code.")
+    ] = False,
+) -> None:
+    """Convert a benchmark file once; from then on --benchmark PATH opens in milliseconds."""
+    from trainables.benchmarks.importers import import_table
+    from trainables.benchmarks.table import open_table
+
+    converted = import_table(path, trust)
+    console = Console(soft_wrap=True)
+    console.print(f"converted to {converted}", highlight=False)
+    for name, source in open_table(path).sources.items():
+        console.print(f"  {name}: {source}", highlight=False)
+
+
+@benchmark_app.command("query")
+def benchmark_query(
+    architecture: Annotated[str, typer.Argument(help="'|op~0|+|op~0|op~1|+|op~0|op~1|op~2|'")],
+    benchmark: BenchmarkOption = None,
+) -> None:
+    """Everything known of one cell: per training seed, mean and regret, validation and test apart."""
+    import numpy as np
+
+    from trainables.benchmarks.table import DATASETS, SPLITS, TRAINING_SEEDS, open_table
+    from trainables.spaces.nas_bench_201.genotype import Genotype
+
+    table, cell = open_table(benchmark), Genotype.from_string(architecture)
+    index = np.array([cell.index])
+    shown = RichTable(
+        "data set", "split", *(f"seed {seed}" for seed in TRAINING_SEEDS), "mean %", "regret", title=str(cell)
+    )
+    for dataset in DATASETS:
+        for split in SPLITS:
+            numbers = [*table.per_seed(dataset, split, index)[0], table.accuracy(dataset, split, index)[0]]
+            regret = table.regret(dataset, split, index)[0] if table.has(dataset, split) else np.nan
+            shown.add_row(dataset, split, *("—" if np.isnan(v) else f"{v:.3f}" for v in [*numbers, regret]))
+    Console().print(shown)
+
+
+def _seeds(text: str) -> Any:
+    parts = text.split(",")
+    if not all(part.strip().isdigit() for part in parts):
+        raise ConfigError(f"--seeds must be a number of seeds or a list such as 0,1,7, but got {text!r}")
+    return int(text) if len(parts) == 1 else [int(part) for part in parts]
+
+
+def _selected(methods: dict[str, Any], text: str) -> dict[str, Any]:
+    from trainables.errors import choose
+
+    for name in text.split(","):
+        if name not in methods:
+            raise ConfigError(f"--methods selects from the study: {choose('method', name, methods)}")
+    return {name: axes for name, axes in methods.items() if name in text.split(",")}
+
+
+def _print_plan(console: Console, prepared: Prepared) -> None:
+    """Trials by method and hyperparameters: how many, how many are done, what the rest costs."""
+    from study.costs import costs
+
+    shown = RichTable(title=f"study {prepared.study.name} in {prepared.store.path}")
+    for heading in ("method", "hyperparameters", "trials", "done", "estimate a trial", "estimate of the rest"):
+        shown.add_column(heading, justify="left" if heading in ("method", "hyperparameters") else "right")
+    lines = costs(prepared)
+    for line in lines:
+        shown.add_row(
+            line.method, line.config or "defaults", str(line.trials), str(line.done), f"{line.trial_s:.1f} s",
+            f"{line.rest_s / 60:.1f} min",
+        )  # fmt: skip
+    console.print(shown)
+    rest = sum(line.rest_s for line in lines)
+    console.print(f"left: {sum(line.trials - line.done for line in lines)} trials, {rest / 3600:.2f} hours on one slot")
+
+
+def _conclude(console: Console, path: str, outcome: Any) -> None:
+    """The table a run ends with, and where the report is."""
+    import analysis
+    from analysis.report import write_report
+    from analysis.robustness import final_table
+
+    results = analysis.load(path)
+    if len(results.trials):
+        frame = final_table(results.trials)
+        shown = RichTable(title=f"{results.name}: {frame.attrs.get('title', 'results')}")
+        for column in frame.columns:
+            shown.add_column(str(column), justify="left" if column == "variant" else "right")
+        for row in frame.itertuples(index=False):
+            shown.add_row(*(f"{value:.2f}" if isinstance(value, float) else str(value) for value in row))
+        console.print(shown)
+        report_file = write_report(results, _report_path(path, results.name))
+        console.print(f"report: {report_file}", soft_wrap=True, highlight=False)
+    if outcome.left:
+        console.print(f"[yellow]{outcome.left} trials are left[/]; the same command goes on with them")
+
+
+def _report_path(store: str, study: str) -> Path:
+    """Beside the results, or in the working folder if they are not on a disk."""
+    if "://" in store:
+        return Path(f"{study}-report") / "report.html"
+    folder = Path(store) if (Path(store) / "study.yaml").exists() else Path(store) / study
+    return folder / "report" / "report.html"
+
+
+if __name__ == "__main__":
+    main()

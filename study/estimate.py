@@ -1,0 +1,101 @@
+"""What a study will cost: measured from its own finished trials where there are any, else from a short probe.
+
+The probe times a few real steps of the supernet (and of a discrete network of 3x3 convolutions, the dearest cell) at
+the study's scale on this machine. Estimates guide packing and people; no result depends on them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from statistics import mean
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from study.store import Row
+from trainables.methods import method_named
+from trainables.spaces.nas_bench_201 import EDGES, DiscreteNetwork, Genotype, Supernet
+from trainables.spaces.nas_bench_201.genotype import CONV_3X3
+from trainables.spec import TrialSpec
+from trainables.trial import Surroundings
+
+START_S = 0.02
+QUERY_S = 3e-5
+"""A table searcher's trial is mostly the writing of its record (speed/trial_overhead.py)."""
+
+
+class Estimator:
+    """Seconds a trial takes on one slot."""
+
+    def __init__(self, finished: list[Row], surroundings: Surroundings) -> None:
+        self.surroundings = surroundings
+        self.measured: dict[tuple[Any, ...], list[float]] = {}
+        for row in finished:
+            if row["status"] == "ok":
+                seconds = row["search_wall_s"] + (row["retrain_wall_s"] or 0.0)
+                self.measured.setdefault((row["method"], row["config"]), []).append(seconds)
+
+    def seconds(self, spec: TrialSpec, config: str) -> float:
+        """Expected duration of a trial whose changed hyperparameters read ``config``."""
+        measured = self.measured.get((spec.method, config))
+        if measured:
+            return mean(measured)
+        return START_S + self._search(spec) + self._retraining(spec)
+
+    def _search(self, spec: TrialSpec) -> float:
+        method = method_named(spec.method)
+        config = method.Config.parse(spec.method, spec.hyperparameters)
+        if spec.scale is None:
+            return QUERY_S * float(getattr(config, "queries", 0))
+        images = self.surroundings.images(spec.dataset)
+        steps = len(images.train_images) // 2 // spec.scale.batch_size
+        step = _supernet_step_s(
+            spec.scale.channels, spec.scale.cells, spec.scale.batch_size, images.channels, images.image_size,
+            images.classes, self.surroundings.device,
+        )  # fmt: skip
+        return 2 * steps * spec.scale.epochs * step * method.relative_cost(config)
+
+    def _retraining(self, spec: TrialSpec) -> float:
+        if spec.retrain is None:
+            return 0.0
+        images = self.surroundings.images(spec.dataset)
+        step = _network_step_s(
+            spec.retrain.channels, spec.retrain.cells, spec.retrain.batch_size, images.channels, images.image_size,
+            images.classes, self.surroundings.device,
+        )  # fmt: skip
+        return len(images.train_images) // spec.retrain.batch_size * spec.retrain.epochs * step
+
+
+@lru_cache
+def _supernet_step_s(
+    channels: int, cells: int, batch: int, colours: int, side: int, classes: int, device: str
+) -> float:
+    supernet = Supernet(channels, cells, colours, classes).to(device)
+    mixing = torch.full((len(EDGES), 5), 0.2, device=device, requires_grad=True)
+    return _step_s(lambda x: supernet(x, mixing), batch, colours, side, device)
+
+
+@lru_cache
+def _network_step_s(channels: int, cells: int, batch: int, colours: int, side: int, classes: int, device: str) -> float:
+    network = DiscreteNetwork(Genotype((CONV_3X3,) * len(EDGES)), channels, cells, colours, classes).to(device)
+    return _step_s(network, batch, colours, side, device)
+
+
+def _step_s(forward: Callable[[torch.Tensor], torch.Tensor], batch: int, colours: int, side: int, device: str) -> float:
+    """Best of three forward and backward passes, after one to warm up, on one thread as trials run."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    images, labels = torch.zeros(batch, colours, side, side, device=device), torch.zeros(batch, dtype=torch.long)
+    best = float("inf")
+    for repeat in range(4):
+        started = time.perf_counter()
+        F.cross_entropy(forward(images), labels.to(device)).backward()
+        if device.startswith("cuda"):
+            torch.cuda.synchronize()
+        if repeat:
+            best = min(best, time.perf_counter() - started)
+    torch.set_num_threads(threads)
+    return best

@@ -1,0 +1,86 @@
+"""Everything that can be found wrong before the first trial starts, found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from study.config import Study
+from study.environment import check_unchanged
+from study.plan import Fingerprints, Plan, plan
+from study.store import Store
+from trainables import datasets
+from trainables.benchmarks.table import DATASETS as TABLE_DATASETS
+from trainables.benchmarks.table import Table
+from trainables.datasets import BatchStream, split
+from trainables.errors import ConfigError
+from trainables.methods import method_named
+from trainables.spec import TrialSpec
+from trainables.trial import Surroundings
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A study that can run."""
+
+    study: Study
+    plan: Plan
+    store: Store
+    surroundings: Surroundings
+    fingerprints: Fingerprints
+
+
+def prepare(
+    study: Study, store: str, *, data: Path | None = None, benchmark: Path | None = None, address: str | None = None
+) -> Prepared:
+    """Plan the study and check that its data, table, device and store are usable. Raises NasStudyError."""
+    if study.resources.gpu and address is None and not torch.cuda.is_available():
+        raise ConfigError(
+            f"a trial asks for gpu: {study.resources.gpu:g}, but torch sees no GPU on this machine; set resources.gpu to "
+            "0 (--set resources.gpu=0), or name a cluster that has GPUs with --address"
+        )
+    surroundings = Surroundings(
+        data and data.expanduser().resolve(),
+        benchmark and benchmark.expanduser().resolve(),
+        "cuda" if study.resources.gpu else "cpu",
+    )
+    table = surroundings.table()
+    found = plan(study, Fingerprints("unread", signal_fingerprint(study, table)))  # wrong names before slow reading
+    fingerprints = Fingerprints(
+        datasets.fingerprint(study.dataset, surroundings.data) if found.needs_images() else None,
+        signal_fingerprint(study, table),
+    )
+    found = plan(study, fingerprints)
+    if found.needs_images():
+        _check_batches(found, surroundings)
+    results = Store(store, study.name)
+    check_unchanged(results, study, fingerprints)
+    return Prepared(study, found, results, surroundings, fingerprints)
+
+
+def signal_fingerprint(study: Study, table: Table) -> str | None:
+    """Of the validation accuracies that table searchers see; None if the table does not know the data set."""
+    name = study.dataset.name
+    return table.signal_fingerprint(name, "valid") if name in TABLE_DATASETS and table.has(name, "valid") else None
+
+
+def _check_batches(found: Plan, surroundings: Surroundings) -> None:
+    """Read the images once and draw from them what every kind of trial will draw: a batch of each size."""
+    specs = found.trials + [spec for part in found.adaptive for spec in part.trials]
+    kinds: dict[tuple[object, ...], TrialSpec] = {}
+    for spec in specs:
+        protocol = method_named(spec.method).protocol(method_named(spec.method).Config(**spec.hyperparameters))
+        kinds.setdefault((protocol, spec.scale, spec.retrain), spec)
+    cpu = Surroundings(surroundings.data, surroundings.benchmark)
+    for (protocol, *_), spec in kinds.items():
+        if spec.dataset_fingerprint is None:
+            continue
+        images, generator = cpu.images(spec.dataset), torch.Generator()
+        if spec.scale is not None:
+            halves = split(str(protocol), images)
+            BatchStream(halves.weight_images, halves.weight_labels, spec.scale.batch_size, generator)
+            BatchStream(halves.arch_images, halves.arch_labels, spec.scale.batch_size, generator)
+        if spec.retrain is not None:
+            BatchStream(images.train_images, images.train_labels, spec.retrain.batch_size, generator)

@@ -1,0 +1,58 @@
+"""How far the studies of a store are, from the store alone: no process needs to be asked."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pyarrow.fs as pafs
+import yaml
+
+from study.config import parse
+from study.plan import Fingerprints, plan
+from study.preparation import signal_fingerprint
+from study.schema import STATUSES
+from study.store import Store
+from trainables.benchmarks.table import open_table
+from trainables.errors import StoreError
+
+
+def studies(store: str, name: str | None = None) -> list[Store]:
+    """The studies in a store (or the one whose folder ``store`` is). Raises StoreError if there is none."""
+    if "://" in store:
+        filesystem, root = pafs.FileSystem.from_uri(store)
+    else:
+        filesystem, root = pafs.LocalFileSystem(), str(Path(store).expanduser().resolve())
+    if filesystem.get_file_info(f"{root}/study.yaml").is_file:
+        parent, _, own = store.rstrip("/").rpartition("/")
+        return [Store(parent or ".", own)]
+    folders = filesystem.get_file_info(pafs.FileSelector(root, allow_not_found=True))
+    names = [f.base_name for f in folders if filesystem.get_file_info(f"{f.path}/study.yaml").is_file]
+    chosen = sorted(n for n in names if name in (None, n))
+    if not chosen:
+        wanted = f"a study {name!r}" if name else "a study"
+        raise StoreError(f"a result store must hold {wanted}, but {store} holds {', '.join(sorted(names)) or 'none'}")
+    return [Store(store, n) for n in chosen]
+
+
+def standings(store: str, name: str | None = None) -> list[tuple[str | int, ...]]:
+    """Rows (study, method, planned, ok, diverged, failed, in progress, left), one a method of each study."""
+    rows: list[tuple[str | int, ...]] = []
+    for results in studies(store, name):
+        study = parse(yaml.safe_load(results.read_text("study.yaml") or ""))
+        environment = json.loads(results.read_text("environment.json") or "{}")
+        found = plan(
+            study, Fingerprints(environment.get("dataset_fingerprint"), signal_fingerprint(study, open_table()))
+        )
+        planned = Counter(spec.method for spec in found.trials)
+        for part in found.adaptive:
+            planned[part.method] += len(part.trials) * (study.search.samples if study.search else 1)
+        done = Counter((row["method"], row["status"]) for row in results.finished(("method", "status")).values())
+        method_of = {spec.id: spec.method for spec in found.trials}
+        open_trials = Counter(method_of.get(trial_id, "?") for trial_id in results.checkpoints())
+        for method in dict.fromkeys([*planned, *(m for m, _ in done)]):
+            counts = [done[method, status] for status in STATUSES]
+            left = max(0, planned[method] - sum(counts))
+            rows.append((study.name, method, planned[method], *counts, open_trials[method], left))
+    return rows
