@@ -17,7 +17,7 @@ from trainables.benchmarks.table import Table
 from trainables.datasets import BatchStream, split
 from trainables.errors import ConfigError
 from trainables.methods import method_named
-from trainables.spec import TrialSpec
+from trainables.spec import Retrain, Scale, TrialSpec
 from trainables.trial import Surroundings
 
 
@@ -38,8 +38,8 @@ def prepare(
     """Plan the study and check that its data, table, device and store are usable. Raises NasStudyError."""
     if study.resources.gpu and address is None and not torch.cuda.is_available():
         raise ConfigError(
-            f"a trial asks for gpu: {study.resources.gpu:g}, but torch sees no GPU on this machine; set resources.gpu to "
-            "0 (--set resources.gpu=0), or name a cluster that has GPUs with --address"
+            f"a trial asks for gpu: {study.resources.gpu:g}, but torch sees no GPU on this machine; set resources.gpu "
+            "to 0 (--set resources.gpu=0), or name a cluster that has GPUs with --address"
         )
     surroundings = Surroundings(
         data and data.expanduser().resolve(),
@@ -69,7 +69,7 @@ def signal_fingerprint(study: Study, table: Table) -> str | None:
 def _check_batches(found: Plan, surroundings: Surroundings) -> None:
     """Read the images once and draw from them what every kind of trial will draw: a batch of each size."""
     specs = found.trials + [spec for part in found.adaptive for spec in part.trials]
-    kinds: dict[tuple[object, ...], TrialSpec] = {}
+    kinds: dict[tuple[str | None, Scale | None, Retrain | None], TrialSpec] = {}
     for spec in specs:
         protocol = method_named(spec.method).protocol(method_named(spec.method).Config(**spec.hyperparameters))
         kinds.setdefault((protocol, spec.scale, spec.retrain), spec)
