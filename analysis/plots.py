@@ -93,7 +93,7 @@ def row_labels(summary: pd.DataFrame) -> list[str]:
 def seed_strip(
     trials: pd.DataFrame, summary: pd.DataFrame, column: str, axes: Axes, optimum: float | None = None
 ) -> Axes:
-    """One row a variant: a dot for every seed, a box from BOX_FROM seeds on, the mean with its t interval.
+    """One row a variant: a dot for every seed, a quartile box from BOX_FROM seeds on, the mean with its t interval.
 
     ``summary`` is robustness.summarise of the same trials and column. ``optimum`` draws the table's best cell. Where
     values lie more than LOG_FROM_SPAN points below it, the axis is logarithmic in the distance to the right end, so
@@ -102,20 +102,20 @@ def seed_strip(
     variants = [str(variant) for variant in summary["variant"]]
     look = looks(trials["variant"].cat.categories)
     values = trials.loc[(trials["status"] == "ok") & trials[column].notna(), ["variant", column]]
-    values = values.assign(row=values["variant"].astype(str).map({v: i for i, v in enumerate(variants)})).dropna()
+    values = values.astype({"variant": str})
+    values = values.assign(row=values["variant"].map({variant: row for row, variant in enumerate(variants)}))
     enough = values[values.groupby("row")["row"].transform("size") >= BOX_FROM]
-    if not enough.empty:
-        sns.boxplot(
-            enough, x=column, y="row", orient="h", native_scale=True, width=0.62, showfliers=False, showcaps=False,
-            color="0.9", linecolor=MUTED, linewidth=0.8, boxprops={"facecolor": (0.5, 0.5, 0.5, 0.12)}, ax=axes,
-        )  # fmt: skip
+    quartiles = enough.groupby("row")[column].quantile([0.25, 0.5, 0.75]).unstack()
+    for row, (low, middle, high) in zip(quartiles.index, quartiles.to_numpy(), strict=True):
+        axes.barh(row, high - low, 0.62, left=low, facecolor=(0.5, 0.5, 0.5, 0.12), edgecolor=MUTED, linewidth=0.8)
+        axes.vlines(middle, row - 0.31, row + 0.31, color=INK, linewidth=1.4)
     crowd = len(values) > DOTS_AS_IMAGE
-    for row, part in values.groupby("row"):
-        drawn = look[variants[int(row)]]
-        sns.scatterplot(
-            x=part[column], y=row + _offsets(part[column].to_numpy()), ax=axes, color=drawn.colour, marker=drawn.marker,
-            s=9 if crowd else 22, alpha=0.45 if crowd else 0.75, linewidth=0, legend=False, rasterized=crowd,
-        )  # fmt: skip
+    sns.scatterplot(
+        values.assign(row=values["row"] + values.groupby("row")[column].transform(_offsets)), x=column, y="row",
+        hue="variant", palette={variant: look[variant].colour for variant in variants},
+        style="variant", markers={variant: look[variant].marker for variant in variants},
+        s=9 if crowd else 22, alpha=0.45 if crowd else 0.75, linewidth=0, legend=False, rasterized=crowd, ax=axes,
+    )  # fmt: skip
     has_interval = summary["low"].notna().to_numpy()
     half = (summary["high"] - summary["mean"]).to_numpy()
     rows = np.arange(len(summary))
@@ -168,10 +168,9 @@ def _unlog(value: Any) -> Any:
     return np.sign(value) * np.expm1(np.abs(value))
 
 
-def _offsets(values: np.ndarray) -> np.ndarray:
+def _offsets(values: pd.Series) -> pd.Series:
     """Deterministic jitter in [-0.2, 0.2]: neighbours in value lie far apart (golden-ratio sequence)."""
-    ranks = np.argsort(np.argsort(values, kind="stable"), kind="stable")
-    return ((ranks * 0.6180339887 + 0.5) % 1 - 0.5) * (0.4 if len(values) > 1 else 0.0)
+    return ((values.rank(method="first") * 0.6180339887) % 1 - 0.5) * (0.4 if len(values) > 1 else 0.0)
 
 
 def seed_curves(curve: pd.DataFrame, summary: pd.DataFrame, variant: str, axes: Axes, *, logarithmic: bool) -> Axes:

@@ -39,7 +39,7 @@ _SETTINGS = {
 """Columns that make two trials of one method different experiments, and how a label names them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Results:
     """One study as it lies in the store.
 

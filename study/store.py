@@ -208,20 +208,28 @@ class Store:
         return not ids.issuperset(self._open(path, ["trial_id"])["trial_id"].to_pylist())
 
     def _open(self, path: str, columns: list[str] | None = None) -> pa.Table:
+        """A file's rows; a column it does not have (another method's hyperparameter, a newer schema's) is null."""
         try:
-            return pads.dataset(path, filesystem=self._location[0], format="parquet").to_table(columns=columns)
+            dataset = pads.dataset(path, filesystem=self._location[0], format="parquet")
+            present = dataset.schema.names
+            table = dataset.to_table(columns=[name for name in columns or present if name in present])
         except (pa.ArrowInvalid, OSError) as error:
             raise StoreError(
                 f"a result file must be a whole Parquet file, but {path} is not ({error}); delete it and run the study "
                 "again to make it anew"
             ) from None
+        for name in set(columns or ()) - set(table.column_names):
+            table = table.append_column(name, pa.nulls(len(table)))
+        return table
 
     def _read(self, path: str) -> bytes | None:
         try:
             with self._location[0].open_input_stream(path) as stream:
                 return bytes(stream.read())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            raise StoreError(f"the result store must be readable, but {path} is not ({error})") from None
 
     def _write_table(self, kind: str, name: str, table: pa.Table) -> None:
         sink = pa.BufferOutputStream()

@@ -1,0 +1,88 @@
+"""The page in a real browser: no console errors, no sideways scrolling on a phone, dark mode changes the ink."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+webdriver = pytest.importorskip("selenium.webdriver")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver on the PATH"),
+]
+OPTIONS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+
+
+@pytest.fixture(scope="module")
+def browser(written: Path) -> Iterator[webdriver.Chrome]:
+    """Headless Chromium with the report open."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        for argument in (*OPTIONS, f"--user-data-dir={profile}"):
+            options.add_argument(argument)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(DRIVER)))
+        try:
+            driver.get(written.as_uri())
+            yield driver
+        finally:
+            driver.quit()
+
+
+def resize(browser: webdriver.Chrome, width: int) -> None:
+    metrics = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+def test_console_is_silent_and_nothing_but_the_page_is_loaded(browser: webdriver.Chrome) -> None:
+    assert browser.get_log("browser") == []
+    loaded = browser.execute_script("return performance.getEntriesByType('resource').map(e => e.name)")
+    assert [name for name in loaded if not name.startswith("data:")] == []
+
+
+@pytest.mark.parametrize("width", [390, 768, 1280])
+def test_page_never_scrolls_sideways(browser: webdriver.Chrome, width: int) -> None:
+    resize(browser, width)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    wide = browser.execute_script(
+        "return [...document.querySelectorAll('main *')].filter(e => !e.closest('.scroll, pre, svg') && "
+        "e.getBoundingClientRect().right > window.innerWidth + 1).map(e => e.outerHTML.slice(0, 80))"
+    )
+    assert wide == []
+
+
+def test_text_in_the_overview_table_is_not_cut_on_a_phone(browser: webdriver.Chrome) -> None:
+    resize(browser, 390)
+    widths = browser.execute_script(
+        "return [...document.querySelectorAll('tbody th')].map(e => [e.scrollWidth, e.clientWidth])"
+    )
+    assert widths and all(content <= box + 1 for content, box in widths)
+
+
+def test_dark_mode_swaps_the_ink_of_page_and_figures(browser: webdriver.Chrome) -> None:
+    colours = {}
+    for scheme in ("light", "dark"):
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+        colours[scheme] = browser.execute_script(
+            "const text = document.querySelector('.plots svg text');"
+            "return [getComputedStyle(document.body).backgroundColor, getComputedStyle(text).fill]"
+        )
+    assert colours["light"][0] == "rgb(255, 255, 255)"
+    assert colours["dark"][0] != colours["light"][0] and colours["dark"][1] != colours["light"][1]

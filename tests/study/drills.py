@@ -1,0 +1,98 @@
+"""Helpers of the drills: run ``nas-study`` as a user does, find its workers, read the rows that may not differ."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from study.schema import EPOCHS, TRIALS, VOLATILE
+from study.store import Store
+
+
+def command(study: Path, store: Path, *options: str) -> list[str]:
+    return [sys.executable, "-m", "study.cli", "run", str(study), "--store", str(store), *options]
+
+
+def write_study(folder: Path, raw: dict[str, Any]) -> Path:
+    path = folder / f"{raw['name']}.yaml"
+    path.write_text(yaml.safe_dump(raw))
+    return path
+
+
+def run(study: Path, store: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The whole command, to its end."""
+    return subprocess.run(
+        command(study, store, *options), capture_output=True, text=True, timeout=300, env=os.environ | environment
+    )
+
+
+def rows(store: Path, study: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """All trial and epoch rows in a fixed order, without the columns that say how a trial ran."""
+    results = Store(store, study)
+    names = {name for path in (store / study / "trials").iterdir() for name in results._open(str(path)).column_names}
+    found = results.finished(sorted(names - VOLATILE - {"trial_id"}))
+    epochs = results._dataset("epochs", [n for n in EPOCHS.names if n not in VOLATILE])
+    assert set(TRIALS.names) <= names
+    return [found[key] for key in sorted(found)], epochs.sort_by(
+        [("trial_id", "ascending"), ("epoch", "ascending")]
+    ).to_pylist()
+
+
+def descendants(root: int) -> list[int]:
+    """All processes below ``root``, from /proc."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        children.setdefault(parent, []).append(int(stat.parent.name))
+    found, queue = [], [root]
+    while queue:
+        below = children.get(queue.pop(), [])
+        found += below
+        queue += below
+    return found
+
+
+def workers(driver: int) -> list[int]:
+    """The processes that run trials."""
+
+    def is_worker(pid: int) -> bool:
+        try:
+            return (
+                b"ray::" in Path(f"/proc/{pid}/cmdline").read_bytes()
+                and b"Trainable" in Path(f"/proc/{pid}/cmdline").read_bytes()
+            )
+        except OSError:
+            return False
+
+    return [pid for pid in descendants(driver) if is_worker(pid)]
+
+
+def wait_until(condition: Callable[[], Any], process: subprocess.Popen[str], seconds: float = 120) -> Any:
+    """Poll until the condition holds; fails if the process ends or time runs out first."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        assert process.poll() is None, f"the run ended too early:\n{process.communicate()}"
+        time.sleep(0.1)
+    raise AssertionError("waited too long")
+
+
+def start(study: Path, store: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(command(study, store), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def kill(*pids: int) -> None:
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,137 @@
+"""A study becomes exactly the trials it says, and a trial's id depends on what determines its result, nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from study.config import parse
+from study.plan import Fingerprints, plan
+from trainables.errors import ConfigError
+from trainables.methods import METHODS
+from trainables.spec import TrialSpec
+from trainables.trainable import changed
+
+KNOWN = Fingerprints(images="a" * 16, signal="b" * 16)
+
+
+def trials(raw: dict[str, Any], fingerprints: Fingerprints = KNOWN) -> list[TrialSpec]:
+    return plan(parse(raw), fingerprints).trials
+
+
+def test_every_combination_once(tiny_study: dict[str, Any]) -> None:
+    tiny_study["methods"] = {"darts": {"arch_lr": [1e-4, 1e-3], "order": ["first", "second"]}, "gaea": {}}
+    found = trials(tiny_study)
+    assert len(found) == (4 + 1) * 2 == len({spec.id for spec in found})
+    assert {changed(s) for s in found if s.method == "darts"} == {
+        "arch_lr=0.0001", "arch_lr=0.001", "order=second, arch_lr=0.0001", "order=second, arch_lr=0.001",
+    } or len({changed(s) for s in found if s.method == "darts"}) == 4  # fmt: skip
+
+
+def test_defaults_written_out_are_the_same_trials(tiny_study: dict[str, Any]) -> None:
+    ids = {spec.id for spec in trials(tiny_study)}
+    tiny_study["methods"] = {"darts": {"arch_lr": [3e-4, "3e-4"]}, "drnas": {"reg_scale": 0.001}}
+    assert {spec.id for spec in trials(tiny_study)} == ids
+
+
+def test_growing_a_study_keeps_its_trials(tiny_study: dict[str, Any]) -> None:
+    ids = {spec.id for spec in trials(tiny_study)}
+    grown = tiny_study | {"seeds": 4, "resources": {"cpu": 2}, "name": "other"}
+    grown["methods"] = tiny_study["methods"] | {"gaea": {}}
+    assert ids < {spec.id for spec in trials(grown)}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"scale": {"channels": 4, "cells": 1, "epochs": 17, "batch_size": 32}},
+        {"dataset": {"name": "digits", "train_images": 513}},
+        {"evaluate": {"retrain": {"epochs": 1}}},
+        {"seeds": [5]},
+    ],
+)
+def test_whatever_changes_a_result_changes_the_id(tiny_study: dict[str, Any], change: dict[str, Any]) -> None:
+    assert not {s.id for s in trials(tiny_study)} & {s.id for s in trials(tiny_study | change)}
+
+
+def test_data_and_version_are_part_of_the_id(tiny_study: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {s.id for s in trials(tiny_study)}
+    assert not before & {s.id for s in trials(tiny_study, Fingerprints("c" * 16, None))}
+    monkeypatch.setattr(METHODS["darts"], "version", METHODS["darts"].version + 1)
+    assert len(before & {s.id for s in trials(tiny_study)}) == 2  # drnas only
+
+
+def test_a_table_searchers_id_ignores_images_and_scale(table_study: dict[str, Any]) -> None:
+    ids = {s.id for s in trials(table_study)}
+    assert ids == {s.id for s in trials(table_study | {"scale": {"epochs": 3}}, Fingerprints(None, "b" * 16))}
+    assert not ids & {s.id for s in trials(table_study, Fingerprints(None, "c" * 16))}
+
+
+def test_the_paper_scale_fills_what_a_study_leaves_out(tiny_study: dict[str, Any]) -> None:
+    tiny_study |= {"scale": "paper", "methods": {"gaea": {}}}
+    (spec, _) = trials(tiny_study)
+    assert spec.scale == METHODS["gaea"].paper_scale and spec.scale.channels == 24
+    tiny_study["scale"] = {"channels": 8}
+    assert trials(tiny_study)[0].scale == spec.scale.model_copy(update={"channels": 8})
+
+
+def test_table_searchers_need_a_table(tiny_study: dict[str, Any]) -> None:
+    for methods in ({"local_search": {}}, {"random_search": {"queries": 2}}):
+        with pytest.raises(ConfigError, match="queries the benchmark table, but it has no data set 'digits'"):
+            trials(tiny_study | {"methods": methods}, Fingerprints("a" * 16, None))
+    assert trials(tiny_study | {"methods": {"random_search": {}}}, Fingerprints("a" * 16, None))
+
+
+@pytest.mark.parametrize(
+    ("axes", "sentence"),
+    [
+        ({"arch_lrr": 1}, "darts: unknown hyperparameter 'arch_lrr'; did you mean 'arch_lr'"),
+        ({"arch_lr": -1}, "darts: `arch_lr` should be greater than 0, but got arch_lr=-1"),
+        ({"arch_lr": "fast"}, "darts: `arch_lr` should be a valid number"),
+        ({"order": "third"}, "darts: `order` should be 'first' or 'second'"),
+        ({"arch_lr": {"low": 1e-4, "high": 1e-2}}, "`arch_lr` is a range, but the study has no `search`"),
+        ({"arch_lr": "search"}, "`arch_lr` is a range, but the study has no `search`"),
+    ],
+)
+def test_hyperparameter_mistakes(tiny_study: dict[str, Any], axes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        trials(tiny_study | {"methods": {"darts": axes}})
+
+
+def test_unknown_method_names_the_nearest(tiny_study: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="unknown method 'dartz'; did you mean 'darts'"):
+        trials(tiny_study | {"methods": {"dartz": {}}})
+
+
+def test_random_search_over_ranges(table_study: dict[str, Any], tiny_study: dict[str, Any]) -> None:
+    tiny_study["methods"] = {"darts": {"arch_lr": {"low": 1e-4, "high": 1e-2, "log": True}, "order": "search"}}
+    tiny_study["search"] = {"algorithm": "random", "samples": 20}
+    found = trials(tiny_study)
+    values = {s.hyperparameters["arch_lr"] for s in found}
+    assert len(found) == 40 and len(values) == 20 and all(1e-4 <= v <= 1e-2 for v in values)
+    assert {s.hyperparameters["order"] for s in found} == {"first", "second"}
+    assert [s.id for s in trials(tiny_study)] == [s.id for s in found]
+    other = tiny_study | {"search": {"algorithm": "random", "samples": 20, "seed": 1}}
+    assert not {s.id for s in trials(other)} & {s.id for s in found}
+    table_study |= {"methods": {"local_search": {"queries": "search"}}, "search": {"algorithm": "random", "samples": 5}}
+    assert all(isinstance(s.hyperparameters["queries"], int) for s in trials(table_study))
+
+
+@pytest.mark.parametrize(
+    ("axis", "sentence"),
+    [
+        ({"low": 1e-2, "high": 1e-4}, "low < high"),
+        ({"low": -1, "high": 1}, "should be greater than 0"),
+        ({"low": 0, "high": 1, "log": True}, "greater than 0"),
+    ],
+)
+def test_impossible_ranges(tiny_study: dict[str, Any], axis: dict[str, Any], sentence: str) -> None:
+    tiny_study |= {"methods": {"darts": {"arch_lr": axis}}, "search": {"algorithm": "random", "samples": 2}}
+    with pytest.raises(ConfigError, match=sentence):
+        trials(tiny_study)
+
+
+def test_a_search_needs_something_to_search(tiny_study: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="no hyperparameter to search"):
+        trials(tiny_study | {"search": {"algorithm": "optuna", "samples": 2}})

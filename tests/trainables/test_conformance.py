@@ -1,0 +1,295 @@
+"""What every registered method must do, whatever it does: a method added to the table is tested here without a line.
+
+``CONFIGS`` names the interesting hyperparameters of some methods; any other runs at its defaults.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import math
+import os
+import random
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tiny_trials import tiny_trial
+
+from study.schema import EPOCHS, TRIALS, VOLATILE
+from trainables.datasets import PROTOCOLS, Augmentation, ImageData
+from trainables.hyperparameters import Range, contains, search_space, source_of
+from trainables.methods import METHODS, Diverged
+from trainables.methods.differentiable import DifferentiableSearch
+from trainables.spaces.nas_bench_201 import Genotype
+from trainables.spec import DatasetSpec, Retrain
+from trainables.trial import Surroundings, Trial
+
+CONFIGS: dict[str, list[dict[str, Any]]] = {
+    "darts": [{}, {"order": "second"}, {"protocol": "P1", "nesterov": False}],
+    "drnas": [{}, {"regulariser": "kl", "protocol": "P2"}],
+    "gaea": [{}, {"level": "single", "entropy": 0.05}, {"exclude_none": False}],
+    "local_search": [{"queries": 40}, {"queries": 40, "full_neighbourhood": True}],
+    "random_search": [{}, {"queries": 20}],
+    "regularized_evolution": [{"queries": 30}, {"queries": 30, "mutation": "edge"}],
+}
+CASES = [(method, config) for method in sorted(METHODS) for config in CONFIGS.get(method, [{}])]
+IMAGE_CASES = [(m, c) for m, c in CASES if METHODS[m].needs(METHODS[m].Config(**c)) == "images"]
+RETRAIN = Retrain(epochs=2, channels=2, cells=1, batch_size=32)
+PROJECT = Path(__file__).parents[2]
+
+
+def name_of(case: Any) -> str:
+    """A readable test id."""
+    method, config = case
+    return "-".join([method, *(f"{key}={value}" for key, value in config.items())])
+
+
+every_method = pytest.mark.parametrize("method", sorted(METHODS))
+every_case = pytest.mark.parametrize("case", CASES, ids=name_of)
+every_image_case = pytest.mark.parametrize("case", IMAGE_CASES, ids=name_of)
+
+
+class Mirrored(Surroundings):
+    """Digits with augmentation, so that its random draws are under test as well."""
+
+    def images(self, dataset: DatasetSpec) -> ImageData:
+        return dataclasses.replace(super().images(dataset), augmentation=Augmentation(crop_padding=1, flip=True))
+
+
+class Poisoned(Surroundings):
+    """Images that normalise to NaN."""
+
+    def images(self, dataset: DatasetSpec) -> ImageData:
+        images = super().images(dataset)
+        return dataclasses.replace(images, mean=images.mean * math.nan)
+
+
+def begin(case: tuple[str, dict[str, Any]], seed: int = 0, surroundings: Surroundings | None = None) -> Trial:
+    """A tiny trial, retrained at the end wherever there are images to retrain on."""
+    method, config = case
+    parsed = METHODS[method].Config.parse(method, config)
+    retrain = None if METHODS[method].needs(parsed) == "table" else RETRAIN
+    return tiny_trial(method, seed=seed, retrain=retrain, surroundings=surroundings or Mirrored(), **config)
+
+
+def finish(trial: Trial) -> dict[str, Any]:
+    """Run a trial to its end and return everything it determines, to the last bit, as JSON values."""
+    while not trial.finished:
+        trial.advance()
+    return result_of(trial)
+
+
+def result_of(trial: Trial) -> dict[str, Any]:
+    epochs = [{k: exact(v) for k, v in row.items() if k not in VOLATILE} for row in trial.epochs]
+    record = {k: exact(v) for k, v in trial.record().items() if k not in VOLATILE}
+    alpha = getattr(trial.search, "alpha", None)
+    return {
+        "id": trial.spec.id,
+        "epochs": epochs,
+        "record": record,
+        "alpha": None if alpha is None else [exact(value) for value in alpha.detach().flatten().tolist()],
+    }
+
+
+def exact(value: Any) -> Any:
+    return value.hex() if isinstance(value, float) else value
+
+
+@cache
+def finished_trial(index: int) -> Trial:
+    trial = begin(CASES[index])
+    finish(trial)
+    return trial
+
+
+def finished(case: tuple[str, dict[str, Any]]) -> Trial:
+    """The case's uninterrupted trial, run once for all tests."""
+    return finished_trial(CASES.index(case))
+
+
+# reproducibility -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def fresh_process() -> dict[str, Any]:
+    """The results of all cases in another process with another hash seed, by the case's name."""
+    environment = os.environ | {"PYTHONHASHSEED": "12345", "PYTHONPATH": str(PROJECT)}
+    done = subprocess.run(
+        [sys.executable, __file__], env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    results: dict[str, Any] = json.loads(done.stdout)
+    return results
+
+
+@every_case
+def test_same_seed_same_bits_in_a_fresh_process(case: Any, fresh_process: dict[str, Any]) -> None:
+    assert fresh_process[name_of(case)] == result_of(finished(case))
+
+
+@every_case
+def test_other_seed_differs(case: Any) -> None:
+    other, trial = begin(case, seed=1), finished(case)
+    assert other.spec.id != trial.spec.id
+    other.advance()
+    assert {k: v for k, v in other.epochs[0].items() if k != "wall_s"} != {
+        k: v for k, v in trial.epochs[0].items() if k != "wall_s"
+    }
+
+
+@every_case
+def test_resumed_after_every_epoch_same_bits(case: Any) -> None:
+    """Each epoch of search and retraining runs in a trial of its own, built from the file of the one before."""
+    trial = begin(case)
+    for done in range(trial.epochs_in_all):
+        assert trial.epochs_done == done and not trial.finished
+        trial.advance()
+        file = io.BytesIO()
+        torch.save(trial.state_dict(), file)
+        file.seek(0)
+        trial = begin(case)
+        trial.load_state_dict(torch.load(file, weights_only=True))
+    assert trial.finished
+    expected = result_of(finished(case)) | {"alpha": None}  # once the cell is derived, the search is not kept
+    assert result_of(trial) | {"alpha": None} == expected
+
+
+@every_case
+def test_global_random_state_is_neither_used_nor_moved(case: Any) -> None:
+    torch.manual_seed(99)
+    before = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].copy()
+    trial = begin(case)
+    trial.advance()
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert random.getstate() == before[1] and (np.random.get_state()[1] == before[2]).all()
+    repeated, original = trial.epochs[0], finished(case).epochs[0]
+    assert {k: v for k, v in repeated.items() if k != "wall_s"} == {k: v for k, v in original.items() if k != "wall_s"}
+
+
+# what comes out --------------------------------------------------------------------------------------------------
+
+
+@every_case
+def test_records_are_declared_columns_with_sensible_values(case: Any) -> None:
+    trial = finished(case)
+    assert len(trial.epochs) == trial.search.total_epochs
+    assert set(trial.record()) <= set(TRIALS.names)
+    for number, row in enumerate(trial.epochs, start=1):
+        assert row["epoch"] == number and set(row) <= set(EPOCHS.names)
+        assert all(math.isfinite(value) for value in row.values() if isinstance(value, float))
+        for name in ("train_accuracy", "valid_accuracy", "skip_share", "none_share", "pool_share"):
+            assert 0 <= row.get(name, 0.0) <= 100
+        assert 0 <= row.get("entropy", 0.0) <= 1 + 1e-6
+        Genotype.from_string(row["genotype"])
+    record = trial.record()
+    assert record["genotype"] == str(trial.search.derive())
+    assert (record["retrain_test_accuracy"] is None) == (trial.spec.retrain is None)
+    if trial.spec.retrain:
+        assert 0 <= record["retrain_test_accuracy"] <= 100
+
+
+@every_image_case
+def test_architecture_moves_and_stays_finite(case: Any) -> None:
+    search = begin(case).search
+    assert isinstance(search, DifferentiableSearch)
+    alpha = search.alpha.detach().clone()
+    for _ in range(2):
+        search.epoch()
+        assert search.alpha.isfinite().all() and (search.alpha != alpha).any(dim=1).all(), "every edge moves"
+        torch.testing.assert_close(search.scores().sum(1), torch.ones(len(alpha)))
+        alpha = search.alpha.detach().clone()
+
+
+@every_image_case
+def test_images_that_are_not_numbers_end_in_diverged(case: Any) -> None:
+    trial = begin(case, surroundings=Poisoned())
+    with pytest.raises(Diverged, match="became nan"):
+        trial.advance()
+    assert trial.record()["genotype"] is None
+
+
+def test_an_absurd_learning_rate_ends_in_diverged() -> None:
+    trial = begin(("darts", {"weight_lr": 1e30}))
+    with pytest.raises(Diverged, match=r"became (nan|inf)"):
+        for _ in range(3):
+            trial.advance()
+
+
+# declarations ----------------------------------------------------------------------------------------------------
+
+
+@every_method
+def test_hyperparameters_are_fully_declared(method: str) -> None:
+    config = METHODS[method].Config
+    defaults = config().model_dump()
+    for name, field in config.model_fields.items():
+        assert field.description, f"{name} has no doc"
+        assert source_of(field), f"{name} has no source"
+        space = search_space(config, method, name)
+        assert contains(space, defaults[name]) if isinstance(space, Range) else defaults[name] in space, name
+        ends = (space.low, space.high) if isinstance(space, Range) else space
+        for value in ends:  # a search may propose any of them
+            config.parse(method, {name: type(defaults[name])(value)})
+
+
+@every_case
+def test_config_survives_its_dump(case: Any) -> None:
+    method, values = case
+    config = METHODS[method].Config.parse(method, values)
+    assert METHODS[method].Config.parse(method, config.model_dump()) == config
+    assert METHODS[method].Config.parse(method, json.loads(config.model_dump_json())) == config
+
+
+@every_method
+def test_method_states_its_paper_scale_protocol_and_cost(method: str) -> None:
+    cls = METHODS[method]
+    config = cls.Config()
+    images = cls.needs(config) == "images"
+    assert "arXiv:" in cls.paper and cls.version >= 1 and cls.relative_cost(config) > 0
+    assert (cls.paper_scale is not None) == images
+    assert (cls.protocol(config) in PROTOCOLS) if images else (cls.protocol(config) is None)
+    assert sys.modules[cls.__module__].__doc__ and "Deviations" in sys.modules[cls.__module__].__doc__
+
+
+# common random numbers -------------------------------------------------------------------------------------------
+
+
+def cases_by_protocol() -> dict[str, list[tuple[str, dict[str, Any]]]]:
+    """The weight-sharing cases that drive the same steps with the same images, where there are several methods."""
+    groups: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    for method, config in IMAGE_CASES:
+        groups.setdefault(str(METHODS[method].protocol(METHODS[method].Config(**config))), []).append((method, config))
+    return {protocol: cases for protocol, cases in groups.items() if len({method for method, _ in cases}) > 1}
+
+
+@pytest.mark.parametrize("protocol", cases_by_protocol())
+def test_methods_meet_the_same_weights_and_images_at_the_same_seed(protocol: str) -> None:
+    searches: list[Any] = [begin(case).search for case in cases_by_protocol()[protocol]]
+    initial = [search.supernet.state_dict() for search in searches]
+    assert all(state.keys() == initial[0].keys() for state in initial)
+    assert all(torch.equal(state[name], initial[0][name]) for state in initial for name in state)
+    for stream in ("weights", "architecture"):
+        batches = [
+            search._batch(
+                search.train_batches if stream == "weights" else search.valid_batches, f"augmentation.{stream}"
+            )
+            for search in searches
+        ]
+        assert all(torch.equal(images, batches[0][0]) for images, _ in batches)
+        assert all(torch.equal(labels, batches[0][1]) for _, labels in batches)
+    for search in searches:
+        search.epoch()  # drawing whatever else the method draws
+    for name in ("order.weights", "order.architecture", "augmentation.weights", "augmentation.architecture"):
+        positions = [search.context.streams(name).get_state() for search in searches]
+        assert all(torch.equal(position, positions[0]) for position in positions), name
+
+
+if __name__ == "__main__":
+    print(json.dumps({name_of(case): finish(begin(case)) for case in CASES}))
