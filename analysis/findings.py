@@ -160,10 +160,17 @@ def _unequal_arms(trials: pd.DataFrame) -> list[str]:
             f"The best of {settings.max()} settings of {method} is picked on the seeds that it is shown on: its mean "
             "is biased upwards."
         )
-    trained = trials[trials["protocol"].notna()]
+    trained, queried = trials[trials["protocol"].notna()], trials[trials["protocol"].isna()]
     budgets = [c for c in ("epochs", "channels", "cells", "batch_size") if trained[c].nunique() > 1]
     if budgets:
         notes.append(f"The searches differ in {listed(b.replace('_', ' ') for b in budgets)}: not at equal budget.")
+    if queried["epochs"].nunique() > 1:
+        notes.append("The methods that query the table spend different numbers of queries: not at equal budget.")
+    if len(trained) and len(queried) and "_valid_" in metrics.headline(trials):
+        notes.append(
+            "Methods that query the table choose by its validation accuracy: on that number they are favoured over "
+            "methods that train."
+        )
     if trained["protocol"].nunique() > 1:
         used = listed(sorted(trained["protocol"].unique()))
         notes.append(f"Protocols {used} divide the data differently: do not compare validation accuracies across them.")

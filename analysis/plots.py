@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import matplotlib as mpl
 import numpy as np
@@ -90,6 +90,16 @@ def row_labels(summary: pd.DataFrame) -> list[str]:
     ]
 
 
+def row_centres(labels: list[str]) -> np.ndarray:
+    """Where the rows lie, from 0 down; a row of two lines is one unit high, a longer label makes its row higher."""
+    heights = _lines(labels) / 2
+    return cast(np.ndarray, heights.cumsum() - heights / 2 - 0.5)
+
+
+def _lines(labels: list[str]) -> np.ndarray:
+    return np.array([label.count("\n") + 1 for label in labels])
+
+
 def seed_strip(
     trials: pd.DataFrame, summary: pd.DataFrame, column: str, axes: Axes, optimum: float | None = None
 ) -> Axes:
@@ -103,7 +113,9 @@ def seed_strip(
     look = looks(trials["variant"].cat.categories)
     values = trials.loc[(trials["status"] == "ok") & trials[column].notna(), ["variant", column]]
     values = values.astype({"variant": str})
-    values = values.assign(row=values["variant"].map({variant: row for row, variant in enumerate(variants)}))
+    labels = row_labels(summary)
+    rows = row_centres(labels)
+    values = values.assign(row=values["variant"].map(dict(zip(variants, rows, strict=True))))
     enough = values[values.groupby("row")["row"].transform("size") >= BOX_FROM]
     quartiles = enough.groupby("row")[column].quantile([0.25, 0.5, 0.75]).unstack()
     for row, (low, middle, high) in zip(quartiles.index, quartiles.to_numpy(), strict=True):
@@ -118,14 +130,13 @@ def seed_strip(
     )  # fmt: skip
     has_interval = summary["low"].notna().to_numpy()
     half = (summary["high"] - summary["mean"]).to_numpy()
-    rows = np.arange(len(summary))
     axes.errorbar(
         summary["mean"].to_numpy()[has_interval], rows[has_interval] + 0.36, xerr=half[has_interval],
         fmt="none", ecolor=INK, elinewidth=1.4, capsize=2.5,
     )  # fmt: skip
     axes.plot(summary["mean"], rows + 0.36, linestyle="none", marker="d", markersize=5, color=INK)
-    axes.set(xlabel="", ylabel="", ylim=(len(variants) - 0.4, -0.5))
-    axes.set_yticks(rows, row_labels(summary))
+    axes.set(xlabel="", ylabel="", ylim=(_lines(labels).sum() / 2 - 0.4, -0.5))
+    axes.set_yticks(rows, labels)
     axes.tick_params(axis="y", length=0)
     axes.grid(False, axis="y")
     _accuracy_axis(axes, values[column], summary, optimum)
@@ -204,8 +215,7 @@ def seed_curves(curve: pd.DataFrame, summary: pd.DataFrame, variant: str, axes: 
 
 def strip_figure(trials: pd.DataFrame, summary: pd.DataFrame, column: str, label: str, optimum: float | None) -> Figure:
     """seed_strip on a figure as tall as its rows need."""
-    lines = sum(label.count("\n") + 1 for label in row_labels(summary))
-    figure = Figure(figsize=(4.9, 0.75 + 0.19 * lines), layout="constrained")
+    figure = Figure(figsize=(4.9, 0.75 + 0.19 * _lines(row_labels(summary)).sum()), layout="constrained")
     axes = seed_strip(trials, summary, column, figure.subplots(), optimum)
     axes.set_xlabel(label)
     return figure

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from analysis.metrics import headline, headline_regret
+from analysis.metrics import headline, headline_regret, title
 from study.schema import STATUSES, TRAINING_SEEDS
 from trainables.spaces.nas_bench_201.genotype import EDGES, SKIP, Genotype
 
@@ -68,15 +68,17 @@ def t_half_width(std: pd.Series, count: pd.Series) -> pd.Series:
 def final_table(trials: pd.DataFrame, column: str | None = None) -> pd.DataFrame:
     """The few numbers that end a run, one row a variant, best mean first.
 
-    Columns: variant, n, ok, failed, diverged, metric (the column that mean, std and worst are of; the study's headline
-    accuracy unless given), mean, std (over search seeds, ddof=1), worst, regret (mean; see metrics.headline_regret).
+    Columns: variant, n, ok, failed, diverged; mean, std (over search seeds, ddof=1) and worst of ``column``, the
+    study's headline accuracy unless given; regret (mean; see metrics.headline_regret). ``attrs``: ``column``, and
+    ``title``, which says in words what the numbers are.
     """
     column = column or headline(trials)
-    summary = summarise(trials, column)
-    regret = summarise(trials, headline_regret(trials))["mean"]
-    summary = summary.assign(metric=column, regret=regret).sort_values("mean", ascending=False, kind="stable")
-    names = ["variant", "n", "ok", "failed", "diverged", "metric", "mean", "std", "worst", "regret"]
-    return summary[names].reset_index(drop=True)
+    regret = headline_regret(trials)
+    summary = summarise(trials, column).assign(regret=summarise(trials, regret)["mean"])
+    names = ["variant", "n", "ok", "failed", "diverged", "mean", "std", "worst", "regret"]
+    table = summary.sort_values("mean", ascending=False, kind="stable")[names].reset_index(drop=True)
+    table.attrs = {"column": column, "title": f"{title(column)} (%), std over search seeds; {title(regret)} (points)"}
+    return table
 
 
 def training_seed_spread(trials: pd.DataFrame, accuracy: str) -> pd.DataFrame:

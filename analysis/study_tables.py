@@ -49,7 +49,7 @@ def glance(trials: pd.DataFrame) -> Table:
     )
     what, regret = metrics.title(metrics.headline(trials)), metrics.title(metrics.headline_regret(trials))
     caption = f"{_SPREAD}. Seeds: ended ok, of all that were run. Regret: {regret}."
-    units = {"mean": "mean (%)", "std": _STD, "worst": "worst (%)", "regret": "regret mean (points)"}
+    units = {"mean": f"{what} mean (%)", "std": _STD, "worst": "worst (%)", "regret": f"{regret} mean (points)"}
     return Table("headline", what[0].upper() + what[1:], caption, shown, data.rename(columns=units))
 
 

@@ -4,8 +4,10 @@
 
 What is timed is a training step: forward, cross-entropy, backward to the shared weights and to the mixing matrix. Times
 are CPU times of one thread: on a quiet machine the time on the clock, on a busy one without the waiting for a core. In
-every round each variant makes one step, in random order, so that a disturbance hits all alike. Before that all variants get the same weights and must give the same logits and gradients, in double
-precision: in single precision a ReLU input that rounds to the other side of zero moves the gradient by a thousandth.
+every round each variant makes one step, in random order, so that a disturbance hits all alike.
+
+Before that all variants get the same weights and must give the same logits and gradients in double precision. (In
+single precision a ReLU input that rounds to the other side of zero moves the gradient by a thousandth.)
 """
 
 from __future__ import annotations

@@ -2,12 +2,13 @@
 
     python speed/trial_overhead.py
 
-Plain Ray Tune is one Tune trial a search with Tune's default settings: a worker process for each, the default loggers.
-Its trials report their cell and nothing else; the runner's also look up every epoch's cell and store all rows. Ray's
-own start and stop counts for the runner and not for plain Ray Tune, so the ratios are rather too low than too high.
+Plain Ray Tune is one Tune trial a search with Tune's default settings: a new worker process and the default loggers for
+each. Overhead is the CPU time of all processes (this one, Ray's, the workers) less that of the same searches in a loop
+without Ray; unlike the time on the clock it barely depends on what else the machine does.
 
-Overhead is the CPU time of all processes (this one, Ray's, the workers) less the time that trials spent searching, as
-they measured it. Linux only. Takes two minutes on two quiet cores.
+The comparison favours plain Ray Tune: its trials report their cell and no more, while the runner's also look up the
+cell of every epoch and store all rows; and Ray's own start and stop counts for the runner only. Linux only. Takes two
+minutes on two quiet cores.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+import torch
 from ray import tune
 from rich.console import Console
 
@@ -34,8 +36,8 @@ from study.preparation import Prepared, prepare
 from trainables.spec import TrialSpec
 from trainables.trial import Surroundings, Trial
 
-PLAIN_TRIALS = 12
-"""A sample of each study's trials; what one costs plain Ray Tune does not depend on how many there are."""
+SAMPLE = 12
+"""So many of a study's trials run without Ray and in plain Ray Tune: what one costs does not depend on their number."""
 STUDIES: dict[str, dict[str, Any]] = {
     "random search on the table, 1..150 queries": {
         "name": "table",
@@ -45,7 +47,7 @@ STUDIES: dict[str, dict[str, Any]] = {
     },
     "DARTS on digits, 3 short epochs": {
         "name": "digits",
-        "dataset": {"name": "digits", "train_images": 256},
+        "dataset": {"name": "digits", "train_images": 128},
         "scale": {"channels": 4, "cells": 1, "epochs": 3, "batch_size": 32},
         "methods": {"darts": {}},
         "seeds": 100,
@@ -57,27 +59,25 @@ THOUSAND: dict[str, Any] = {
     "methods": {"regularized_evolution": {}},
     "seeds": 1000,
 }
-SAMPLE_S = 0.1
+READ_S = 0.1
+
+Cells = dict[str, str]
+"""Trial id -> derived cell."""
 
 
 @dataclass
 class Cost:
     """Seconds of a whole run."""
 
-    trials: int = 0
+    trials: int
     wall_s: float = 0.0
     cpu_s: float = 0.0
-    search_s: float = 0.0
-    """inside the trials, summed over them"""
 
-    @property
-    def overhead_s(self) -> float:
-        """CPU seconds a trial beyond its search."""
-        return (self.cpu_s - self.search_s) / self.trials
-
-    def line(self, who: str) -> str:
-        per_trial = [seconds / self.trials for seconds in (self.wall_s, self.cpu_s, self.search_s)]
-        return f"  {who:14}{self.trials:8,}" + "".join(f"{s:12.4f}" for s in (*per_trial, self.overhead_s))
+    def line(self, who: str, without_ray: float | None = None) -> str:
+        """Seconds a trial: wall, CPU, and CPU beyond ``without_ray``."""
+        wall_s, cpu_s = self.wall_s / self.trials, self.cpu_s / self.trials
+        overhead = "" if without_ray is None else f"{cpu_s - without_ray:12.4f}"
+        return f"  {who:14}{self.trials:8,}{wall_s:12.4f}{cpu_s:12.4f}{overhead}"
 
 
 class PlainSearch(tune.Trainable):
@@ -89,22 +89,24 @@ class PlainSearch(tune.Trainable):
     def step(self) -> dict[str, Any]:
         while not self.trial.finished:
             self.trial.advance()
-        row = self.trial.record()
-        return {"done": True, "genotype": row["genotype"], "search_wall_s": row["search_wall_s"]}
+        return {"done": True, "genotype": str(self.trial.genotype)}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Nothing, though Tune asks for it at the end."""
 
 
 @contextlib.contextmanager
-def measured() -> Iterator[Cost]:
+def measured(trials: int) -> Iterator[Cost]:
     """Wall time, and CPU time of this process and all its descendants, within the block.
 
-    Ray never waits for its workers, so the kernel does not sum their times up; they are read every SAMPLE_S, and what
+    Ray never waits for its workers, so the kernel does not sum their times up; they are read every READ_S, and what
     a process uses between its last reading and its end is missed.
     """
-    cost, used, over = Cost(), descendants_cpu_s(), threading.Event()
+    cost, used, over = Cost(trials), descendants_cpu_s(), threading.Event()
     before = dict(used)
 
     def watch() -> None:
-        while not over.wait(SAMPLE_S):
+        while not over.wait(READ_S):
             used.update(descendants_cpu_s())
 
     watcher = threading.Thread(target=watch, daemon=True)
@@ -136,53 +138,72 @@ def descendants_cpu_s() -> dict[tuple[int, str], float]:
     return below
 
 
-def run_plain(specs: list[TrialSpec], surroundings: Surroundings, folder: Path) -> tuple[Cost, dict[str, str]]:
-    """One Tune trial a search in the Ray that runs; its cost, and trial id -> derived cell."""
+def run_without_ray(specs: list[TrialSpec], surroundings: Surroundings) -> tuple[Cost, Cells]:
+    """The searches one after another in this process."""
+
+    def derive(spec: TrialSpec) -> str:
+        trial = Trial(spec, surroundings)
+        while not trial.finished:
+            trial.advance()
+        return str(trial.genotype)
+
+    derive(specs[0])
+    with measured(len(specs)) as cost:
+        cells = {spec.id: derive(spec) for spec in specs}
+    return cost, cells
+
+
+def run_plain_tune(specs: list[TrialSpec], surroundings: Surroundings, folder: Path) -> tuple[Cost, Cells]:
+    """One Tune trial a search, in a Ray that is running."""
     trainable = tune.with_parameters(PlainSearch, specs=specs, surroundings=surroundings)
-    with contextlib.redirect_stdout(io.StringIO()), measured() as cost:
+    with contextlib.redirect_stdout(io.StringIO()), measured(len(specs)) as cost:
         results = tune.Tuner(
             trainable,
             param_space={"index": tune.grid_search(list(range(len(specs))))},
             run_config=tune.RunConfig(storage_path=str(folder)),
         ).fit()
     rows = [result.metrics or {} for result in results]
-    cost.trials, cost.search_s = len(rows), sum(row["search_wall_s"] for row in rows)
     return cost, {specs[row["config"]["index"]].id: row["genotype"] for row in rows}
 
 
-def run_ours(prepared: Prepared) -> tuple[Cost, dict[str, str]]:
+def run_ours(prepared: Prepared) -> tuple[Cost, Cells]:
     """The whole study through the runner, Ray's start and stop included."""
     prepared.store.prepare()
-    with measured() as cost:
+    with measured(len(prepared.plan.trials)) as cost:
         outcome = runner.run(
             prepared.study, prepared.plan, prepared.store, prepared.surroundings, address=None,
             console=Console(file=io.StringIO()),
         )  # fmt: skip
-    assert outcome.ok == len(prepared.plan.trials), outcome
-    rows = prepared.store.finished(("genotype", "search_wall_s"))
-    cost.trials, cost.search_s = len(rows), sum(row["search_wall_s"] for row in rows.values())
-    return cost, {trial_id: row["genotype"] for trial_id, row in rows.items()}
+    assert outcome.ok == cost.trials, outcome
+    return cost, {trial_id: row["genotype"] for trial_id, row in prepared.store.finished(("genotype",)).items()}
 
 
 def main(folder: Path) -> None:
+    torch.set_num_threads(1)
     prepared = {title: prepare(parse(raw), str(folder / "store")) for title, raw in STUDIES.items()}
+    samples = {}
     ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    plain = {}
-    for title, study in prepared.items():  # first, because the runner sets Tune's environment for the whole process
-        every = len(study.plan.trials) // PLAIN_TRIALS
-        specs = study.plan.trials[::every][:PLAIN_TRIALS]
-        plain[title] = run_plain(specs, study.surroundings, folder)
+    for title, study in prepared.items():  # before the runner, which sets Tune's environment for the whole process
+        every = len(study.plan.trials) // SAMPLE
+        specs = study.plan.trials[::every][:SAMPLE]
+        bare, cells = run_without_ray(specs, study.surroundings)
+        plain, plain_cells = run_plain_tune(specs, study.surroundings, folder)
+        assert plain_cells == cells
+        samples[title] = (bare, plain, cells)
     ray.shutdown()
 
     print(f"seconds a trial; Ray {ray.__version__}, {os.cpu_count()} cores\n")
-    print(f"  {'':14}{'trials':>8}{'wall':>12}{'CPU':>12}{'search':>12}{'overhead':>12}")
-    for title, study in prepared.items():
-        (their_cost, their_cells), (our_cost, our_cells) = plain[title], run_ours(study)
-        assert their_cells.items() <= our_cells.items(), "both must have done the same searches"
-        print(f"{title}\n{their_cost.line('plain Tune')}\n{our_cost.line('this project')}")
-        print(f"  overhead {their_cost.overhead_s / our_cost.overhead_s:.0f}x less\n")
-    cost, _ = run_ours(prepare(parse(THOUSAND), str(folder / "store")))
-    print(f"regularised evolution on the table, 150 queries\n{cost.line('this project')}\n  {cost.wall_s:.1f} s in all")
+    print(f"  {'':14}{'trials':>8}{'wall':>12}{'CPU':>12}{'overhead':>12}")
+    for title, (bare, plain, cells) in samples.items():
+        ours, our_cells = run_ours(prepared[title])
+        assert cells.items() <= our_cells.items(), "all must have done the same searches"
+        search = bare.cpu_s / bare.trials
+        ratio = (plain.cpu_s / plain.trials - search) / (ours.cpu_s / ours.trials - search)
+        print(f"{title}\n{bare.line('without Ray')}\n{plain.line('plain Tune', search)}")
+        print(f"{ours.line('this project', search)}   {ratio:.0f}x less than plain Tune\n")
+    thousand, _ = run_ours(prepare(parse(THOUSAND), str(folder / "store")))
+    print(f"regularised evolution on the table, 150 queries\n{thousand.line('this project')}")
+    print(f"  {thousand.wall_s:.1f} s in all, from starting Ray to stopping it")
 
 
 if __name__ == "__main__":

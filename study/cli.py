@@ -264,11 +264,14 @@ def _conclude(console: Console, path: str, outcome: Any) -> None:
     results = analysis.load(path)
     if len(results.trials):
         frame = final_table(results.trials)
-        shown = RichTable(title=f"{results.name}: {frame.attrs.get('title', 'results')}")
-        for column in frame.columns:
-            shown.add_column(str(column), justify="left" if column == "variant" else "right")
-        for row in frame.itertuples(index=False):
-            shown.add_row(*(f"{value:.2f}" if isinstance(value, float) else str(value) for value in row))
+        shown = RichTable(title=f"{results.name}: {frame.attrs['title']}")
+        for heading in ("method", "n", "ok", "failed", "diverged", "mean ± std", "worst", "regret"):
+            shown.add_column(heading, justify="left" if heading == "method" else "right")
+        for row in frame.itertuples():
+            counts = (str(row.n), str(row.ok), str(row.failed), str(row.diverged))
+            shown.add_row(
+                row.variant, *counts, f"{row.mean:.2f} ± {row.std:.2f}", f"{row.worst:.2f}", f"{row.regret:.2f}"
+            )
         console.print(shown)
         report_file = write_report(results, _report_path(path, results.name))
         console.print(f"report: {report_file}", soft_wrap=True, highlight=False)

@@ -8,6 +8,7 @@ store; Tune's own checkpoints are not used, because resuming from them can repea
 from __future__ import annotations
 
 import io
+import math
 import time
 import traceback
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ class Work:
     store: TrialStore
     surroundings: Surroundings
     objective: str = "cifar10_valid_accuracy"
-    """the trial column whose mean over a batch's seeds a hyperparameter search maximises"""
+    """the trial column whose mean over a batch's seeds a hyperparameter search maximises; a failed seed counts as 0"""
 
 
 class SearchTrainable(tune.Trainable):
@@ -82,10 +83,12 @@ class SearchTrainable(tune.Trainable):
                 finished.append({key: row[key] for key in ("trial_id", "method", "config", "seed", "status", "error")})
                 self.queue.pop(0)
                 self.trial = None
-        report: dict[str, Any] = {"done": not self.queue, "finished": finished, "running": self._running()}
-        if not self.queue and self.objectives:
-            report["objective"] = sum(self.objectives) / len(self.objectives)
-        return report
+        return {
+            "done": not self.queue,
+            "finished": finished,
+            "running": self._running(),
+            "objective": math.nan if self.queue else sum(self.objectives) / len(self.objectives),
+        }
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Nothing: every trial is in the store after each epoch."""
@@ -143,8 +146,7 @@ class SearchTrainable(tune.Trainable):
         return self._count(row)
 
     def _count(self, row: Row) -> Row:
-        if row.get(self.work.objective) is not None:
-            self.objectives.append(row[self.work.objective])
+        self.objectives.append(row.get(self.work.objective) or 0.0)
         return row
 
 

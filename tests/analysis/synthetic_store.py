@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -40,7 +41,7 @@ def trial(method: str, seed: int, **values: Any) -> Row:
     """One row of TRIALS with sensible defaults; ``genotype`` brings its looked-up accuracies along."""
     row = {
         "schema_version": 1,
-        "trial_id": f"{method}-{values.get('config', '')}-{values.get('method_version', 1)}-{seed}",
+        "trial_id": hashlib.sha256(f"{method} {seed} {sorted(values.items())}".encode()).hexdigest()[:16],
         "study": "demo",
         "method": method,
         "method_version": 1,

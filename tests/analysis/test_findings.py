@@ -85,6 +85,13 @@ def test_missing_test_values_are_said_in_words(study: Study) -> None:
     assert "test accuracies are unknown: nothing here is a test result" in warned(results)
 
 
+def test_table_searchers_are_favoured_on_validation_accuracy(study: Study) -> None:
+    holes = {f"{d}_test_accuracy": None for d in ("cifar10", "cifar100")}
+    trials = [trial("a", 0, genotype=genotype(1)) | holes, trial("b", 0, genotype=genotype(2), protocol=None) | holes]
+    assert "on that number they are favoured" in warned(study(trials))
+    assert "favoured" not in warned(study([trials[0]], name="trained"))
+
+
 def test_unfair_comparisons_are_named(study: Study) -> None:
     trials = [
         *arm("a", [94.0, 93.0], dataset="digits"),
@@ -92,6 +99,8 @@ def test_unfair_comparisons_are_named(study: Study) -> None:
         trial("b", 7, status="diverged", dataset_fingerprint="other"),
         *arm("c", [90.0], config="x=1"),
         *arm("c", [90.0], config="x=2"),
+        *arm("d", [90.0], protocol=None, config="queries=9", epochs=9),
+        *arm("d", [90.0], protocol=None, config="queries=99", epochs=99),
     ]
     text = warned(study(trials))
     for part in (
@@ -99,6 +108,7 @@ def test_unfair_comparisons_are_named(study: Study) -> None:
         "Means leave out what failed",
         "best of 2 settings of c",
         "differ in epochs",
+        "different numbers of queries",
         "Protocols P1 and P2",
         "saw digits, which the benchmark table does not have",
         "different data sets are compared",

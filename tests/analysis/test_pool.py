@@ -95,6 +95,7 @@ class TestSchema:
         first = trial("darts", 3, status="failed", error="lost worker")
         again = trial("darts", 3, genotype=genotype(1))
         again["finished_at"] = first["finished_at"].replace(year=2027)
+        first["trial_id"] = again["trial_id"]
         folder = write_study(tmp_path, [again], epochs_of(again))
         write(folder / "trials" / "compact-0.parquet", [first, trial("darts", 4)], TRIALS)
         trials = load(tmp_path).trials

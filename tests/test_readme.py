@@ -1,0 +1,96 @@
+"""The README keeps its word: links lead somewhere, and every command and code block in it runs.
+
+``make study`` and ``make test`` are run by .ci/run itself. Long studies run here with fewer epochs and seeds.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import ROOT, SHARED_DATA
+
+from trainables import datasets
+from trainables.methods import METHODS
+from trainables.spec import DatasetSpec, Scale, TrialSpec
+from trainables.trial import Surroundings, Trial
+
+README = (ROOT / "README.md").read_text()
+SMALLER = [
+    "scale.epochs=1",
+    "scale.channels=2",
+    "scale.batch_size=32",
+    "dataset.train_images=256",
+    "evaluate.retrain.epochs=1",
+]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.S)
+
+
+def commands() -> list[str]:
+    lines = [line.partition("#")[0].strip() for block in blocks("bash") for line in block.splitlines()]
+    return [line for line in lines if line and not line.startswith("make ")]
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+    for name in re.findall(r"`((?:study|trainables|analysis|speed|docs)/[\w./]*)`", README):
+        assert (ROOT / name).exists(), name
+
+
+def test_the_two_commands_are_the_makefiles_and_ci_runs_them() -> None:
+    assert [line.split()[1] for line in blocks("bash")[0].splitlines()] == ["study", "test"]
+    ci = (ROOT / ".ci/run").read_text()
+    assert "make test" in ci and "make study" in ci
+
+
+def test_every_command_runs(tmp_path: Path) -> None:
+    """In one folder, in order, as a reader would type them."""
+    if not (SHARED_DATA / "cifar10").is_dir():
+        pytest.skip(f"the README's commands on real data need CIFAR-10 and the benchmark table in {SHARED_DATA}")
+    (tmp_path / "my_study.yaml").write_text(blocks("yaml")[0])
+    environment = os.environ | {"DATA": str(SHARED_DATA), "COLUMNS": "150"}
+    for line in commands():
+        arguments = shlex.split(os.path.expandvars(line.replace("$DATA", str(SHARED_DATA))))
+        assert arguments[0] == "nas-study", line
+        if arguments[1] == "run" and "--dry-run" not in arguments:
+            smaller = [*SMALLER, "search.samples=2"] if "my_study" in line else SMALLER
+            arguments += ["--seeds", "1", *(part for change in smaller for part in ("--set", change))]
+        if arguments[1] == "status":
+            continue  # there is no ./store yet; it is run below, after the studies
+        run = subprocess.run(
+            [sys.executable, "-m", "study.cli", *arguments[1:]], cwd=tmp_path, env=environment, capture_output=True,
+            text=True, timeout=600,
+        )  # fmt: skip
+        assert run.returncode == 0, f"{line}\n{run.stdout}{run.stderr}"
+    status = subprocess.run(
+        [sys.executable, "-m", "study.cli", "status"], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert status.returncode == 0 and "quickstart" in status.stdout
+    assert (tmp_path / "report.html").is_file()
+
+
+def test_the_example_method_searches(monkeypatch: pytest.MonkeyPatch) -> None:
+    namespace: dict[str, object] = {"__name__": "example"}
+    exec(compile(blocks("python")[0], "README.md", "exec"), namespace)
+    monkeypatch.setitem(METHODS, "sharp_darts", namespace["SharpDarts"])  # type: ignore[arg-type]
+    config = METHODS["sharp_darts"].Config()
+    spec = TrialSpec(
+        method="sharp_darts", method_version=1, hyperparameters=config.model_dump(), space="nas_bench_201",
+        dataset=DatasetSpec(name="digits", train_images=128), dataset_fingerprint="x", signal_fingerprint=None,
+        scale=Scale(channels=2, cells=1, epochs=1, batch_size=32), retrain=None, seed=0,
+    )  # fmt: skip
+    trial = Trial(spec, Surroundings())
+    before = trial.search.alpha.detach().clone()  # type: ignore[attr-defined]
+    trial.advance()
+    assert trial.finished and not torch.equal(before, trial.search.alpha)  # type: ignore[attr-defined]
+    assert datasets.load(spec.dataset, None, torch.device("cpu")).classes == 10
