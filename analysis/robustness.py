@@ -152,7 +152,7 @@ def curves(trials: pd.DataFrame, epochs: pd.DataFrame, column: str, points: int 
     """``column`` against the epoch, one row a trial that ended ok and an epoch: variant, trial_id, epoch, value.
 
     Every trial is put on the grid of its variant's epochs (thinned to about ``points``), each epoch holding the last
-    value recorded so far: a cell stays derived until another one is.
+    value recorded so far: a cell stays derived until another one is. A variant of a single epoch has no course.
     """
     variant = trials[trials["status"] == "ok"].set_index("trial_id")["variant"]
     rows = epochs[["trial_id", "epoch", column]].dropna()
@@ -160,6 +160,8 @@ def curves(trials: pd.DataFrame, epochs: pd.DataFrame, column: str, points: int 
     parts = []
     for name, part in rows.groupby("variant", observed=True):
         wide = part.pivot(index="epoch", columns="trial_id", values=column).ffill()
+        if len(wide) < 2:
+            continue
         keep = np.unique(np.linspace(0, len(wide) - 1, min(points, len(wide))).round().astype(int))
         long = wide.iloc[keep].reset_index().melt("epoch", value_name="value").dropna()
         parts.append(long.assign(variant=name))

@@ -162,7 +162,7 @@ def run_plain_tune(specs: list[TrialSpec], surroundings: Surroundings, folder: P
             param_space={"index": tune.grid_search(list(range(len(specs))))},
             run_config=tune.RunConfig(storage_path=str(folder)),
         ).fit()
-    rows = [result.metrics or {} for result in results]
+    rows = [results[index].metrics or {} for index in range(len(results))]
     return cost, {specs[row["config"]["index"]].id: row["genotype"] for row in rows}
 
 

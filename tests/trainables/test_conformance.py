@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import io
 import json
 import math
@@ -89,13 +90,28 @@ def finish(trial: Trial) -> dict[str, Any]:
 def result_of(trial: Trial) -> dict[str, Any]:
     epochs = [{k: exact(v) for k, v in row.items() if k not in VOLATILE} for row in trial.epochs]
     record = {k: exact(v) for k, v in trial.record().items() if k not in VOLATILE}
-    alpha = getattr(trial.search, "alpha", None)
+    alpha, state = getattr(trial.search, "alpha", None), trial.state_dict()
     return {
         "id": trial.spec.id,
         "epochs": epochs,
         "record": record,
         "alpha": None if alpha is None else [exact(value) for value in alpha.detach().flatten().tolist()],
+        "streams": digest(state["streams"]),
+        "retraining": digest(state["retraining"]),
     }
+
+
+def digest(value: Any) -> str:
+    """A hash of every bit of a nested state."""
+    if isinstance(value, torch.Tensor):
+        content = f"{value.dtype}{tuple(value.shape)}".encode() + value.detach().contiguous().numpy().tobytes()
+    elif isinstance(value, dict):
+        content = "".join(f"{key!r}:{digest(value[key])}," for key in sorted(value, key=repr)).encode()
+    elif isinstance(value, list | tuple):
+        content = ",".join(map(digest, value)).encode()
+    else:
+        content = repr(value).encode()
+    return hashlib.sha256(content).hexdigest()
 
 
 def exact(value: Any) -> Any:
