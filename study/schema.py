@@ -72,7 +72,7 @@ EPOCHS = pa.schema(
         ("train_accuracy", pa.float64()),
         ("valid_loss", pa.float64()),  # mean over the epoch's architecture batches
         ("valid_accuracy", pa.float64()),
-        ("genotype", pa.string()),  # the cell that would be derived now
+        ("genotype", pa.string()),  # the cell the architecture stands for now
         *[(name, pa.float64()) for name in table_columns() if "_seed" not in name],
         ("entropy", pa.float64()),  # mean over edges of the mixing weights' entropy, in units of log(operations): 0..1
         ("skip_share", pa.float64()),  # percent of the derived cell's edges that are skip connections

@@ -3,6 +3,8 @@
 Recipe: SGD with Nesterov momentum 0.9, learning rate cosine to 0, augmentation of the data set (NAS-Bench-201,
 arXiv:2001.00326, section 2.3). It trains on the whole training set; the test set is read once, at the end, and nothing
 is ever selected on it.
+
+Deviation: incomplete last batches are dropped, as in the search.
 """
 
 from __future__ import annotations

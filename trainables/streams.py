@@ -36,7 +36,7 @@ class Streams:
     def initialising(self, name: str) -> Iterator[None]:
         """Within this block modules created on the CPU draw their initial weights from stream ``name``."""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed_of(name))
+            torch.default_generator.manual_seed(self.seed_of(name))
             yield
 
     def state_dict(self) -> dict[str, Any]:

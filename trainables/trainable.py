@@ -160,7 +160,7 @@ def restore(spec: TrialSpec, surroundings: Surroundings, checkpoint: bytes | Non
     """The trial at its checkpoint, or at its beginning if there is none."""
     trial = Trial(spec, surroundings)
     if checkpoint is not None:
-        trial.load_state_dict(torch.load(io.BytesIO(checkpoint), map_location=surroundings.device, weights_only=True))
+        trial.load_state_dict(torch.load(io.BytesIO(checkpoint), map_location="cpu", weights_only=True))
     return trial
 
 

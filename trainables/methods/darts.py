@@ -16,7 +16,8 @@ On NAS-Bench-201 this collapses to skip connections. Nothing here prevents that:
 Deviations:
 1. Architecture step before weight step also in first order, as in the paper's algorithm 1 and quark0/darts;
    AutoDL-Projects does it the other way round in first order.
-2. Defaults are the AutoDL NAS-Bench-201 setting (P2, 50 epochs, Nesterov, weight decay 5e-4).
+2. In second order the recorded validation loss and accuracy are those at the unrolled weights w'.
+3. Defaults are the AutoDL NAS-Bench-201 setting (P2, 50 epochs, Nesterov, weight decay 5e-4).
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def pathwise_gradient(p: Tensor, c: Tensor, g: Tensor) -> Tensor:
 def kl_to_uniform(alpha: Tensor) -> Tensor:
     """sum_e KL(Dir(elu(alpha[e]) + 1) || Dir(1, ..., 1)), a scalar (equation 7)."""
     c = concentration(alpha)
-    return kl_divergence(Dirichlet(c), Dirichlet(torch.ones_like(c))).sum()
+    return kl_divergence(Dirichlet(c, validate_args=False), Dirichlet(torch.ones_like(c), validate_args=False)).sum()
 
 
 class Drnas(DifferentiableSearch[DrnasConfig]):

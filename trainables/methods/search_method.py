@@ -90,7 +90,7 @@ class SearchMethod(ABC, Generic[ConfigT]):
 
     @abstractmethod
     def current(self) -> Genotype:
-        """The cell that would be derived if the search ended now."""
+        """The cell the architecture stands for now; ``derive`` may return an earlier one."""
 
     def derive(self) -> Genotype:
         """The cell the search returns."""
