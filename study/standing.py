@@ -25,8 +25,9 @@ def studies(store: str, name: str | None = None) -> list[Store]:
     else:
         filesystem, root = pafs.LocalFileSystem(), str(Path(store).expanduser().resolve())
     if filesystem.get_file_info(f"{root}/study.yaml").is_file:
-        parent, _, own = store.rstrip("/").rpartition("/")
-        return [Store(parent or ".", own)]
+        place, question, options = store.partition("?")
+        parent, _, own = place.rstrip("/").rpartition("/")
+        return [Store((parent or ".") + question + options, own)]
     folders = filesystem.get_file_info(pafs.FileSelector(root, allow_not_found=True))
     names = [f.base_name for f in folders if filesystem.get_file_info(f"{f.path}/study.yaml").is_file]
     chosen = sorted(n for n in names if name in (None, n))

@@ -50,8 +50,9 @@ class Store:
 
     @property
     def path(self) -> str:
-        """Where the study lies, as the user would write it."""
-        return f"{self.uri.rstrip('/')}/{self.study}"
+        """Where the study lies, as the user would write it; a URI's options (``?region=...``) stay at its end."""
+        place, question, options = self.uri.partition("?")
+        return f"{place.rstrip('/')}/{self.study}{question}{options}"
 
     # the study ---------------------------------------------------------------------------------------------------
 

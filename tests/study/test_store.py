@@ -136,6 +136,18 @@ def test_an_unwritable_store_is_said_before_anything_runs(tmp_path: Path) -> Non
         Store(tmp_path / "file", "s").prepare()
 
 
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("a/b", "a/b/s"),
+        ("a/b/", "a/b/s"),
+        ("s3://bucket/p?region=r&scheme=http", "s3://bucket/p/s?region=r&scheme=http"),
+    ],
+)
+def test_where_a_study_lies(uri: str, path: str) -> None:
+    assert Store(uri, "s").path == path
+
+
 def test_attempts_count_within_one_run_only(tmp_path: Path) -> None:
     store = Store(tmp_path, "s")
     store.prepare()
