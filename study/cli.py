@@ -97,15 +97,15 @@ def run(
 @app.command()
 def status(store: StoreArgument = "store", study: StudyOption = None) -> None:
     """What is done, in progress, failed and left, read from the store."""
-    from study.schema import STATUSES
-    from study.standing import standings
+    from study.standing import HEADINGS, standing, studies
 
-    shown = RichTable(title=f"Studies in {store}")
-    for heading in ("study", "method", "planned", *STATUSES, "in progress", "left"):
-        shown.add_column(heading, justify="left" if heading in ("study", "method") else "right")
-    for row in standings(store, study):
-        shown.add_row(*(str(value) for value in row))
-    Console().print(shown)
+    for found in studies(store, study):
+        shown = RichTable(title=found.path)
+        for heading in HEADINGS:
+            shown.add_column(heading, justify="left" if heading == "method" else "right")
+        for row in standing(found):
+            shown.add_row(*(str(value) for value in row))
+        Console().print(shown)
 
 
 @app.command()

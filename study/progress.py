@@ -67,8 +67,9 @@ class ProgressDisplay(tune.Callback):
             self.line_at = time.monotonic()
             now = "; ".join(describe(run) for _, run in sorted(self.running.items())[:4])
             self.console.print(
-                f"{self.done}/{self.total} trials, {time.monotonic() - self.started:.0f} s: {now}", highlight=False
-            )
+                f"{self.done}/{self.total} trials, {time.monotonic() - self.started:.0f} s: {now}", highlight=False,
+                soft_wrap=True,
+            )  # fmt: skip
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         self.running.pop(trial.trial_id, None)

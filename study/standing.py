@@ -17,6 +17,9 @@ from study.store import Store
 from trainables.benchmarks.table import open_table
 from trainables.errors import StoreError
 
+HEADINGS = ("method", "planned", *STATUSES, "begun", "left")
+"""``begun``: trials of those left that have a checkpoint."""
+
 
 def studies(store: str, name: str | None = None) -> list[Store]:
     """The studies in a store (or the one whose folder ``store`` is). Raises StoreError if there is none."""
@@ -37,23 +40,19 @@ def studies(store: str, name: str | None = None) -> list[Store]:
     return [Store(store, n) for n in chosen]
 
 
-def standings(store: str, name: str | None = None) -> list[tuple[str | int, ...]]:
-    """Rows (study, method, planned, ok, diverged, failed, in progress, left), one a method of each study."""
+def standing(results: Store) -> list[tuple[str | int, ...]]:
+    """One row a method of a study, under HEADINGS."""
+    study = parse(yaml.safe_load(results.read_text("study.yaml") or ""))
+    environment = json.loads(results.read_text("environment.json") or "{}")
+    found = plan(study, Fingerprints(environment.get("dataset_fingerprint"), signal_fingerprint(study, open_table())))
+    planned = Counter(spec.method for spec in found.trials)
+    for part in found.adaptive:
+        planned[part.method] += len(part.trials) * (study.search.samples if study.search else 1)
+    done = Counter((row["method"], row["status"]) for row in results.finished(("method", "status")).values())
+    method_of = {spec.id: spec.method for spec in found.trials}
+    begun = Counter(method_of.get(trial_id, "?") for trial_id in results.checkpoints())
     rows: list[tuple[str | int, ...]] = []
-    for results in studies(store, name):
-        study = parse(yaml.safe_load(results.read_text("study.yaml") or ""))
-        environment = json.loads(results.read_text("environment.json") or "{}")
-        found = plan(
-            study, Fingerprints(environment.get("dataset_fingerprint"), signal_fingerprint(study, open_table()))
-        )
-        planned = Counter(spec.method for spec in found.trials)
-        for part in found.adaptive:
-            planned[part.method] += len(part.trials) * (study.search.samples if study.search else 1)
-        done = Counter((row["method"], row["status"]) for row in results.finished(("method", "status")).values())
-        method_of = {spec.id: spec.method for spec in found.trials}
-        open_trials = Counter(method_of.get(trial_id, "?") for trial_id in results.checkpoints())
-        for method in dict.fromkeys([*planned, *(m for m, _ in done)]):
-            counts = [done[method, status] for status in STATUSES]
-            left = max(0, planned[method] - sum(counts))
-            rows.append((study.name, method, planned[method], *counts, open_trials[method], left))
+    for method in dict.fromkeys([*planned, *(m for m, _ in done)]):
+        counts = [done[method, status] for status in STATUSES]
+        rows.append((method, planned[method], *counts, begun[method], max(0, planned[method] - sum(counts))))
     return rows
