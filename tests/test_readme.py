@@ -16,6 +16,7 @@ import pytest
 import torch
 from conftest import ROOT, SHARED_DATA
 
+import analysis
 from trainables import datasets
 from trainables.methods import METHODS
 from trainables.spec import DatasetSpec, Scale, TrialSpec
@@ -77,6 +78,19 @@ def test_every_command_runs(tmp_path: Path) -> None:
     )
     assert status.returncode == 0 and "quickstart" in status.stdout
     assert (tmp_path / "report.html").is_file()
+
+
+def test_the_results_table_is_what_the_stored_rows_say() -> None:
+    trials = analysis.load(ROOT / "results", "cifar10_small").trials
+    columns = ["cifar10_test_accuracy", "retrain_test_accuracy"]
+    found = trials.groupby("variant", observed=True)[columns].agg(["mean", "std", "min"])
+    expected = {
+        (f"{m['mean']:.2f} ± {m['std']:.2f}", f"{m['min']:.2f}", f"{r['mean']:.2f} ± {r['std']:.2f}")
+        for m, r in ((row["cifar10_test_accuracy"], row["retrain_test_accuracy"]) for _, row in found.iterrows())
+    }
+    table = README.partition("| method | test accuracy, mean ± std (%) |")[2].partition("\n\n")[0]
+    shown = {tuple(cell.strip() for cell in line.split("|")[2:5]) for line in table.splitlines()[2:]}
+    assert shown == expected
 
 
 def test_the_example_method_searches(monkeypatch: pytest.MonkeyPatch) -> None:
