@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, DiscreteNetwork, Genotype, Supernet
 from trainables.spaces.nas_bench_201.genotype import AVG_POOL, CONV_1X1, CONV_3X3, NONE, SKIP
 from trainables.spaces.nas_bench_201.operations import ResidualReduction, avg_pool_3x3
-from trainables.spaces.nas_bench_201.supernet import OUTGOING, SearchCell
+from trainables.spaces.nas_bench_201.supernet import OUTGOING, SearchCell, SinglePath
 
 SHAPES = [
     # channels, cells, image size, batch size
@@ -265,3 +265,19 @@ def test_cell_without_a_path_sees_nothing_of_its_input() -> None:
     network = DiscreteNetwork(Genotype((NONE,) * 6), channels=2, cells=1, in_channels=1, classes=4)
     logits = network(torch.randn(3, 1, 8, 8))
     assert logits.isfinite().all() and torch.equal(logits[0], logits[1])
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("operations", [(3, 1, 2, 4, 0, 3), (2, 2, 3, 3, 2, 1), (0, 4, 1, 0, 3, 2), (0,) * 6])
+def test_single_path_is_the_mixture_at_a_one_hot_corner(operations: tuple[int, ...], training: bool) -> None:
+    torch.manual_seed(0)
+    supernet = Supernet(3, 1, 3, 7).double().train(training)
+    images = wave((4, 3, 8, 8))
+    onehot = F.one_hot(torch.tensor(operations), len(OPERATIONS)).double()
+    gradients = []
+    for mixing in (onehot, SinglePath.of(onehot)):
+        logits = supernet(images, mixing)
+        of_weights = torch.autograd.grad(logits.square().sum(), supernet.parameters(), allow_unused=True)
+        gradients.append([logits, *of_weights])
+    for mixture, alone in zip(*gradients, strict=True):
+        torch.testing.assert_close(alone if alone is not None else torch.zeros_like(mixture), mixture)

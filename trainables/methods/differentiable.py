@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -64,6 +64,8 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
     """A supernet, its architecture parameters, and the loop that trains both."""
 
     architecture_optimizer: torch.optim.Optimizer | None = None
+    learns_architecture: ClassVar[bool] = True
+    """Whether alpha is trained; where it is not, it stands for the fixed distribution that cells are drawn from."""
 
     def __init__(self, config: ConfigT, context: SearchContext) -> None:
         super().__init__(config, context)
@@ -141,29 +143,43 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
         """Over how many epochs the cosine is laid."""
         return self.total_epochs
 
-    def weight_step(self, train: Batch) -> tuple[Tensor, Tensor]:
-        """One SGD step of the weights; returns loss and logits on the training batch before the update."""
-        with torch.no_grad():
-            mixing = self.mixing()
+    def learning_rate(self) -> float:
+        """The weights' learning rate during the coming epoch."""
+        return cosine(self.config.weight_lr, self.config.weight_lr_min, self.epochs_done, self.schedule_epochs())
+
+    def weight_step(self, train: Batch, mixing: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """One SGD step of the weights; returns loss and logits on the training batch before the update.
+
+        A ``mixing`` that is given is used, and the backward pass reaches what it was computed from.
+        """
+        if mixing is None:
+            with torch.no_grad():
+                mixing = self.mixing()
         loss, logits = self.loss(train, mixing)
         self.weight_optimizer.zero_grad()
         loss.backward()
+        for weight in self.weights:
+            if weight.grad is None:  # what a sampled cell leaves out decays and coasts like everything else
+                weight.grad = torch.zeros_like(weight)
         torch.nn.utils.clip_grad_norm_(self.weights, self.config.grad_clip)
         self.weight_optimizer.step()
         return loss.detach(), logits.detach()
 
+    def steps(self, train: Batch, valid: Batch) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """All updates of one pair of batches; returns what the architecture step and the weight step return."""
+        return self.architecture_step(train, valid), self.weight_step(train)
+
     def epoch(self) -> Metrics:
-        learning_rate = cosine(
-            self.config.weight_lr, self.config.weight_lr_min, self.epochs_done, self.schedule_epochs()
-        )
+        learning_rate = self.learning_rate()
         for group in self.weight_optimizer.param_groups:
             group["lr"] = learning_rate
         train_average, valid_average = Average(), Average()
         for _ in range(self.train_batches.batches_per_epoch):
             train = self._batch(self.train_batches, "augmentation.weights")
             valid = self._batch(self.valid_batches, "augmentation.architecture")
-            valid_average.add(*self.architecture_step(train, valid), valid[1])
-            train_average.add(*self.weight_step(train), train[1])
+            architecture_result, weight_result = self.steps(train, valid)
+            valid_average.add(*architecture_result, valid[1])
+            train_average.add(*weight_result, train[1])
         self.epochs_done += 1
         metrics = train_average.metrics("train") | {"learning_rate": learning_rate, **self.diagnostics()}
         if self.protocol(self.config) != "P3":  # P3 has no held-out images: its architecture batches are training data

@@ -7,9 +7,19 @@ from torch import Tensor
 
 from trainables.spaces.nas_bench_201.genotype import EDGES, NUM_CELLS, OPERATIONS, Genotype
 from trainables.spaces.nas_bench_201.network import DiscreteNetwork
-from trainables.spaces.nas_bench_201.supernet import Supernet
+from trainables.spaces.nas_bench_201.supernet import SinglePath, Supernet
 
-__all__ = ["EDGES", "NUM_CELLS", "OPERATIONS", "DiscreteNetwork", "Genotype", "Supernet", "derive", "random_genotype"]
+__all__ = [
+    "EDGES",
+    "NUM_CELLS",
+    "OPERATIONS",
+    "DiscreteNetwork",
+    "Genotype",
+    "SinglePath",
+    "Supernet",
+    "derive",
+    "random_genotype",
+]
 
 
 def derive(scores: Tensor) -> Genotype:

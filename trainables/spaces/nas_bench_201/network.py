@@ -49,5 +49,5 @@ class DiscreteNetwork(Skeleton):
         super().__init__(lambda c: DiscreteCell(c, genotype), channels, cells, in_channels, classes)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, images: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(self, images: Tensor) -> Tensor:
         return super().forward(images.contiguous(memory_format=torch.channels_last))

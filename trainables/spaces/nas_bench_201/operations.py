@@ -6,7 +6,7 @@ Source: Dong and Yang, ICLR 2020, arXiv:2001.00326, section 2.1 (operations) and
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -64,7 +64,7 @@ class Skeleton(nn.Module):
         self.norm = nn.BatchNorm2d(channels * 4)
         self.classifier = nn.Linear(channels * 4, classes)
 
-    def forward(self, images: Tensor, *context: Tensor) -> Tensor:
+    def forward(self, images: Tensor, *context: Any) -> Tensor:
         """images [B, in_channels, H, W] -> logits [B, classes]."""
         x = self.stem(images)
         for index, stage in enumerate(self.stages):

@@ -1,0 +1,68 @@
+"""Beta-DARTS: DARTS with Beta-decay, a penalty on the raw architecture parameters that grows over the search.
+
+Paper: Ye, Li, Li, Chen, Fan and Ouyang, "β-DARTS: Beta-Decay Regularization for Differentiable Architecture Search",
+CVPR 2022, arXiv:2203.01665.  Code: Sunshine-Ye/Beta-DARTS.
+
+    p[e, :]  = softmax(alpha[e, :])                 the paper's "beta"
+    lambda_t = decay_final * t / T                  t: epochs done, T: epochs in all; 0 in the first epoch
+    g        = d/dalpha (L_valid + lambda_t * mean_e logsumexp_o alpha[e, o])
+             = dL_valid/dalpha + lambda_t * p / 6
+    alpha   <- Adam(g), with its own L2 decay kept;  derive: argmax_o p[e, o].
+
+The decay acts on alpha itself, where logsumexp is a smooth maximum. Its gradient is positive in every entry and largest
+for the leading operation, so that under Adam all alphas fall together while their differences stay small.
+
+Deviations:
+1. lambda_t is laid over the epochs that run, so that a shorter search ends at (nearly) the same strength; the release
+   grows it by a half each epoch, which is the same at the paper's 100 epochs.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from torch import Tensor
+
+from trainables.hyperparameters import Range, hyperparameter
+from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
+from trainables.spec import Scale
+
+_RELEASE = "Sunshine-Ye/Beta-DARTS, NAS-Bench-201"
+
+
+class BetaDartsConfig(AdamArchitecture):
+    decay_final: float = hyperparameter(
+        50.0, "weight that Beta-decay grows to, linearly from 0", source=_RELEASE, search=Range(0, 100), ge=0
+    )
+    protocol: Literal["P1", "P2"] = hyperparameter("P1", "which images drive which step", source=_RELEASE)
+
+
+def decay_weight(final: float, epoch: int, epochs: int) -> float:
+    """lambda during ``epoch`` (from 0) of ``epochs``."""
+    return final * epoch / epochs
+
+
+def beta_decay(alpha: Tensor) -> Tensor:
+    """mean_e logsumexp_o alpha[e, o], a scalar; its gradient is softmax(alpha) / E."""
+    return alpha.logsumexp(dim=1).mean()
+
+
+class BetaDarts(AdamArchitectureSearch[BetaDartsConfig]):
+    """Softmax relaxation, Adam on alpha, Beta-decay."""
+
+    Config = BetaDartsConfig
+    paper = (
+        "Ye, Li, Li, Chen, Fan, Ouyang. β-DARTS: Beta-Decay Regularization for Differentiable Architecture Search. "
+        "CVPR 2022. arXiv:2203.01665"
+    )
+    paper_scale = Scale(channels=16, cells=5, epochs=100, batch_size=64)
+
+    @classmethod
+    def protocol(cls, config: Any) -> str:
+        return config.protocol
+
+    def scores(self) -> Tensor:
+        return self.alpha.softmax(dim=1)
+
+    def regulariser(self) -> Tensor | float:
+        return decay_weight(self.config.decay_final, self.epochs_done, self.total_epochs) * beta_decay(self.alpha)

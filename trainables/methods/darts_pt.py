@@ -1,0 +1,151 @@
+"""DARTS-PT: train a DARTS supernet, then choose each edge's operation by what its removal costs in accuracy.
+
+Paper: Wang, Cheng, Chen, Tang and Hsieh, "Rethinking Architecture Selection in Differentiable NAS", ICLR 2021,
+arXiv:2108.04392.  Code: ruocwang/darts-pt.
+
+    phase 1   first-order DARTS for the scale's epochs; with ``blank`` alpha stays as it was drawn, about uniform
+    phase 2   tune_epochs * (6 - 1) epochs of the same two steps at constant learning rate weight_lr / 10, fresh SGD.
+              At the start of phase-2 epochs 0, tune_epochs, 2 tune_epochs, ... and of the last one, an edge that is
+              still open, drawn at random, is projected:
+                  a_o = accuracy on the held-out images with p[e, o] set to 0, the other weights as they are;
+                  o*  = argmin_o a_o, the first of equals;  p[e, :] is one-hot at o* from now on   (algorithm 1)
+    derive: the operations projected to, none included.
+
+Accuracies are those of train mode (batch statistics), without gradients, as released.
+
+Deviations:
+1. They are measured on the held-out images in a fixed order and without augmentation, so that an edge's five operations
+   meet the same batches; an incomplete last batch is dropped. The criterion is accuracy, the release's default.
+2. Adam on alpha keeps its moments from phase 1 to phase 2. Weight decay still acts on the rows of projected edges,
+   which no longer enter the network.
+3. The momentum of phase 1 is dropped with its optimiser; running statistics, read by nothing here, are not.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from trainables.datasets import normalise
+from trainables.hyperparameters import Range, hyperparameter
+from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
+from trainables.methods.differentiable import Batch
+from trainables.methods.search_method import Metrics, SearchContext
+from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS
+from trainables.spec import Scale
+
+_RELEASE = "ruocwang/darts-pt, NAS-Bench-201"
+OPEN = -1
+"""Marks an edge that is not projected yet."""
+
+
+class DartsPtConfig(AdamArchitecture):
+    blank: bool = hyperparameter(False, "leave alpha at its initial value (blank supernet)", source=_RELEASE)
+    tune_epochs: int = hyperparameter(
+        5, "epochs of tuning between projections", source=_RELEASE, search=Range(2, 10), ge=2
+    )
+    protocol: Literal["P1", "P2"] = hyperparameter("P1", "which images drive which step", source=_RELEASE)
+
+
+def tuning_epochs(edges: int, tune_epochs: int) -> int:
+    """How many epochs follow the supernet's training: one interval for every edge but the last."""
+    return tune_epochs * (edges - 1)
+
+
+def projection_due(epoch: int, edges: int, tune_epochs: int) -> bool:
+    """Whether an edge is projected at the start of this epoch of tuning (from 0); exactly ``edges`` of them are."""
+    return epoch % tune_epochs == 0 or epoch == tuning_epochs(edges, tune_epochs) - 1
+
+
+def without(weights: Tensor, edge: int, operation: int) -> Tensor:
+    """Mixing weights [E, O] with one operation removed and nothing renormalised."""
+    weights = weights.clone()
+    weights[edge, operation] = 0.0
+    return weights
+
+
+def project(weights: Tensor, operations: Tensor) -> Tensor:
+    """Mixing weights [E, O], one-hot on every edge whose entry of ``operations`` [E] is not OPEN."""
+    one_hot = F.one_hot(operations.clamp_min(0), weights.shape[1]).to(weights.dtype)
+    return torch.where((operations == OPEN)[:, None], weights, one_hot)
+
+
+class DartsPt(AdamArchitectureSearch[DartsPtConfig]):
+    """Softmax relaxation, Adam on alpha, selection by perturbation."""
+
+    Config = DartsPtConfig
+    paper = (
+        "Wang, Cheng, Chen, Tang, Hsieh. Rethinking Architecture Selection in Differentiable NAS. ICLR 2021. "
+        "arXiv:2108.04392"
+    )
+    paper_scale = Scale(channels=16, cells=5, epochs=100, batch_size=64)
+
+    def __init__(self, config: DartsPtConfig, context: SearchContext) -> None:
+        super().__init__(config, context)
+        self.projected = torch.full((len(EDGES),), OPEN, device=context.device)
+
+    @classmethod
+    def protocol(cls, config: Any) -> str:
+        return config.protocol
+
+    @classmethod
+    def relative_cost(cls, config: Any) -> float:
+        step = 0.75 if config.blank else 1.0
+        return step * (1 + tuning_epochs(len(EDGES), config.tune_epochs) / 100) + 0.05  # of the paper's 100 epochs
+
+    def schedule_epochs(self) -> int:
+        assert self.context.scale is not None
+        return self.context.scale.epochs
+
+    @property
+    def total_epochs(self) -> int:
+        return self.schedule_epochs() + tuning_epochs(len(EDGES), self.config.tune_epochs)
+
+    def learning_rate(self) -> float:
+        return super().learning_rate() if self.epochs_done < self.schedule_epochs() else self.config.weight_lr / 10
+
+    def scores(self) -> Tensor:
+        return project(self.alpha.softmax(dim=1), self.projected)
+
+    def architecture_step(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor]:
+        if not self.config.blank and (self.projected == OPEN).any():
+            return super().architecture_step(train, valid)
+        with torch.no_grad():
+            return self.loss(valid, self.mixing())
+
+    def epoch(self) -> Metrics:
+        tuning = self.epochs_done - self.schedule_epochs()
+        if tuning == 0:
+            self.weight_optimizer.state.clear()
+        if tuning >= 0 and projection_due(tuning, len(EDGES), self.config.tune_epochs):
+            self.project_an_edge()
+        return super().epoch()
+
+    def project_an_edge(self) -> None:
+        """Fix a random open edge to the operation whose removal hurts most."""
+        still_open = (self.projected == OPEN).nonzero().flatten().tolist()
+        drawn = torch.randint(len(still_open), (), generator=self.context.streams("projection.edges"))
+        edge = still_open[int(drawn)]
+        accuracies = [self.accuracy(without(self.scores().detach(), edge, o)) for o in range(len(OPERATIONS))]
+        self.projected[edge] = accuracies.index(min(accuracies))
+
+    @torch.no_grad()
+    def accuracy(self, mixing: Tensor) -> float:
+        """Accuracy in percent on the held-out images with these mixing weights [6, 5], in train mode."""
+        assert self.context.images is not None and self.context.scale is not None
+        size, images, labels = self.context.scale.batch_size, self.split.arch_images, self.split.arch_labels
+        correct = torch.zeros((), device=labels.device)
+        for start in range(0, len(labels) - size + 1, size):
+            batch = normalise(images[start : start + size], self.context.images)
+            correct += (self.supernet(batch, mixing).argmax(1) == labels[start : start + size]).sum()
+        return 100.0 * float(correct) / (len(labels) // size * size)
+
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"projected": self.projected}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        super().load_state_dict(state)
+        self.projected.copy_(state["projected"])

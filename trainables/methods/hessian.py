@@ -1,0 +1,36 @@
+"""Exact second derivatives by differentiating twice: Hessian-vector products, and the eigenvalues of small Hessians."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def hessian_vector_product(
+    gradients: Sequence[Tensor], variables: Sequence[Tensor], vector: Sequence[Tensor]
+) -> list[Tensor]:
+    """d<gradients, vector>/d(variables), of the variables' shapes.
+
+    ``gradients`` come from ``torch.autograd.grad(..., create_graph=True)``; ``vector`` has their shapes. With gradients
+    with respect to the same variables this is H v, with respect to others the mixed derivative times v. The graph is
+    kept, so that several products share one pass through the network.
+    """
+    return list(torch.autograd.grad(gradients, variables, vector, retain_graph=True, materialize_grads=True))
+
+
+def hessian(loss: Tensor, variable: Tensor) -> Tensor:
+    """The Hessian [n, n] of a scalar loss with respect to one variable of n entries: n Hessian-vector products."""
+    (gradient,) = torch.autograd.grad(loss, variable, create_graph=True)
+    directions = torch.eye(variable.numel(), dtype=variable.dtype, device=variable.device)
+    rows = [hessian_vector_product([gradient], [variable], [e.view_as(variable)])[0].flatten() for e in directions]
+    return torch.stack(rows).detach()
+
+
+def dominant_eigenvalue(loss: Tensor, variable: Tensor) -> float:
+    """The largest (not: the largest in magnitude) eigenvalue of the Hessian; NaN where it is not finite."""
+    matrix = hessian(loss, variable)
+    if not matrix.isfinite().all():
+        return float("nan")
+    return float(torch.linalg.eigvalsh((matrix + matrix.T) / 2)[-1])

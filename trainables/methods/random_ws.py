@@ -1,0 +1,166 @@
+"""Random search with weight sharing: train the supernet on random cells, then keep the best of other random cells.
+
+Paper: Li and Talwalkar, "Random Search and Reproducibility for Neural Architecture Search", UAI 2019, arXiv:1902.07638.
+Code: liamcli/randomNAS_release; on NAS-Bench-201 D-X-Y/AutoDL-Projects, RSPS (Dong and Yang 2020).
+
+    each weight step:  cell ~ Uniform(15,625 cells);  w <- SGD(dL_train(w, cell)/dw);  only that cell runs.
+    there is no architecture step.  After training, with the shared weights in eval mode (running statistics):
+    selection rsps:      ``candidates`` random cells, each on one random batch of 512 held-out images; the best.
+    selection randomnas: max(1, weight steps // 10,000) rounds, each of ``screened`` random cells on 10 random batches,
+                         whose best 10 are evaluated on all held-out images; the best of all rounds.
+
+All weights decay at every step, those of operations that were not sampled too, as in both releases.
+
+Deviations:
+1. Selection sees held-out images without augmentation, and draws each batch at random rather than by a shuffled loader.
+2. Until the selection there is no preferred cell: the curve over epochs shows the cell trained last, a random one.
+3. The validation loss and accuracy recorded are those of a fresh random cell per held-out batch, in eval mode; they
+   change nothing.
+4. Weight training is that of RSPS for both selections. RandomNAS was published on the DARTS space (clip 0.25, no
+   Nesterov), and its round count in units of its own training budget, taken here as the number of weight steps.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from trainables.datasets import normalise
+from trainables.hyperparameters import Range, hyperparameter
+from trainables.methods.differentiable import Batch, DifferentiableSearch, WeightTraining
+from trainables.methods.search_method import Metrics, SearchContext
+from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype, SinglePath, random_genotype
+from trainables.spec import Scale
+
+_AUTODL = "AutoDL-Projects, RSPS on NAS-Bench-201"
+_RANDOMNAS = "liamcli/randomNAS_release"
+RSPS_BATCH = 512
+SCREENING_BATCHES, FINALISTS, STEPS_PER_ROUND = 10, 10, 10_000
+EVALUATION_BATCH = 256
+
+
+class RandomWsConfig(WeightTraining):
+    selection: Literal["rsps", "randomnas"] = hyperparameter(
+        "rsps", "which published evaluation picks the cell", source=_AUTODL
+    )
+    candidates: int = hyperparameter(100, "rsps: cells evaluated", source=_AUTODL, search=Range(10, 1000), ge=1)
+    screened: int = hyperparameter(
+        1000, "randomnas: cells screened in a round", source=_RANDOMNAS, search=Range(10, 2000), ge=1
+    )
+    protocol: Literal["P1", "P2"] = hyperparameter("P2", "which images are held out", source=_AUTODL)
+    nesterov: bool = hyperparameter(True, "Nesterov momentum", source=_AUTODL)
+    weight_decay: float = hyperparameter(
+        5e-4, "L2 weight decay of the weights", source=_AUTODL, search=Range(1e-5, 1e-2, log=True), ge=0
+    )
+
+
+class RandomWs(DifferentiableSearch[RandomWsConfig]):
+    """Uniform cells, no architecture step, selection by shared weights."""
+
+    Config = RandomWsConfig
+    learns_architecture: ClassVar[bool] = False
+    paper = (
+        "Li, Talwalkar. Random Search and Reproducibility for Neural Architecture Search. UAI 2019. arXiv:1902.07638"
+    )
+    paper_scale = Scale(channels=16, cells=5, epochs=250, batch_size=64)
+
+    def __init__(self, config: RandomWsConfig, context: SearchContext) -> None:
+        super().__init__(config, context)
+        self.trained_last = self.draw()
+        self.selected: Genotype | None = None
+
+    @classmethod
+    def protocol(cls, config: Any) -> str:
+        return config.protocol
+
+    @classmethod
+    def relative_cost(cls, config: Any) -> float:
+        return 0.3  # a sampled cell alone is computed, and only the weight step differentiates
+
+    def initial_architecture(self) -> Tensor:
+        return torch.zeros(len(EDGES), len(OPERATIONS))
+
+    def scores(self) -> Tensor:
+        return self.alpha.softmax(dim=1)
+
+    def draw(self) -> Genotype:
+        """A uniformly random cell."""
+        return random_genotype(self.context.streams("cells"))
+
+    def mixing(self) -> Tensor:
+        self.trained_last = self.draw()
+        return self.one_hot(self.trained_last)
+
+    def one_hot(self, cell: Genotype) -> Tensor:
+        """[6, 5], float32."""
+        operations = torch.tensor(cell.operations, device=self.alpha.device)
+        return F.one_hot(operations, len(OPERATIONS)).to(self.alpha.dtype)
+
+    def loss(self, batch: Batch, mixing: Tensor) -> tuple[Tensor, Tensor]:
+        logits = self.supernet(batch[0], SinglePath.of(mixing))
+        return F.cross_entropy(logits, batch[1]), logits
+
+    @torch.no_grad()
+    def architecture_step(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor]:
+        self.supernet.eval()
+        result = self.loss(valid, self.one_hot(self.draw()))
+        self.supernet.train()
+        return result
+
+    def epoch(self) -> Metrics:
+        metrics = super().epoch()
+        if self.epochs_done == self.total_epochs:
+            self.supernet.eval()
+            self.selected = self.rsps() if self.config.selection == "rsps" else self.randomnas()
+            self.supernet.train()
+        return metrics
+
+    def rsps(self) -> Genotype:
+        """The best of many random cells, each on a batch of its own."""
+        cells = [self.draw() for _ in range(self.config.candidates)]
+        return max(cells, key=lambda cell: self.accuracy(cell, self.some_images(RSPS_BATCH)))
+
+    def randomnas(self) -> Genotype:
+        """The best finalist of all rounds on all held-out images."""
+        everything = torch.arange(len(self.split.arch_labels), device=self.alpha.device)
+        finalists: list[Genotype] = []
+        for _ in range(self.rounds()):
+            cells = {self.draw(): 0.0 for _ in range(self.config.screened)}
+            for cell in cells:
+                cells[cell] = self.accuracy(cell, self.some_images(SCREENING_BATCHES * self.train_batches.batch_size))
+            finalists += sorted(cells, key=cells.__getitem__, reverse=True)[:FINALISTS]
+        return max(dict.fromkeys(finalists), key=lambda cell: self.accuracy(cell, everything))
+
+    def rounds(self) -> int:
+        """How often RandomNAS screens."""
+        return max(1, self.total_epochs * self.train_batches.batches_per_epoch // STEPS_PER_ROUND)
+
+    def some_images(self, count: int) -> Tensor:
+        """Indices of ``count`` random held-out images (all, if there are fewer)."""
+        order = torch.randperm(len(self.split.arch_labels), generator=self.context.streams("selection"))
+        return order[:count].to(self.alpha.device)
+
+    @torch.no_grad()
+    def accuracy(self, cell: Genotype, indices: Tensor) -> float:
+        """Accuracy in percent of a cell with the shared weights on held-out images; the supernet is in eval mode."""
+        assert self.context.images is not None
+        path, correct = SinglePath.of(self.one_hot(cell)), 0
+        for some in indices.split(EVALUATION_BATCH):
+            logits = self.supernet(normalise(self.split.arch_images[some], self.context.images), path)
+            correct += int((logits.argmax(1) == self.split.arch_labels[some]).sum())
+        return 100.0 * correct / len(indices)
+
+    def current(self) -> Genotype:
+        return self.selected or self.trained_last
+
+    def state_dict(self) -> dict[str, Any]:
+        cells = {"trained_last": str(self.trained_last), "selected": self.selected and str(self.selected)}
+        return super().state_dict() | cells
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        super().load_state_dict(state)
+        self.trained_last = Genotype.from_string(state["trained_last"])
+        self.selected = Genotype.from_string(state["selected"]) if state["selected"] else None
