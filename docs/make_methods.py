@@ -14,7 +14,8 @@ PAGE = Path(__file__).parent / "methods.md"
 HEADER = """# Search methods
 
 Generated from `trainables/methods/` by `python docs/make_methods.py`; do not edit. Cost is the time of an epoch
-relative to first-order DARTS at the same scale, with the method's defaults. Ranges are what a hyperparameter search draws from.
+relative to first-order DARTS at the same scale, with the method's defaults. Ranges are what a hyperparameter search
+draws from.
 """
 
 

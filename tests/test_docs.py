@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from conftest import ROOT
+from pathlib import Path
+
 from make_methods import PAGE, page
 
 
 def test_the_methods_page_is_current() -> None:
-    assert PAGE.resolve() == ROOT / "docs/methods.md"
+    assert PAGE.resolve() == Path(__file__).parent.parent / "docs/methods.md"
     assert PAGE.read_text() == page(), "run: python docs/make_methods.py"

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT, SHARED_DATA
 
 import analysis
 from trainables import datasets
@@ -22,6 +21,8 @@ from trainables.methods import METHODS
 from trainables.spec import DatasetSpec, Scale, TrialSpec
 from trainables.trial import Surroundings, Trial
 
+ROOT = Path(__file__).parent.parent
+SHARED_DATA = ROOT.parent / "shared" / "data"
 README = (ROOT / "README.md").read_text()
 SMALLER = [
     "scale.epochs=1",
