@@ -36,7 +36,7 @@ from study.preparation import Prepared, prepare
 from trainables.spec import TrialSpec
 from trainables.trial import Surroundings, Trial
 
-SAMPLE = 12
+SAMPLE = 8
 """So many of a study's trials run without Ray and in plain Ray Tune: what one costs does not depend on their number."""
 STUDIES: dict[str, dict[str, Any]] = {
     "random search on the table, 1..150 queries": {

@@ -15,13 +15,13 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.dataset as pads
+import pyarrow.compute as pc
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
@@ -36,7 +36,6 @@ class Store:
 
     def __init__(self, uri: str | Path, study: str) -> None:
         self.uri, self.study = str(uri), study
-        self._compact_ids: dict[str, frozenset[str]] = {}
 
     def __reduce__(self) -> tuple[type[Store], tuple[str, str]]:
         return Store, (self.uri, self.study)  # never the file system object: it may hold credentials
@@ -85,16 +84,21 @@ class Store:
         table = self._dataset("trials", ["trial_id", *columns])
         return {row["trial_id"]: row for row in table.to_pylist()}
 
-    def find(self, trial_id: str) -> Row | None:
-        """The row of one trial, or None while it is not finished."""
+    def merged(self) -> dict[str, str]:
+        """Trial id -> path, for the trials in merged files."""
+        files = [info.path for info in self._files("trials") if info.base_name.startswith("compact-")]
+        return {i: path for path in files for i in self._open(path, ["trial_id"])["trial_id"].to_pylist()}
+
+    def find(self, trial_id: str, merged: Mapping[str, str]) -> Row | None:
+        """The row of one trial, in a file of its own or where ``merged()`` saw it; None while it is not finished."""
         filesystem, root = self._location
-        paths = [f"{root}/trials/{trial_id}.parquet"]
-        if not filesystem.get_file_info(paths[0]).is_file:
-            paths = [i.path for i in self._files("trials") if trial_id in self._compacted(i)]
-        for path in paths[:1]:
-            rows: list[Row] = self._open(path).filter(pads.field("trial_id") == trial_id).to_pylist()
-            return rows[0]
-        return None
+        path = f"{root}/trials/{trial_id}.parquet"
+        if not filesystem.get_file_info(path).is_file:
+            if trial_id not in merged:
+                return None
+            path = merged[trial_id]
+        row: Row = self._open(path).filter(pc.field("trial_id") == trial_id).to_pylist()[0]
+        return row
 
     def write(self, trial: Row, epochs: list[Row]) -> None:
         """Store a finished trial: its epochs, then its row, then drop its checkpoint."""
@@ -196,24 +200,16 @@ class Store:
             return base.empty_table().select(columns or base.names)
         return pa.concat_tables(tables, promote_options="permissive")
 
-    def _compacted(self, info: pafs.FileInfo) -> frozenset[str]:
-        """The trials in a merged file; merged files never change, so each is read once."""
-        if not info.base_name.startswith("compact-"):
-            return frozenset()
-        if info.base_name not in self._compact_ids:
-            ids = self._open(info.path, ["trial_id"])["trial_id"].to_pylist()
-            self._compact_ids[info.base_name] = frozenset(ids)
-        return self._compact_ids[info.base_name]
-
     def _holds_other(self, path: str, ids: set[str]) -> bool:
         return not ids.issuperset(self._open(path, ["trial_id"])["trial_id"].to_pylist())
 
     def _open(self, path: str, columns: list[str] | None = None) -> pa.Table:
         """A file's rows; a column it does not have (another method's hyperparameter, a newer schema's) is null."""
         try:
-            dataset = pads.dataset(path, filesystem=self._location[0], format="parquet")
-            present = dataset.schema.names
-            table = dataset.to_table(columns=[name for name in columns or present if name in present])
+            with self._location[0].open_input_file(path) as source:
+                file = pq.ParquetFile(source)
+                present = file.schema_arrow.names
+                table = file.read([name for name in columns or present if name in present], use_threads=False)
         except (pa.ArrowInvalid, OSError) as error:
             raise StoreError(
                 f"a result file must be a whole Parquet file, but {path} is not ({error}); delete it and run the study "
@@ -250,7 +246,7 @@ class Store:
 
 def _table(rows: list[Row], schema: pa.Schema) -> pa.Table:
     """Rows as a typed table; keys outside the schema are hyperparameters, typed by their values."""
-    extra = sorted({key for row in rows for key in row if key not in schema.names})
+    extra = sorted({key for row in rows for key in row} - set(schema.names))
     unknown = [key for key in extra if not key.startswith("hp.")]
     assert not unknown, f"columns {unknown} are not in the schema"
     kinds = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}

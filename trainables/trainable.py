@@ -31,7 +31,8 @@ MOST_ATTEMPTS = 3
 class TrialStore(Protocol):
     """What a worker needs of the result store."""
 
-    def find(self, trial_id: str) -> Row | None: ...
+    def merged(self) -> dict[str, str]: ...
+    def find(self, trial_id: str, merged: dict[str, str]) -> Row | None: ...
     def write(self, trial: Row, epochs: list[Row]) -> None: ...
     def read_checkpoint(self, trial_id: str) -> bytes | None: ...
     def write_checkpoint(self, trial_id: str, content: bytes) -> None: ...
@@ -63,7 +64,7 @@ class SearchTrainable(tune.Trainable):
         specs = self.work.batches[config["batch"]]
         suggested = config.get("hyperparameters", {})
         self.queue = [suggest(spec, suggested) if suggested else spec for spec in specs]
-        self.done: list[str] = []
+        self.merged = self.work.store.merged()
         self.objectives: list[float] = []
         self.trial: Trial | None = None
         self.saved_at = 0.0
@@ -112,7 +113,7 @@ class SearchTrainable(tune.Trainable):
     def _advance(self, spec: TrialSpec) -> Row | None:
         """One epoch of a trial; its row once it is finished, failed or diverged. Only the store may raise."""
         store = self.work.store
-        if self.trial is None and (earlier := store.find(spec.id)) is not None:
+        if self.trial is None and (earlier := store.find(spec.id, self.merged)) is not None:
             return self._count(earlier)
         if self.trial is None and store.count_attempt(spec.id, self.work.run_id) > MOST_ATTEMPTS:
             reason = f"the worker process died {MOST_ATTEMPTS} times while it ran this trial"

@@ -152,7 +152,7 @@ class Trial:
             "peak_memory_mib": max(self._peak_memory_mib, self._memory.mib()),
             "device": device_name(self.surroundings.device),
             "host": platform.node(),
-            "code_version": version("nas-robustness-study"),
+            "code_version": code_version(),
         }
 
     def state_dict(self) -> Row:
@@ -202,14 +202,21 @@ def operation_shares(cell: Genotype) -> dict[str, float]:
 
 def look_up(table: Table, cells: list[str | None]) -> dict[str, list[float | None]]:
     """The table's columns for cells given as strings, row by row; null for a missing cell or an unknown value."""
-    known = [index for index, cell in enumerate(cells) if cell is not None]
-    indices = np.array([Genotype.from_string(cell).index for cell in cells if cell is not None], dtype=np.int64)
+    known = [row for row, cell in enumerate(cells) if cell is not None]
+    index = {cell: Genotype.from_string(cell).index for cell in set(cells) if cell is not None}
+    indices = np.array([index[cell] for cell in cells if cell is not None], dtype=np.int64)
     columns: dict[str, list[float | None]] = {}
     for name, values in table.columns(indices).items():
         columns[name] = [None] * len(cells)
-        for index, value in zip(known, values.tolist(), strict=True):
-            columns[name][index] = None if math.isnan(value) else value
+        for row, value in zip(known, values.tolist(), strict=True):
+            columns[name][row] = None if math.isnan(value) else value
     return columns
+
+
+@lru_cache
+def code_version() -> str:
+    """The version of this package."""
+    return version("nas-robustness-study")
 
 
 def device_name(device: str) -> str:

@@ -39,8 +39,8 @@ def test_rows_are_typed_and_complete(tmp_path: Path) -> None:
     assert table.schema.field("hp.arch_lr").type == "double" and table.schema.field("hp.order").type == "string"
     assert [table.schema.field(name).type for name in TRIALS.names] == list(TRIALS.types)
     assert table["genotype"].null_count == 1  # not known is null, never zero
-    assert store.find("0" * 16) == table.to_pylist()[0]
-    assert store.find("f" * 16) is None
+    assert store.find("0" * 16, {}) == table.to_pylist()[0]
+    assert store.find("f" * 16, {}) is None
 
 
 def test_compacting_changes_nothing_that_is_read(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_compacting_changes_nothing_that_is_read(tmp_path: Path) -> None:
     assert store.compact() == 7
     assert len(list((tmp_path / "s/trials").iterdir())) == len(list((tmp_path / "s/epochs").iterdir())) == 1
     assert everything(store) == before
-    assert store.find(f"{3:016x}") == before["trials"][3]
+    assert store.find(f"{3:016x}", store.merged()) == before["trials"][3]
     store.write(row(f"{7:016x}"), [])
     assert store.compact() == store.compact() == 8
     assert everything(store)["trials"][:7] == before["trials"]
@@ -106,7 +106,7 @@ def test_files_appear_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(KeyboardInterrupt):
         dying.write(row("f" * 16), [])
     monkeypatch.undo()
-    assert store.find("f" * 16) is None
+    assert store.find("f" * 16, store.merged()) is None
     assert set(store.finished()) == {"0" * 16}
 
 

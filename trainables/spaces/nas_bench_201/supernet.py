@@ -8,7 +8,7 @@ channels are the node's outgoing edges side by side. The mixing weight of a conv
 not affine) batch normalisation, so weighting costs nothing and the weights' gradient is the scale's gradient.
 
 Normalising the 1x1 and the 3x3 outputs in two calls and adding them measured faster than one call over their
-concatenation: the backward pass of the concatenation costs more than the call it saves (speed/supernet.py).
+concatenation: its copies, forward and backward, cost more than the call they save (speed/supernet.py).
 
 Methods that sample one operation per edge run that cell alone ("single path"): the candidates it leaves out are neither
 computed nor do they see their running statistics move.
