@@ -101,16 +101,20 @@ def load(store: str | Path, study: str | None = None) -> Results:
 
 
 def variant_labels(trials: pd.DataFrame) -> pd.Series:
-    """Name each trial's variant: the method, and whatever settings differ between the study's trials of that method.
+    """Name each trial's variant: the method, its changed hyperparameters, and whatever else differs between its trials.
 
-    ``drnas``; ``drnas (arch_lr=0.001)`` beside ``drnas (defaults)``; ``drnas v2`` beside ``drnas v1``.
+    ``drnas``; ``gaea (level=single)``; ``drnas (arch_lr=0.001)`` beside ``drnas (defaults)``; ``drnas v2`` beside
+    ``drnas v1``.
     """
     labels = pd.Series("", index=trials.index, dtype=object)
     for method, rows in trials.groupby("method", dropna=False):
         name = pd.Series(str(method), index=rows.index, dtype=object)
         if rows["method_version"].nunique() > 1:
             name += " v" + rows["method_version"].astype(str)
-        differing = [(c, text) for c, text in _SETTINGS.items() if _filled(rows, c).nunique() > 1]
+        changed = _filled(rows, "config").ne("defaults").any()
+        differing = [
+            (c, text) for c, text in _SETTINGS.items() if _filled(rows, c).nunique() > 1 or (c == "config" and changed)
+        ]
         if differing:
             texts = [_filled(rows, column).map(text.format) for column, text in differing]
             name += " (" + pd.concat(texts, axis=1).agg(", ".join, axis=1) + ")"

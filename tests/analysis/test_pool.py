@@ -137,9 +137,9 @@ class TestDamage:
 
 
 class TestVariants:
-    def test_one_setting_is_named_by_its_method(self, study: Study) -> None:
-        results = study([trial("darts", s, config="arch_lr=0.1") for s in range(2)])
-        assert list(results.trials["variant"].cat.categories) == ["darts"]
+    def test_defaults_are_named_by_their_method_and_changed_settings_are_always_said(self, study: Study) -> None:
+        trials = [trial("darts", s) for s in range(2)] + [trial("gaea", s, config="level=single") for s in range(2)]
+        assert set(study(trials).trials["variant"]) == {"darts", "gaea (level=single)"}
 
     def test_settings_versions_and_data_sets_are_told_apart(self, study: Study) -> None:
         trials = [
