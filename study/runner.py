@@ -131,10 +131,19 @@ def _cluster(address: str | None) -> Iterator[None]:
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     forwarded = {"env_vars": ENVIRONMENT | {"OMP_NUM_THREADS": "1"}}
-    ray.init(
-        address=address or "local", include_dashboard=False if address is None else None, log_to_driver=False,
-        logging_level=logging.ERROR, runtime_env=forwarded,
-    )  # fmt: skip
+    try:
+        ray.init(
+            address=address or "local",
+            include_dashboard=False if address is None else None,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            runtime_env=forwarded,
+        )
+    except ConnectionError as error:
+        raise ConfigError(
+            f"--address must name a Ray cluster that this machine can reach, but {address} does not answer ({error}); "
+            "start one with `ray start --head`, or leave --address out"
+        ) from None
     try:
         yield
     finally:
