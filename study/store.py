@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from study.schema import EPOCHS, TRIALS
+from study.schema import EPOCHS, SCHEMA_VERSION, TRIALS
 from trainables.errors import StoreError
 
 Row = dict[str, Any]
@@ -104,7 +104,7 @@ class Store:
         """Store a finished trial: its epochs, then its row, then drop its checkpoint."""
         trial_id = trial["trial_id"]
         self._write_table("epochs", trial_id, _table([{"trial_id": trial_id, **row} for row in epochs], EPOCHS))
-        self._write_table("trials", trial_id, _table([trial], TRIALS))
+        self._write_table("trials", trial_id, _table([{"schema_version": SCHEMA_VERSION, **trial}], TRIALS))
         self.delete_checkpoint(trial_id)
 
     def rewrite(self, transform: Callable[[str, list[Row]], list[Row]]) -> None:

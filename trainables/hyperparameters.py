@@ -6,7 +6,6 @@ read this one declaration.
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
@@ -94,11 +93,6 @@ def field_named(config: type[MethodConfig], method: str, name: str) -> FieldInfo
     if name not in config.model_fields:
         raise ConfigError(f"{method}: {choose('hyperparameter', name, config.model_fields)}")
     return config.model_fields[name]
-
-
-def contains(range_: Range, value: float) -> bool:
-    """Whether ``value`` lies inside the range, allowing for rounding."""
-    return range_.low <= value <= range_.high or math.isclose(value, range_.low) or math.isclose(value, range_.high)
 
 
 def _extra(field: FieldInfo) -> dict[str, Any]:

@@ -185,7 +185,6 @@ def describe(spec: TrialSpec, study: str) -> Row:
     method = method_named(spec.method)
     config = method.Config.parse(spec.method, spec.hyperparameters)
     return {
-        "schema_version": 1,
         "trial_id": spec.id,
         "study": study,
         "method": spec.method,

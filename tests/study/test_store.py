@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from study.schema import EPOCHS, TRIALS
+from study.schema import EPOCHS, SCHEMA_VERSION, TRIALS
 from study.store import Store
 from trainables.errors import StoreError
 
@@ -38,6 +38,7 @@ def test_rows_are_typed_and_complete(tmp_path: Path) -> None:
     table = pq.read_table(tmp_path / "s/trials/0000000000000000.parquet")
     assert table.schema.field("hp.arch_lr").type == "double" and table.schema.field("hp.order").type == "string"
     assert [table.schema.field(name).type for name in TRIALS.names] == list(TRIALS.types)
+    assert table["schema_version"].to_pylist() == [SCHEMA_VERSION]
     assert table["genotype"].null_count == 1  # not known is null, never zero
     assert store.find("0" * 16, {}) == table.to_pylist()[0]
     assert store.find("f" * 16, {}) is None
