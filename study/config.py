@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from trainables.errors import ConfigError, choose
 from trainables.hyperparameters import Scalar
 from trainables.spec import DatasetSpec, Frozen
+from trainables.training_free import PROXIES
 
 SPACES = ("nas_bench_201",)
 
@@ -50,7 +51,21 @@ class RetrainStudy(Frozen):
 
 
 class Evaluate(Frozen):
+    """What is found out beside the search itself."""
+
     retrain: RetrainStudy | None = None
+    proxies: tuple[str, ...] = Field((), description="training-free scores of the derived cell")
+    hessian_every: int | None = Field(None, ge=1, description="epochs between Hessian eigenvalues")
+
+    @field_validator("proxies", mode="before")
+    @classmethod
+    def _known_proxies(cls, value: Any) -> Any:
+        if value == "all":
+            return PROXIES
+        for name in value if isinstance(value, list | tuple) else [value]:
+            if name not in PROXIES:
+                raise ValueError(f"{choose('proxy', str(name), PROXIES)}, or `all`")
+        return value
 
 
 class Resources(Frozen):

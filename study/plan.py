@@ -105,6 +105,8 @@ def _trial(study: Study, name: str, config: MethodConfig, seed: int, fingerprint
         signal_fingerprint=fingerprints.signal if needs == "table" else None,
         scale=scale,
         retrain=retrain,
+        hessian_every=study.evaluate.hessian_every if scale else None,
+        proxies=study.evaluate.proxies if scale else (),
         seed=seed,
     )
 

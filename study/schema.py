@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from trainables.training_free import PROXIES
+
 SCHEMA_VERSION = 1
 TABLE_DATASETS = ("cifar10", "cifar100", "imagenet16_120")
 TABLE_SPLITS = ("valid", "test")
@@ -54,6 +56,7 @@ TRIALS = pa.schema(
         ("supernet_valid_accuracy", pa.float64()),  # shared weights, last search epoch
         ("retrain_epochs", pa.int32()),
         ("retrain_test_accuracy", pa.float64()),  # derived cell trained from scratch, last epoch
+        *[(f"proxy_{name}", pa.float64()) for name in PROXIES],  # training-free scores of the derived cell
         ("search_wall_s", pa.float64()),
         ("retrain_wall_s", pa.float64()),
         ("peak_memory_mib", pa.float64()),
@@ -75,6 +78,9 @@ EPOCHS = pa.schema(
         ("genotype", pa.string()),  # the cell the architecture stands for now
         *[(name, pa.float64()) for name in table_columns() if "_seed" not in name],
         ("entropy", pa.float64()),  # mean over edges of the mixing weights' entropy, in units of log(operations): 0..1
+        ("relaxed_accuracy", pa.float64()),  # shared weights under the mixing weights, on some held-out images
+        ("discrete_accuracy", pa.float64()),  # the same under the cell alone; the difference is the discretisation gap
+        ("hessian_eigenvalue", pa.float64()),  # largest, of the validation loss in the architecture parameters
         ("skip_share", pa.float64()),  # percent of the derived cell's edges that are skip connections
         ("none_share", pa.float64()),
         ("pool_share", pa.float64()),

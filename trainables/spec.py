@@ -53,7 +53,8 @@ class TrialSpec(Frozen):
     """One trial. Fields that cannot change the result (paths, resources) are not here.
 
     ``scale``, ``dataset_fingerprint`` are None for methods that search the benchmark table and train nothing;
-    ``signal_fingerprint`` is None for methods that never read the table while searching.
+    ``signal_fingerprint`` is None for methods that never read the table while searching. ``hessian_every`` and
+    ``proxies`` leave the search as it is; they say what else is recorded of it.
     """
 
     method: str
@@ -65,6 +66,8 @@ class TrialSpec(Frozen):
     signal_fingerprint: str | None
     scale: Scale | None
     retrain: Retrain | None
+    hessian_every: int | None = Field(None, ge=1)
+    proxies: tuple[str, ...] = ()
     seed: int = Field(ge=0)
 
     @property

@@ -27,6 +27,7 @@ from trainables.spaces.nas_bench_201 import NUM_CELLS, Genotype
 from trainables.spaces.nas_bench_201.genotype import AVG_POOL, NONE, SKIP
 from trainables.spec import DatasetSpec, TrialSpec
 from trainables.streams import Streams
+from trainables.training_free import TrainingFree
 
 Row = dict[str, Any]
 
@@ -84,12 +85,14 @@ class Trial:
                 scale=spec.scale,
                 images=self.surroundings.images(spec.dataset) if needs == "images" else None,
                 signal=signal(self.surroundings.table(), spec.dataset.name) if needs == "table" else None,
+                hessian_every=spec.hessian_every,
             ),
         )
         self.retraining: Retraining | None = None
         self.genotype: Genotype | None = None
         self.search_wall_s = self.retrain_wall_s = 0.0
         self.retrain_test_accuracy: float | None = None
+        self.proxies: dict[str, float] = {}
         self.finished = False
         self._memory = PeakMemory(device)
         self._peak_memory_mib = 0.0
@@ -125,7 +128,18 @@ class Trial:
         )
         if len(self.epochs) == self.search.total_epochs:
             self.genotype = self.search.derive()
+            self.proxies = self._scores(self.genotype)
             self._begin_retraining()
+
+    def _scores(self, cell: Genotype) -> dict[str, float]:
+        """The training-free scores the study asks for, of methods that search on images."""
+        if not self.spec.proxies or self.spec.scale is None:
+            return {}
+        images = self.surroundings.images(self.spec.dataset)
+        scorer = TrainingFree(
+            images, images.train_images, images.train_labels, self.spec.scale, self.streams, "proxies"
+        )
+        return scorer.scores(cell, self.spec.proxies)
 
     def _begin_retraining(self) -> None:
         assert self.genotype is not None
@@ -147,6 +161,7 @@ class Trial:
             "genotype": None if self.genotype is None else str(self.genotype),
             "supernet_valid_accuracy": self.epochs[-1].get("valid_accuracy") if self.epochs else None,
             "retrain_test_accuracy": self.retrain_test_accuracy,
+            **{f"proxy_{name}": score for name, score in self.proxies.items()},
             "search_wall_s": self.search_wall_s,
             "retrain_wall_s": self.retrain_wall_s if self.spec.retrain else None,
             "peak_memory_mib": max(self._peak_memory_mib, self._memory.mib()),
@@ -164,6 +179,7 @@ class Trial:
             "genotype": None if self.genotype is None else str(self.genotype),
             "retraining": None if self.retraining is None else self.retraining.state_dict(),
             "retrain_test_accuracy": self.retrain_test_accuracy,
+            "proxies": self.proxies,
             "wall_s": (self.search_wall_s, self.retrain_wall_s),
             "peak_memory_mib": max(self._peak_memory_mib, self._memory.mib()),
         }
@@ -180,7 +196,7 @@ class Trial:
             self.search.load_state_dict(state["search"])
             return
         self.genotype = Genotype.from_string(state["genotype"])
-        self.retrain_test_accuracy = state["retrain_test_accuracy"]
+        self.retrain_test_accuracy, self.proxies = state["retrain_test_accuracy"], state["proxies"]
         self._begin_retraining()
         self.streams.load_state_dict(state["streams"])
         if self.retraining is not None and self.spec.retrain is not None:

@@ -20,6 +20,8 @@ def tiny_trial(
     epochs: int = 3,
     batch_size: int = 16,
     train_images: int = 64,
+    hessian_every: int | None = None,
+    proxies: tuple[str, ...] = (),
     **hyperparameters: Any,
 ) -> Trial:
     """A trial on a few digits, or on the table of CIFAR-100 for a method that searches the table."""
@@ -38,6 +40,8 @@ def tiny_trial(
         signal_fingerprint=None,
         scale=scale if needs == "images" else None,
         retrain=retrain,
+        hessian_every=hessian_every,
+        proxies=proxies,
         seed=seed,
     )
     return Trial(spec, surroundings or Surroundings())

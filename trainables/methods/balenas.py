@@ -18,9 +18,8 @@ Deviations:
 1. The NAS-Bench-201 recipe was not released: supernet and weights train as in DARTS there (P2, 50 epochs).
 2. N is the release's 25,000 on every data set (``data_points``).
 3. Neither the number of candidates nor the proxies nor their combination were released. 100 candidates; proxies and
-   their settings follow TE-NAS (arXiv:2102.11535): NTK on 16 images, mean over 3 initialisations (fan-out); linear
-   regions of 3,000 crops of 3 x 3 pixels in one channel, network of 1 channel and 1 cell a stage, mean over 3
-   initialisations (fan-in), here counted over one batch. Ties share the lower rank; at equal sums the first drawn wins.
+   their settings follow TE-NAS (arXiv:2102.11535; trainables/training_free.py). Ties share the lower rank; at equal
+   sums the first drawn wins.
 4. Every candidate meets the same images, crops and draws of initial weights.
 """
 
@@ -32,18 +31,15 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from trainables.datasets import normalise
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.methods.differentiable import Batch, DifferentiableSearch, WeightTraining
 from trainables.methods.search_method import Metrics, SearchContext
-from trainables.proxies import initialise, linear_regions, ntk_condition
-from trainables.spaces.nas_bench_201 import DiscreteNetwork, Genotype, derive
+from trainables.spaces.nas_bench_201 import Genotype, derive
 from trainables.spec import Scale
 
 _RELEASE = "MiaoZhang0525/iDARTS, Vadam optimiser"
 _AUTODL = "AutoDL-Projects, DARTS on NAS-Bench-201 (BaLeNAS released none)"
 BETAS = (0.5, 0.999)
-NTK_IMAGES, CROPS, CROP_SIZE, INITIALISATIONS = 16, 3000, 3, 3
 
 
 class BalenasConfig(WeightTraining):
@@ -149,42 +145,10 @@ class Balenas(DifferentiableSearch[BalenasConfig]):
         """The best of the cells drawn from q, by its training-free scores."""
         thetas = [self.draw("derivation.cells").detach() for _ in range(self.config.candidates)]
         cells = list(dict.fromkeys(derive(theta) for theta in thetas))
-        images, crops = self.proxy_images()
-        scale, channels = self.context.scale, images.shape[1]
-        assert scale is not None
-        conditions, regions = [], []
-        for cell in cells:
-            full = self.untrained(cell, scale.channels, scale.cells, channels, "fan_out")
-            thin = self.untrained(cell, 1, 1, 1, "fan_in")
-            conditions.append(sum(ntk_condition(network, images) for network in full))
-            regions.append(sum(linear_regions(network, crops) for network in thin))
+        scorer = self.training_free("derivation")
+        conditions = [scorer.score(cell, "ntk_condition") for cell in cells]
+        regions = [scorer.score(cell, "linear_regions") for cell in cells]
         return cells[best_by_rank_sum(conditions, [-count for count in regions])]
-
-    def proxy_images(self) -> tuple[Tensor, Tensor]:
-        """Images [16, c, H, W] for the NTK and crops [3000, 1, 3, 3] for the linear regions, normalised."""
-        assert self.context.images is not None
-        pool, generator = self.split.weight_images, self.context.streams("derivation.images")
-
-        def pick(upper: int, count: int) -> Tensor:
-            return torch.randint(upper, (count,), generator=generator).to(pool.device)
-
-        images = normalise(pool[pick(len(pool), NTK_IMAGES)], self.context.images)
-        chosen, top = pick(len(pool), CROPS), pick(pool.shape[2] - CROP_SIZE + 1, CROPS)
-        left = pick(pool.shape[3] - CROP_SIZE + 1, CROPS)
-        windows = pool.unfold(2, CROP_SIZE, 1).unfold(3, CROP_SIZE, 1)
-        return images, normalise(windows[chosen, :, top, left], self.context.images)[:, :1]
-
-    def untrained(
-        self, cell: Genotype, channels: int, cells: int, in_channels: int, fan: Literal["fan_in", "fan_out"]
-    ) -> list[DiscreteNetwork]:
-        """A few initialisations of a cell's network, from the same draws for every cell."""
-        classes, networks = self.supernet.classifier.out_features, []
-        with self.context.streams.initialising("derivation.weights"):
-            for _ in range(INITIALISATIONS):
-                network = DiscreteNetwork(cell, channels, cells, in_channels, classes)
-                initialise(network, fan, torch.default_generator)
-                networks.append(network.to(self.context.device))
-        return networks
 
     def state_dict(self) -> dict[str, Any]:
         return super().state_dict() | {

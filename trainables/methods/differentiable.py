@@ -22,6 +22,8 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
 
 import torch
@@ -30,11 +32,15 @@ from torch import Tensor
 
 from trainables.datasets import BatchStream, augment, normalise, split
 from trainables.hyperparameters import MethodConfig, Range, hyperparameter
+from trainables.methods.hessian import largest_eigenvalue
 from trainables.methods.search_method import Metrics, SearchContext, SearchMethod, require_finite
 from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype, Supernet, derive
+from trainables.training_free import TrainingFree
 
 Batch = tuple[Tensor, Tensor]
 """Augmented, normalised images [B, c, H, W] and labels [B]."""
+DIAGNOSED_IMAGES = 256
+"""How many held-out images an epoch's diagnostics look at, always the same: some percent of an epoch's work."""
 _SHARED = "DARTS search recipe (Liu et al. 2019, appendix A.1)"
 
 
@@ -71,9 +77,7 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
         super().__init__(config, context)
         assert context.images is not None and context.scale is not None, "weight sharing needs images and a scale"
         scale, streams, images = context.scale, context.streams, context.images
-        with streams.initialising("supernet.weights"):
-            self.supernet = Supernet(scale.channels, scale.cells, images.train_images.shape[1], images.classes)
-        self.supernet.to(context.device).train()
+        self.build_supernet()
         self.alpha = self.initial_architecture().to(context.device).requires_grad_()
         protocol = self.protocol(config)
         assert protocol is not None
@@ -84,6 +88,28 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
         self.valid_batches = BatchStream(
             self.split.arch_images, self.split.arch_labels, scale.batch_size, streams("order.architecture")
         )
+        self.epochs_done = 0
+
+    @property
+    def total_epochs(self) -> int:
+        assert self.context.scale is not None
+        return self.context.scale.epochs
+
+    # weights ---------------------------------------------------------------------------------------------------
+
+    def partial(self) -> int:
+        """K of the supernet's partial channels: 1/K of the channels pass through the candidates."""
+        return 1
+
+    def build_supernet(self) -> None:
+        """Make the supernet at its initial weights, and the optimiser of its weights."""
+        config, scale, images = self.config, self.context.scale, self.context.images
+        assert scale is not None and images is not None
+        with self.context.streams.initialising("supernet.weights"):
+            self.supernet = Supernet(
+                scale.channels, scale.cells, images.train_images.shape[1], images.classes, partial=self.partial()
+            )
+        self.supernet.to(self.context.device).train()
         self.weights = list(self.supernet.parameters())
         self.weight_optimizer = torch.optim.SGD(
             self.weights,
@@ -92,12 +118,6 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
             nesterov=config.nesterov,
             weight_decay=config.weight_decay,
         )
-        self.epochs_done = 0
-
-    @property
-    def total_epochs(self) -> int:
-        assert self.context.scale is not None
-        return self.context.scale.epochs
 
     # relaxation ------------------------------------------------------------------------------------------------
 
@@ -121,8 +141,12 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
 
     def loss(self, batch: Batch, mixing: Tensor) -> tuple[Tensor, Tensor]:
         """Mean cross entropy of the supernet on a batch, and its logits [B, classes]."""
-        logits = self.supernet(batch[0], mixing)
+        logits = self.forward(batch[0], mixing)
         return F.cross_entropy(logits, batch[1]), logits
+
+    def forward(self, images: Tensor, mixing: Tensor) -> Tensor:
+        """Logits [B, classes] of the relaxed network at mixing weights [6, 5]."""
+        return self.supernet(images, mixing)
 
     def architecture_gradient(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """First order: d(L_valid + regulariser)/d(alpha) at the current weights, with the loss and logits."""
@@ -189,10 +213,71 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
         return metrics
 
     def diagnostics(self) -> Metrics:
-        """What an epoch records about the relaxation: entropy (0 = discrete, 1 = uniform)."""
+        """What an epoch records about the relaxation.
+
+        entropy (0 = discrete, 1 = uniform); relaxed_accuracy and discrete_accuracy (percent), whose difference is the
+        discretisation gap; hessian_eigenvalue, on epochs where the study asks for it.
+        """
         weights = self.scores().detach()
         entropy = -(weights * weights.clamp_min(1e-12).log()).sum(1).mean() / math.log(len(OPERATIONS))
-        return {"entropy": float(entropy)}
+        found = {"entropy": float(entropy), **self.discretisation()}
+        every = self.context.hessian_every
+        if every is not None and self.epochs_done % every == 0:
+            found["hessian_eigenvalue"] = self.hessian_eigenvalue()
+        return found
+
+    @torch.no_grad()
+    def discretisation(self) -> Metrics:
+        """Accuracy in percent of the shared weights under the mixing weights, and under the derived cell alone.
+
+        Both on the first held-out images (P3 has none: on training images), normalised by their own batch statistics,
+        since running statistics are those of neither network.
+        """
+        images, labels = self.diagnosed(DIAGNOSED_IMAGES)
+        discrete = F.one_hot(torch.tensor(self.current().operations), len(OPERATIONS)).to(self.alpha)
+        with self.statistics_kept():
+            return {
+                name: 100.0 * float((self.forward(images, mixing).argmax(1) == labels).float().mean())
+                for name, mixing in (("relaxed_accuracy", self.scores()), ("discrete_accuracy", discrete))
+            }
+
+    def hessian_eigenvalue(self) -> float:
+        """The largest eigenvalue of d2 L_valid/dalpha2 on a batch of held-out images, by power iteration."""
+        assert self.context.scale is not None
+        batch = self.diagnosed(self.context.scale.batch_size)
+        stream = self.context.streams("diagnostics.hessian")
+        start = torch.randn(self.alpha.shape, generator=stream).to(self.alpha.device)
+        with self.statistics_kept():
+            loss = F.cross_entropy(self.forward(batch[0], self.scores()), batch[1])
+            return largest_eigenvalue(loss, self.alpha, start)
+
+    def diagnosed(self, count: int) -> Batch:
+        """The first ``count`` held-out images, normalised, and their labels."""
+        assert self.context.images is not None
+        return normalise(self.split.arch_images[:count], self.context.images), self.split.arch_labels[:count]
+
+    @contextmanager
+    def statistics_kept(self) -> Iterator[None]:
+        """Within this block train-mode passes leave the running statistics of batch normalisation as they were."""
+        kept = [buffer.clone() for buffer in self.supernet.buffers()]
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for buffer, value in zip(self.supernet.buffers(), kept, strict=True):
+                    buffer.copy_(value)
+
+    def training_free(self, purpose: str) -> TrainingFree:
+        """Scores cells on the images the weights train on, for derivations that rank by training-free proxies."""
+        assert self.context.images is not None and self.context.scale is not None
+        return TrainingFree(
+            self.context.images,
+            self.split.weight_images,
+            self.split.weight_labels,
+            self.context.scale,
+            self.context.streams,
+            purpose,
+        )
 
     @torch.no_grad()
     def validate(self) -> float:

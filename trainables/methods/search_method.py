@@ -40,7 +40,8 @@ class SearchContext:
     """What a trial gives its method.
 
     ``images`` and ``scale`` are there for methods that need images; ``signal`` [15625] (validation accuracy in percent
-    of every cell, in index order, on the study's data set) for methods that need the table.
+    of every cell, in index order, on the study's data set) for methods that need the table. Every ``hessian_every``
+    epochs methods with an architecture gradient record the largest eigenvalue of its Hessian; never where it is None.
     """
 
     streams: Streams
@@ -48,6 +49,7 @@ class SearchContext:
     scale: Scale | None = None
     images: ImageData | None = None
     signal: np.ndarray | None = None
+    hessian_every: int | None = None
 
 
 class SearchMethod(ABC, Generic[ConfigT]):
