@@ -6,15 +6,15 @@ A section that has nothing to show says why in its ``lead``; it is never left ou
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 
 import pandas as pd
 
 from analysis import figures, metrics, plots, study_tables
 from analysis.cells import cell_svg
+from analysis.page import Cell, Section
 from analysis.pool import Results
 from analysis.robustness import COLLAPSE_SKIPS, failures, top_cells
-from analysis.tables import Table, listed, number
+from analysis.tables import listed, number
 from study.schema import TABLE_DATASETS
 from trainables.spaces.nas_bench_201.genotype import EDGES, NUM_CELLS, Genotype
 
@@ -44,29 +44,6 @@ _DEFINITIONS = {
     "Retrained accuracy": "Test accuracy at the last epoch of training the derived cell once from scratch. No epoch is "
     "picked by its test accuracy.",
 }
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A drawn cell: an SVG that cells.py made, and the parts of its caption."""
-
-    svg: str
-    genotype: str
-    parts: list[str]
-
-
-@dataclass(frozen=True)
-class Section:
-    """One part of the page. ``cells`` maps a variant to its cells, ``texts`` a heading to preformatted text."""
-
-    id: str
-    title: str
-    lead: str
-    plots: list[figures.Plot] = field(default_factory=list)
-    tables: list[Table] = field(default_factory=list)
-    cells: dict[str, list[Cell]] = field(default_factory=dict)
-    definitions: dict[str, str] = field(default_factory=dict)
-    texts: dict[str, str] = field(default_factory=dict)
 
 
 def build(results: Results) -> list[Section]:
