@@ -28,6 +28,8 @@ TRAININGS = {
     "ImageNet16-120": ("x-valid", "x-test"),
 }
 """Official training -> its evaluation sets."""
+SHORT_SEEDS = {"cifar10-valid": (111, 777), "cifar10": (777,), "cifar100": (777,), "ImageNet16-120": (777,)}
+"""Official training -> the seeds of its 12-epoch trainings."""
 SECONDS_PER_EPOCH = 7.5
 
 
@@ -39,6 +41,8 @@ class Miniature:
     """What an official single file holds."""
     accuracies: dict[tuple[str, str], npt.NDArray[np.float64]]
     """(training, evaluation set) -> percent after 200 epochs, float64 [cells, 3 seeds]; NaN where not trained."""
+    short_accuracies: dict[tuple[str, str], npt.NDArray[np.float64]]
+    """(training, validation set) -> percent after 12 epochs, float64 [cells, 1 or 2 seeds]."""
 
     def write_pth(self, folder: Path) -> Path:
         """As ``NAS-Bench-201-v1_1-<digits>.pth``, in the format of the PyTorch of its time."""
@@ -70,6 +74,11 @@ def build_miniature(architectures: Sequence[str], generator: np.random.Generator
         for training, evaluations in TRAININGS.items()
         for evaluation in evaluations
     }
+    short_accuracies = {
+        (training, "x-valid"): generator.uniform(5.0, 60.0, (len(architectures), len(seeds)))
+        for training, seeds in SHORT_SEEDS.items()
+        if "x-valid" in TRAININGS[training]
+    }
     infos = {}
     for index, architecture in enumerate(architectures):
         trained = generator.random(len(SEEDS)) < 0.6
@@ -82,8 +91,11 @@ def build_miniature(architectures: Sequence[str], generator: np.random.Generator
                 full.update(training, SEEDS[place], _trial(architecture, training, SEEDS[place], 200, final))
                 for evaluation, accuracy in final.items():
                     accuracies[training, evaluation][index, place] = accuracy
-            for seed in (111, 777):
-                less.update(training, seed, _trial(architecture, training, seed, 12, dict.fromkeys(evaluations, 1.0)))
+            for place, seed in enumerate(SHORT_SEEDS[training]):
+                final = dict.fromkeys(evaluations, 1.0)
+                if "x-valid" in evaluations:
+                    final["x-valid"] = float(short_accuracies[training, "x-valid"][index, place])
+                less.update(training, seed, _trial(architecture, training, seed, 12, final))
         infos[index] = {"full": full.state_dict(), "less": less.state_dict()}
     content = {
         "meta_archs": list(architectures),
@@ -91,7 +103,7 @@ def build_miniature(architectures: Sequence[str], generator: np.random.Generator
         "arch2infos": infos,
         "evaluated_indexes": list(range(len(architectures))),
     }
-    return Miniature(content, accuracies)
+    return Miniature(content, accuracies, short_accuracies)
 
 
 def _trial(architecture: str, training: str, seed: int, epochs: int, final: dict[str, float]) -> ResultsCount:

@@ -177,6 +177,8 @@ def benchmark_info(benchmark: BenchmarkOption = None) -> None:
             cell, accuracy = table.oracle(dataset, split)
             console.print(f"{dataset} {split}: best {accuracy:.3f} % {cell}")
             console.print(f"    {table.sources[f'{dataset}_{split}']}", markup=False)
+        known = table.sources.get(f"{dataset}_valid_12ep", "unknown")
+        console.print(f"{dataset} valid after 12 epochs: {known}", markup=False)
 
 
 @benchmark_app.command("import")

@@ -36,6 +36,7 @@ def environment(fingerprints: Fingerprints, table: str, table_sources: dict[str,
         "gpus": gpus,
         "commit": _commit(),
         "dataset_fingerprint": fingerprints.images,
+        "signal_fingerprints": dict(fingerprints.signals),
         "table_fingerprint": table,
         "table_sources": table_sources,
     }

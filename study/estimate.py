@@ -48,15 +48,16 @@ class Estimator:
     def _search(self, spec: TrialSpec) -> float:
         method = method_named(spec.method)
         config = method.Config.parse(spec.method, spec.hyperparameters)
+        epochs = method.planned_epochs(config, spec.scale) or 0
         if spec.scale is None:
-            return QUERY_S * float(getattr(config, "queries", 0))
+            return QUERY_S * epochs
         images = self.surroundings.images(spec.dataset)
         steps = len(images.train_images) // 2 // spec.scale.batch_size
         step = _supernet_step_s(
             spec.scale.channels, spec.scale.cells, spec.scale.batch_size, images.channels, images.image_size,
             images.classes, self.surroundings.device,
         )  # fmt: skip
-        return 2 * steps * spec.scale.epochs * step * method.relative_cost(config)
+        return 2 * steps * epochs * step * method.relative_cost(config)
 
     def _retraining(self, spec: TrialSpec) -> float:
         if spec.retrain is None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -42,10 +43,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """Of the study's images and of the table's validation signal on its data set; None where there is none."""
+    """Of the study's images, and of the table's validation signals on its data set by the epochs of their training."""
 
     images: str | None
-    signal: str | None
+    signals: Mapping[int, str] = field(default_factory=dict)
 
 
 def plan(study: Study, fingerprints: Fingerprints) -> Plan:
@@ -67,6 +68,7 @@ def plan(study: Study, fingerprints: Fingerprints) -> Plan:
                 suggestions = [values]
             elif search.algorithm == "optuna":
                 config = method.Config.parse(name, values)
+                _check_reads_the_same(name, config, space)
                 adaptive.append(Adaptive(name, space, _seeds(study, name, config, fingerprints)))
                 continue
             else:
@@ -88,12 +90,21 @@ def _seeds(study: Study, name: str, config: MethodConfig, fingerprints: Fingerpr
 def _trial(study: Study, name: str, config: MethodConfig, seed: int, fingerprints: Fingerprints) -> TrialSpec:
     method = method_named(name)
     needs = method.needs(config)
-    if needs == "table" and fingerprints.signal is None:
+    if needs == "table" and not fingerprints.signals:
         raise ConfigError(
             f"{name} here queries the benchmark table, but it has no data set {study.dataset.name!r}; "
             f"choose dataset: {', '.join(TABLE_DATASETS)} (random_search: {{queries: 1}} needs none)"
         )
+    epochs = method.signal_epochs(config)
+    if needs == "table" and epochs not in fingerprints.signals:
+        raise ConfigError(
+            f"{name}: signal_epochs: {epochs} reads the {epochs}-epoch validation accuracies of {study.dataset.name}, "
+            "but the benchmark table does not have them; give a file that has them with --benchmark PATH, or choose "
+            f"signal_epochs: {', '.join(map(str, fingerprints.signals))}"
+        )
     scale = _scale(study, method) if needs == "images" else None
+    if scale is not None:
+        method.check_scale(config, scale)
     retrain = _retrain(study)
     return TrialSpec(
         method=name,
@@ -102,13 +113,26 @@ def _trial(study: Study, name: str, config: MethodConfig, seed: int, fingerprint
         space=study.space,
         dataset=study.dataset,
         dataset_fingerprint=fingerprints.images if scale or retrain else None,
-        signal_fingerprint=fingerprints.signal if needs == "table" else None,
+        signal_fingerprint=fingerprints.signals[epochs] if needs == "table" else None,
         scale=scale,
         retrain=retrain,
         hessian_every=study.evaluate.hessian_every if scale else None,
         proxies=study.evaluate.proxies if scale else (),
         seed=seed,
     )
+
+
+def _check_reads_the_same(name: str, config: MethodConfig, space: SearchSpace) -> None:
+    """Refuse to let Optuna choose what a search reads: its trials are identified before it has chosen."""
+    method = method_named(name)
+    reads = (method.needs(config), method.signal_epochs(config))
+    for key, choice in space.items():
+        for value in choice if isinstance(choice, tuple) else (choice.low, choice.high):
+            other = config.model_copy(update={key: value})
+            if (method.needs(other), method.signal_epochs(other)) != reads:
+                raise ConfigError(
+                    f"{name}: `{key}` decides what the search reads, so optuna must not choose it; list its values"
+                )
 
 
 def _scale(study: Study, method: type[SearchMethod[Any]]) -> Scale:

@@ -12,8 +12,7 @@ from study.environment import check_unchanged
 from study.plan import Fingerprints, Plan, plan
 from study.store import Store
 from trainables import datasets
-from trainables.benchmarks.table import DATASETS as TABLE_DATASETS
-from trainables.benchmarks.table import Table
+from trainables.benchmarks.signal import signal_fingerprints
 from trainables.datasets import BatchStream, split
 from trainables.errors import ConfigError
 from trainables.methods import method_named
@@ -46,11 +45,10 @@ def prepare(
         benchmark and benchmark.expanduser().resolve(),
         "cuda" if study.resources.gpu else "cpu",
     )
-    table = surroundings.table()
-    found = plan(study, Fingerprints("unread", signal_fingerprint(study, table)))  # wrong names before slow reading
+    signals = signal_fingerprints(surroundings.table(), study.dataset.name)
+    found = plan(study, Fingerprints("unread", signals))  # wrong names before slow reading
     fingerprints = Fingerprints(
-        datasets.fingerprint(study.dataset, surroundings.data) if found.needs_images() else None,
-        signal_fingerprint(study, table),
+        datasets.fingerprint(study.dataset, surroundings.data) if found.needs_images() else None, signals
     )
     found = plan(study, fingerprints)
     if found.needs_images():
@@ -58,12 +56,6 @@ def prepare(
     results = Store(store, study.name)
     check_unchanged(results, study, fingerprints)
     return Prepared(study, found, results, surroundings, fingerprints)
-
-
-def signal_fingerprint(study: Study, table: Table) -> str | None:
-    """Of the validation accuracies that table searchers see; None if the table does not know the data set."""
-    name = study.dataset.name
-    return table.signal_fingerprint(name, "valid") if name in TABLE_DATASETS and table.has(name, "valid") else None
 
 
 def _check_batches(found: Plan, surroundings: Surroundings) -> None:

@@ -61,7 +61,7 @@ class ProgressDisplay(tune.Callback):
             self.running[trial.trial_id] = result["running"]
         else:
             self.running.pop(trial.trial_id, None)
-        partial = sum(run["epoch"] / run["epochs"] for run in self.running.values())
+        partial = sum(run["epoch"] / run["epochs"] for run in self.running.values() if run["epochs"])
         self.bar.update(self.task, completed=min(self.total, self.done + partial))
         if not self.console.is_terminal and time.monotonic() - self.line_at >= LINE_EVERY_S:
             self.line_at = time.monotonic()
@@ -82,4 +82,5 @@ class ProgressDisplay(tune.Callback):
 def describe(run: dict[str, Any]) -> str:
     """One running trial in words."""
     accuracy = "" if run["valid_accuracy"] is None else f", validation {run['valid_accuracy']:.1f} %"
-    return f"{run['method']} seed {run['seed']}: epoch {run['epoch']}/{run['epochs']}{accuracy}"
+    known = f"/{run['epochs']}" if run["epochs"] else ""
+    return f"{run['method']} seed {run['seed']}: epoch {run['epoch']}{known}{accuracy}"

@@ -44,7 +44,7 @@ TRIALS = pa.schema(
         ("protocol", pa.string()),  # P1, P2 or P3: which data drives which step; null for table searchers
         ("channels", pa.int32()),
         ("cells", pa.int32()),
-        ("epochs", pa.int32()),  # search epochs; for table searchers the number of queries
+        ("epochs", pa.int32()),  # planned search epochs (table searchers: queries); null where a time budget decides
         ("batch_size", pa.int32()),
         ("seed", pa.int64()),
         ("status", pa.string()),
@@ -54,6 +54,7 @@ TRIALS = pa.schema(
         *[(name, pa.float64()) for name in table_columns()],
         ("table_fingerprint", pa.string()),  # which table the looked-up columns came from
         ("supernet_valid_accuracy", pa.float64()),  # shared weights, last search epoch
+        ("simulated_s", pa.float64()),  # table searchers: seconds of training that the queries stand for
         ("retrain_epochs", pa.int32()),
         ("retrain_test_accuracy", pa.float64()),  # derived cell trained from scratch, last epoch
         *[(f"proxy_{name}", pa.float64()) for name in PROXIES],  # training-free scores of the derived cell
@@ -85,6 +86,7 @@ EPOCHS = pa.schema(
         ("none_share", pa.float64()),
         ("pool_share", pa.float64()),
         ("learning_rate", pa.float64()),
+        ("simulated_s", pa.float64()),  # table searchers: seconds of training that the queries so far stand for
         ("wall_s", pa.float64()),
     ]
 )

@@ -11,9 +11,9 @@ import yaml
 
 from study.config import parse
 from study.plan import Fingerprints, plan
-from study.preparation import signal_fingerprint
 from study.schema import STATUSES
 from study.store import Store
+from trainables.benchmarks.signal import signal_fingerprints
 from trainables.benchmarks.table import open_table
 from trainables.errors import StoreError
 
@@ -44,7 +44,9 @@ def standing(results: Store) -> list[tuple[str | int, ...]]:
     """One row a method of a study, under HEADINGS."""
     study = parse(yaml.safe_load(results.read_text("study.yaml") or ""))
     environment = json.loads(results.read_text("environment.json") or "{}")
-    found = plan(study, Fingerprints(environment.get("dataset_fingerprint"), signal_fingerprint(study, open_table())))
+    signals = {int(epochs): known for epochs, known in environment.get("signal_fingerprints", {}).items()}
+    signals = signals or signal_fingerprints(open_table(), study.dataset.name)  # stores of schema 1 may lack them
+    found = plan(study, Fingerprints(environment.get("dataset_fingerprint"), signals))
     planned = Counter(spec.method for spec in found.trials)
     for part in found.adaptive:
         planned[part.method] += len(part.trials) * (study.search.samples if study.search else 1)

@@ -198,7 +198,7 @@ def describe(spec: TrialSpec, study: str) -> Row:
         "protocol": method.protocol(config),
         "channels": spec.scale and spec.scale.channels,
         "cells": spec.scale and spec.scale.cells,
-        "epochs": spec.scale.epochs if spec.scale else getattr(config, "queries", None),
+        "epochs": method.planned_epochs(config, spec.scale),
         "batch_size": spec.scale and spec.scale.batch_size,
         "seed": spec.seed,
         "retrain_epochs": spec.retrain and spec.retrain.epochs,

@@ -18,12 +18,13 @@ import numpy as np
 import torch
 
 from trainables import datasets
+from trainables.benchmarks.signal import read_signal
 from trainables.benchmarks.table import Table, open_table
 from trainables.datasets import ImageData
 from trainables.methods import SearchContext, method_named
 from trainables.peak_memory import PeakMemory
 from trainables.retraining import Retraining
-from trainables.spaces.nas_bench_201 import NUM_CELLS, Genotype
+from trainables.spaces.nas_bench_201 import Genotype
 from trainables.spaces.nas_bench_201.genotype import AVG_POOL, NONE, SKIP
 from trainables.spec import DatasetSpec, TrialSpec
 from trainables.streams import Streams
@@ -75,7 +76,7 @@ class Trial:
             torch.backends.cudnn.deterministic = True
         method = method_named(spec.method)
         config = method.Config.parse(spec.method, spec.hyperparameters)
-        needs = method.needs(config)
+        needs, table = method.needs(config), self.surroundings.table
         self.streams = Streams(spec.seed)
         self.search = method(
             config,
@@ -84,7 +85,9 @@ class Trial:
                 device,
                 scale=spec.scale,
                 images=self.surroundings.images(spec.dataset) if needs == "images" else None,
-                signal=signal(self.surroundings.table(), spec.dataset.name) if needs == "table" else None,
+                signal=read_signal(table(), spec.dataset.name, method.signal_epochs(config))
+                if needs == "table"
+                else None,
                 hessian_every=spec.hessian_every,
             ),
         )
@@ -98,8 +101,10 @@ class Trial:
         self._peak_memory_mib = 0.0
 
     @property
-    def epochs_in_all(self) -> int:
-        return self.search.total_epochs + (self.spec.retrain.epochs if self.spec.retrain else 0)
+    def epochs_in_all(self) -> int | None:
+        """Of search and retraining; None for as long as the search cannot tell."""
+        searched = len(self.epochs) if self.genotype else self.search.total_epochs
+        return None if searched is None else searched + (self.spec.retrain.epochs if self.spec.retrain else 0)
 
     @property
     def epochs_done(self) -> int:
@@ -160,6 +165,7 @@ class Trial:
         return {
             "genotype": None if self.genotype is None else str(self.genotype),
             "supernet_valid_accuracy": self.epochs[-1].get("valid_accuracy") if self.epochs else None,
+            "simulated_s": self.epochs[-1].get("simulated_s") if self.epochs else None,
             "retrain_test_accuracy": self.retrain_test_accuracy,
             **{f"proxy_{name}": score for name, score in self.proxies.items()},
             "search_wall_s": self.search_wall_s,
@@ -202,12 +208,6 @@ class Trial:
         if self.retraining is not None and self.spec.retrain is not None:
             self.retraining.load_state_dict(state["retraining"])
             self.finished = self.retraining.epochs_done == self.spec.retrain.epochs
-
-
-def signal(table: Table, dataset: str) -> np.ndarray:
-    """What table searchers see: validation accuracy in percent of all 15,625 cells; an unknown cell counts as 0."""
-    values = table.accuracy(dataset, "valid", np.arange(NUM_CELLS))
-    return np.nan_to_num(values, nan=0.0)
 
 
 def operation_shares(cell: Genotype) -> dict[str, float]:

@@ -13,7 +13,7 @@ from trainables.methods import METHODS
 from trainables.spec import TrialSpec
 from trainables.trainable import changed
 
-KNOWN = Fingerprints(images="a" * 16, signal="b" * 16)
+KNOWN = Fingerprints(images="a" * 16, signals={200: "b" * 16})
 
 
 def trials(raw: dict[str, Any], fingerprints: Fingerprints = KNOWN) -> list[TrialSpec]:
@@ -57,15 +57,15 @@ def test_whatever_changes_a_result_changes_the_id(tiny_study: dict[str, Any], ch
 
 def test_data_and_version_are_part_of_the_id(tiny_study: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     before = {s.id for s in trials(tiny_study)}
-    assert not before & {s.id for s in trials(tiny_study, Fingerprints("c" * 16, None))}
+    assert not before & {s.id for s in trials(tiny_study, Fingerprints("c" * 16))}
     monkeypatch.setattr(METHODS["darts"], "version", METHODS["darts"].version + 1)
     assert len(before & {s.id for s in trials(tiny_study)}) == 2  # drnas only
 
 
 def test_a_table_searchers_id_ignores_images_and_scale(table_study: dict[str, Any]) -> None:
     ids = {s.id for s in trials(table_study)}
-    assert ids == {s.id for s in trials(table_study | {"scale": {"epochs": 3}}, Fingerprints(None, "b" * 16))}
-    assert not ids & {s.id for s in trials(table_study, Fingerprints(None, "c" * 16))}
+    assert ids == {s.id for s in trials(table_study | {"scale": {"epochs": 3}}, Fingerprints(None, {200: "b" * 16}))}
+    assert not ids & {s.id for s in trials(table_study, Fingerprints(None, {200: "c" * 16}))}
 
 
 def test_the_paper_scale_fills_what_a_study_leaves_out(tiny_study: dict[str, Any]) -> None:
@@ -79,8 +79,30 @@ def test_the_paper_scale_fills_what_a_study_leaves_out(tiny_study: dict[str, Any
 def test_table_searchers_need_a_table(tiny_study: dict[str, Any]) -> None:
     for methods in ({"local_search": {}}, {"random_search": {"queries": 2}}):
         with pytest.raises(ConfigError, match="queries the benchmark table, but it has no data set 'digits'"):
-            trials(tiny_study | {"methods": methods}, Fingerprints("a" * 16, None))
-    assert trials(tiny_study | {"methods": {"random_search": {}}}, Fingerprints("a" * 16, None))
+            trials(tiny_study | {"methods": methods}, Fingerprints("a" * 16))
+    assert trials(tiny_study | {"methods": {"random_search": {}}}, Fingerprints("a" * 16))
+
+
+def test_a_searcher_of_the_short_signal_needs_a_table_that_has_it(table_study: dict[str, Any]) -> None:
+    table_study["methods"] = {"local_search": {"signal_epochs": [200, 12]}}
+    with pytest.raises(ConfigError, match=r"signal_epochs: 12 .* cifar10, but the benchmark table does not have them"):
+        trials(table_study)
+    found = trials(table_study, Fingerprints(None, {200: "b" * 16, 12: "c" * 16}))
+    read = {(s.hyperparameters["signal_epochs"], s.signal_fingerprint) for s in found}
+    assert read == {(200, "b" * 16), (12, "c" * 16)}
+
+
+@pytest.mark.parametrize(
+    ("methods", "key"),
+    [
+        ({"local_search": {"signal_epochs": "search"}}, "signal_epochs"),
+        ({"random_search": {"queries": "search"}}, "queries"),
+    ],
+)
+def test_optuna_does_not_choose_what_a_search_reads(table_study: dict[str, Any], methods: Any, key: str) -> None:
+    table_study |= {"methods": methods, "search": {"algorithm": "optuna", "samples": 2}}
+    with pytest.raises(ConfigError, match=f"`{key}` decides what the search reads"):
+        trials(table_study, Fingerprints(None, {200: "b" * 16, 12: "c" * 16}))
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from nas_201_api import NASBench201API
 
 from trainables.benchmarks.cache import load
 from trainables.benchmarks.importers import import_table
+from trainables.benchmarks.signal import read_signal, signal_fingerprints
 from trainables.benchmarks.table import open_table
 from trainables.errors import BenchmarkError
 from trainables.spaces.nas_bench_201.genotype import NUM_CELLS, Genotype, all_genotypes
@@ -80,7 +81,7 @@ def test_parquet_and_csv_give_the_same_table(test_only, tmp_path):
 def test_columns_the_file_lacks_come_from_the_builtin_benchmark(test_only, tmp_path):
     test_only.to_parquet(tmp_path / "a.parquet")
     table, builtin = open_table(tmp_path / "a.parquet"), open_table()
-    assert table.signal_fingerprint("cifar10", "valid") == builtin.signal_fingerprint("cifar10", "valid")
+    assert signal_fingerprints(table, "cifar10") == signal_fingerprints(builtin, "cifar10")
     assert table.sources["cifar10_valid"] == builtin.sources["cifar10_valid"]
     assert not table.has("cifar100", "test")
     assert np.isnan(table.per_seed("cifar10", "test", ALL_CELLS)).all()
@@ -94,13 +95,16 @@ def test_validation_values_of_the_file_win_whole_and_contradictions_are_told(tes
     for run in (1, 2, 3):
         frame[f"cifar100_val_acc_200ep_run{run}"] = seeds[:, run - 1]
     frame["cifar100_val_acc_200ep_mean_v11"] = 1.0
-    frame["cifar100_val_acc_12ep"] = 1.0
+    frame["cifar100_val_acc_12ep"] = 40.0
+    frame["cifar100_test_acc_12ep"] = 1.0
     frame.to_parquet(tmp_path / "a.parquet")
     table = open_table(tmp_path / "a.parquet")
     np.testing.assert_array_equal(table.per_seed("cifar100", "valid", ALL_CELLS), seeds)
     np.testing.assert_allclose(table.accuracy("cifar100", "valid", ALL_CELLS), seeds[:, :2].mean(axis=1), atol=1e-12)
     assert "a.parquet: 15,625 cells, per training seed; 5 of them differ from" in table.sources["cifar100_valid"]
     assert table.fingerprint != open_table().fingerprint
+    assert table.sources["cifar100_valid_12ep"] == "a.parquet: 15,625 cells"
+    assert (read_signal(table, "cifar100", 12).accuracy == 40.0).all()
 
 
 def test_a_signal_known_of_few_cells_does_not_displace_the_builtin_one(test_only, tmp_path):
@@ -108,7 +112,7 @@ def test_a_signal_known_of_few_cells_does_not_displace_the_builtin_one(test_only
     frame.iloc[:3, -1] = 50.0
     frame.to_parquet(tmp_path / "a.parquet")
     table = open_table(tmp_path / "a.parquet")
-    assert table.signal_fingerprint("cifar10", "valid") == open_table().signal_fingerprint("cifar10", "valid")
+    assert signal_fingerprints(table, "cifar10") == signal_fingerprints(open_table(), "cifar10")
     assert table.sources["cifar10_valid"].endswith("; a.parquet has only 3 cells")
 
 
@@ -205,6 +209,8 @@ def test_official_files_give_every_seed_they_have(miniature, cells, tmp_path, fo
             columns[f"{signal}_accuracy"][cells], np.nanmean(miniature.accuracies[key], axis=1), atol=1e-12
         )
     np.testing.assert_allclose(columns["cifar10_train_time_s"][cells], 200 * SECONDS_PER_EPOCH)
+    for signal, accuracies in miniature.short_accuracies.items():
+        np.testing.assert_allclose(columns[f"{SIGNAL_OF[signal]}_accuracy_12ep"][cells], accuracies.mean(axis=1))
     table = open_table(file)
     assert table.sources["cifar10_test"] == f"{file.name}: 8 cells, per training seed"
     assert table.sources["cifar10_valid"].endswith(f"; {file.name} has only 8 cells")

@@ -34,6 +34,7 @@ from trainables.trial import Surroundings, Trial
 
 CONFIGS: dict[str, list[dict[str, Any]]] = {
     "balenas": [{}, {"derivation": "training_free", "candidates": 3, "protocol": "P1"}],
+    "cdarts": [{}, {"interaction": "kl", "ensemble": "summed", "fixed_heads": False, "warm_up": 2, "protocol": "P2"}],
     "darts": [{}, {"order": "second"}, {"protocol": "P1", "nesterov": False}],
     "darts_pt": [{"tune_epochs": 2}],
     "drnas": [
@@ -41,16 +42,44 @@ CONFIGS: dict[str, list[dict[str, Any]]] = {
         {"regulariser": "kl", "protocol": "P2"},
         {"progressive": True, "partial_channels": 2, "regulariser": "kl"},
     ],
-    "gaea": [{}, {"level": "single", "entropy": 0.05}, {"exclude_none": False}],
+    "gaea": [
+        {},
+        {"level": "single", "entropy": 0.05},
+        {"exclude_none": False},
+        {"variant": "pc_darts", "partial_channels": 2},
+        {"variant": "gdas", "arch_lr": 0.01, "entropy": 0.01},
+    ],
     "idarts": [{"inner_steps": 1}, {"inner_steps": 2, "terms": 0, "protocol": "P1"}],
     "local_search": [{"queries": 40}, {"queries": 40, "full_neighbourhood": True}],
-    "random_search": [{}, {"queries": 20}],
+    "pc_darts": [
+        {"partial_channels": 2, "warm_up": 0.0},
+        {"partial_channels": 1, "edge_normalisation": False, "warm_up": 0.0, "protocol": "P2"},
+    ],
+    "random_search": [{}, {"queries": 20}, {"budget": "time", "time_budget_s": 30_000.0}],
     "random_ws": [{"candidates": 5}, {"selection": "randomnas", "screened": 12}],
     "regularized_evolution": [{"queries": 30}, {"queries": 30, "mutation": "edge"}],
     "reinforce": [{"queries": 20}],
     "snas": [{}, {"variant": "single", "tau_start": 1.0, "tau_end": 0.03}],
+    "svge": [
+        {
+            "queries": 12,
+            "labelled": 8,
+            "batch_queries": 3,
+            "vae_graphs": 200,
+            "vae_epochs": 2,
+            "vae_lr": 0.01,
+            "predictor_epochs": 1,
+            "batch_size": 8,
+            "hidden": 8,
+            "latent": 8,
+        },
+    ],
     "tpe": [{"queries": 16, "startup": 8}, {"queries": 12, "startup": 6, "multivariate": True}],
-    "zarts": [{"warm_up": 0.0, "interval": 1, "fine_tune_steps": 2}],
+    "zarts": [
+        {"warm_up": 0.0, "interval": 1, "fine_tune_steps": 2},
+        {"warm_up": 0.0, "interval": 1, "fine_tune_steps": 1, "optimizer": "rs"},
+        {"warm_up": 0.0, "interval": 1, "fine_tune_steps": 1, "optimizer": "gld", "samples": 16},
+    ],
 }
 CASES = [(method, config) for method in sorted(METHODS) for config in CONFIGS.get(method, [{}])]
 IMAGE_CASES = [(m, c) for m, c in CASES if METHODS[m].needs(METHODS[m].Config(**c)) == "images"]
@@ -178,16 +207,17 @@ def test_other_seed_differs(case: Any) -> None:
 @every_case
 def test_resumed_after_every_epoch_same_bits(case: Any) -> None:
     """Each epoch of search and retraining runs in a trial of its own, built from the file of the one before."""
-    trial = begin(case)
-    for done in range(trial.epochs_in_all):
-        assert trial.epochs_done == done and not trial.finished
+    trial, done = begin(case), 0
+    while not trial.finished:
+        assert trial.epochs_done == done
         trial.advance()
+        done += 1
         file = io.BytesIO()
         torch.save(trial.state_dict(), file)
         file.seek(0)
         trial = begin(case)
         trial.load_state_dict(torch.load(file, weights_only=True))
-    assert trial.finished
+    assert done == trial.epochs_in_all == finished(case).epochs_in_all
     expected = result_of(finished(case)) | {"alpha": None}  # once the cell is derived, the search is not kept
     assert result_of(trial) | {"alpha": None} == expected
 
@@ -211,6 +241,7 @@ def test_global_random_state_is_neither_used_nor_moved(case: Any) -> None:
 def test_records_are_declared_columns_with_sensible_values(case: Any) -> None:
     trial = finished(case)
     assert len(trial.epochs) == trial.search.total_epochs
+    assert type(trial.search).planned_epochs(trial.search.config, trial.spec.scale) in (None, len(trial.epochs))
     assert set(trial.record()) <= set(TRIALS.names)
     for number, row in enumerate(trial.epochs, start=1):
         assert row["epoch"] == number and set(row) <= set(EPOCHS.names)

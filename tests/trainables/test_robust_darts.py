@@ -1,6 +1,10 @@
-"""RobustDARTS: the stopping rule, the eigenvalue it watches, and the cell it returns."""
+"""RobustDARTS: the stopping rule, the eigenvalue it watches, the cell it returns, and going back to an earlier one."""
 
 from __future__ import annotations
+
+import io
+from copy import deepcopy
+from typing import Any
 
 import pytest
 import torch
@@ -8,7 +12,7 @@ from golden import golden
 from tiny_trials import tiny_trial
 
 from trainables.methods.darts import Darts
-from trainables.methods.robust_darts import RobustDarts, local_averages, stopping_epoch
+from trainables.methods.robust_darts import RobustDarts, local_averages, raised_decay, stopping_epoch
 from trainables.spaces.nas_bench_201 import Genotype
 
 
@@ -99,3 +103,95 @@ def test_a_stopped_search_keeps_its_cell_through_a_resume() -> None:
     for _ in range(2):
         resumed.epoch()
     assert resumed.stopped_at == 0 and resumed.derive() == Genotype((3,) * 6)
+
+
+# adaptive regularisation -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("decay", "factor", "largest", "expected"),
+    [
+        (3e-4, 3.0, 0.0243, [9e-4, 2.7e-3, 8.1e-3, 0.0243]),  # the release's defaults
+        (3e-4, 10.0, 0.03, [3e-3, 0.03]),  # and its script
+        (5e-4, 3.0, 0.0243, [1.5e-3, 4.5e-3, 0.0135, 0.0243]),
+        (0.05, 3.0, 0.0243, []),
+        (0.0, 3.0, 0.0243, []),
+    ],
+)
+def test_decay_is_raised_until_it_is_the_largest(
+    decay: float, factor: float, largest: float, expected: list[float]
+) -> None:
+    raised: list[float] = []
+    value: float | None = decay
+    while (value := raised_decay(value, factor, largest)) is not None:
+        raised.append(value)
+    assert raised == pytest.approx(expected)
+
+
+def test_an_adaptive_search_goes_back_where_the_rule_says_and_on_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through epochs that move alpha and a weight by one; the eigenvalues rise as in golden until the return."""
+
+    def epoch_of_darts(self: Darts) -> dict[str, float]:
+        self.epochs_done += 1
+        with torch.no_grad():
+            self.alpha += 1
+            self.weights[0] += 1
+        return {}
+
+    monkeypatch.setattr(Darts, "epoch", epoch_of_darts)
+    case, search = golden("rdarts.early_stop"), search_of(epochs=50, remedy="adaptive")
+    fires, returns = case.expected["detected_at"], case.expected["stop_epoch"]
+    rising = case.inputs["eigenvalues"]
+    monkeypatch.setattr(search, "eigenvalue", lambda: 0.1 if search.returned_to else rising[len(search.eigenvalues)])
+    alpha, weight = search.alpha.detach().clone(), search.weights[0].detach().clone()
+    trained: list[int] = []
+    while len(trained) < search.total_epochs:
+        search.epoch()
+        trained.append(search.epochs_done - 1)
+        torch.testing.assert_close(search.alpha.detach(), alpha + search.epochs_done)
+        torch.testing.assert_close(search.weights[0].detach(), weight + search.epochs_done)
+        assert len(search.kept) <= 7 and len(search.cells) == search.epochs_done
+    assert trained == [*range(fires + 1), *range(returns + 1, 50)]
+    assert search.returned_to == [returns] and search.weight_decay == pytest.approx(3 * 5e-4)
+    assert len(search.eigenvalues) == 26, "after epochs 0, 2, ..., 48 and 49, those that were taken back forgotten"
+    assert search.stopped_at is None and search.derive() == search.current()
+
+
+def adaptive(monkeypatch: pytest.MonkeyPatch) -> RobustDarts:
+    """A search in which the rule fires after epoch 12 of 14, as soon as it can, and then never again."""
+    search = search_of(14, remedy="adaptive", order="first", stop_start=0, decay_factor=1e3, train_images=32)
+    monkeypatch.setattr(search, "eigenvalue", lambda: 2.0 ** len(search.eigenvalues))
+    return search
+
+
+def test_an_adaptive_search_resumes_exactly_before_between_and_after_a_return(monkeypatch: pytest.MonkeyPatch) -> None:
+    search, resumed = adaptive(monkeypatch), adaptive(monkeypatch)
+    for done in range(14 + 12):
+        assert done < search.total_epochs
+        assert search.epoch() == resumed.epoch()
+        if done in (0, 11, 12, 13, 20):
+            file = io.BytesIO()
+            torch.save({"search": resumed.state_dict(), "streams": resumed.context.streams.state_dict()}, file)
+            state: dict[str, Any] = torch.load(io.BytesIO(file.getvalue()), weights_only=True)
+            resumed = adaptive(monkeypatch)
+            resumed.context.streams.load_state_dict(state["streams"])
+            resumed.load_state_dict(state["search"])
+    assert search.total_epochs == 14 + 12 and search.returned_to == [0] == resumed.returned_to
+    assert search.weight_decay == resumed.weight_decay == 0.0243 and not search.kept
+    assert torch.equal(search.alpha, resumed.alpha)
+    assert all(torch.equal(one, other) for one, other in zip(search.weights, resumed.weights, strict=True))
+
+
+def test_what_is_kept_is_not_touched_by_further_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    search = adaptive(monkeypatch)
+    search.epoch()
+    before = deepcopy(search.kept[0])
+    search.epoch()
+    search.eigenvalues += [4.0, 8.0, 16.0, 32.0, 64.0, 128.0]  # the rule fires before the next epoch
+    search.epoch()
+    after = search.kept[0]
+    assert search.returned_to == [0] and search.epochs_done == 2
+    assert torch.equal(before["alpha"], after["alpha"])
+    assert all(torch.equal(value, after["supernet"][name]) for name, value in before["supernet"].items())
+    for weight, state in before["weight_optimizer"]["state"].items():
+        assert torch.equal(state["momentum_buffer"], after["weight_optimizer"]["state"][weight]["momentum_buffer"])

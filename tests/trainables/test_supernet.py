@@ -10,12 +10,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 from golden import GoldenCase, golden
-from reference_supernet import ReferenceSupernet, copy_weights, edge_weights
+from reference_supernet import ReferenceCell, ReferenceSupernet, copy_weights, edge_weights
 from torch import Tensor, nn
 
+from trainables.errors import ConfigError
 from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, DiscreteNetwork, Genotype, Supernet
 from trainables.spaces.nas_bench_201.genotype import AVG_POOL, CONV_1X1, CONV_3X3, NONE, SKIP
 from trainables.spaces.nas_bench_201.operations import ResidualReduction, avg_pool_3x3
+from trainables.spaces.nas_bench_201.partial import rejoin
 from trainables.spaces.nas_bench_201.supernet import OUTGOING, SearchCell, SinglePath
 
 SHAPES = [
@@ -50,13 +52,15 @@ def check_summary(case: GoldenCase, y: Tensor) -> None:
     case.check(y[-1, -1, -1], "last")
 
 
-def test_search_cell_matches_golden() -> None:
-    cell = SearchCell(4).double()
+@pytest.mark.parametrize("partial", [1, 2])
+def test_search_cell_matches_golden(partial: int) -> None:
+    case = golden(f"nb201.cell_forward_k{partial}")
+    cell = SearchCell(4, case.inputs["k"]).double()
     for name, weight in edge_weights(cell).items():
         _, edge, operation, *_ = name.split(".")
         fill(weight, 0.1 * int(edge) + 0.01 * int(operation))
     alpha = torch.tensor([[math.sin(e + 2 * o) for o in range(5)] for e in range(6)], dtype=torch.float64)
-    check_summary(golden("nb201.cell_forward_k1"), cell(wave((2, 4, 5, 5)), alpha.softmax(1)))
+    check_summary(case, cell(wave((2, 4, 5, 5)), alpha.softmax(1)))
 
 
 def test_reduction_block_matches_golden() -> None:
@@ -69,6 +73,14 @@ def test_reduction_block_matches_golden() -> None:
 def test_average_pooling_matches_golden() -> None:
     case = golden("nb201.avg_pool")
     case.check(avg_pool_3x3(case.tensor("x")), "y")
+
+
+def test_channels_are_rejoined_in_the_golden_order() -> None:
+    case = golden("drnas.channel_shuffle")
+    channels = case.tensor("channels").view(1, -1, 1, 1)
+    for partial in (2, 4):
+        processed, bypassed = channels.tensor_split([8 // partial], dim=1)
+        case.check(rejoin(processed, bypassed).flatten(), f"groups{partial}")
 
 
 CLASSES = {"cifar10": (10, 32), "cifar100": (100, 32), "ImageNet16-120": (120, 16)}
@@ -223,6 +235,62 @@ def test_search_cell_is_twice_differentiable() -> None:
     assert torch.autograd.gradgradcheck(cell, (x, mixing))
 
 
+# partial channels and edge weights --------------------------------------------------------------------------------
+
+
+def plain_partial_cell(cell: ReferenceCell, x: Tensor, mixing: Tensor, edges: Tensor, partial: int) -> Tensor:
+    """Every edge by itself: candidates, bypass, shuffle, weight. ``cell``'s candidates are C/K channels wide."""
+    nodes, width = [x], x.shape[1] // partial
+    order = [group * width + channel for channel in range(width) for group in range(partial)]
+    for node in (1, 2, 3):
+        total = torch.zeros_like(x)
+        for e, (target, source) in enumerate(EDGES):
+            if target == node:
+                passing = nodes[source][:, :width]
+                mixed = sum(mixing[e, o] * operation(passing) for o, operation in enumerate(cell.edges[e]))
+                total = total + edges[e] * torch.cat([mixed, nodes[source][:, width:]], dim=1)[:, order]
+        nodes.append(total)
+    return nodes[3]
+
+
+@pytest.mark.parametrize("partial", [1, 2, 4])
+def test_partial_channels_and_edge_weights_equal_the_plain_ones(partial: int) -> None:
+    generator = torch.Generator().manual_seed(partial)
+    cell, reference = SearchCell(8, partial).double(), ReferenceCell(8 // partial).double()
+    reference.load_state_dict(edge_weights(cell), strict=False)
+    x, mixing = wave((3, 8, 5, 5)), torch.rand(6, 5, generator=generator, dtype=torch.float64).requires_grad_()
+    edges = torch.rand(6, generator=generator, dtype=torch.float64).requires_grad_()
+    found = []
+    for y in (cell(x, mixing, edges), plain_partial_cell(reference, x, mixing, edges, partial)):
+        found.append((y, *torch.autograd.grad((y * wave(tuple(y.shape))).sum(), [mixing, edges])))
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("partial", [1, 2])
+def test_edge_weights_of_one_change_no_bit(partial: int) -> None:
+    supernet = Supernet(4, 1, 3, 5, partial=partial)
+    images, mixing = wave((4, 3, 8, 8)).float(), torch.full((6, 5), 0.2)
+    assert torch.equal(supernet(images, mixing), supernet(images, mixing, torch.ones(6)))
+
+
+def test_partial_search_cell_is_twice_differentiable() -> None:
+    torch.manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
+    cell = SearchCell(2, 2).double()
+    x, mixing, edges = (
+        torch.rand(shape, generator=generator, dtype=torch.float64, requires_grad=True)
+        for shape in ((2, 2, 3, 3), (6, 5), (6,))
+    )
+    assert torch.autograd.gradcheck(cell, (x, mixing, edges), fast_mode=True)
+    assert torch.autograd.gradgradcheck(cell, (x, mixing, edges), fast_mode=True)
+
+
+def test_partial_channels_must_divide() -> None:
+    with pytest.raises(ConfigError, match=r"channels 6 and K = 4; set scale\.channels to a multiple of 4"):
+        Supernet(6, 1, 3, 10, partial=4)
+
+
 def test_float32_supernet_is_the_float64_one_up_to_rounding() -> None:
     supernet, _ = pair(4, 1)
     images, _, mixing = problem(8, 8)
@@ -269,14 +337,18 @@ def test_cell_without_a_path_sees_nothing_of_its_input() -> None:
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("operations", [(3, 1, 2, 4, 0, 3), (2, 2, 3, 3, 2, 1), (0, 4, 1, 0, 3, 2), (0,) * 6])
-def test_single_path_is_the_mixture_at_a_one_hot_corner(operations: tuple[int, ...], training: bool) -> None:
+@pytest.mark.parametrize(("channels", "partial"), [(3, 1), (4, 2)])
+def test_single_path_is_the_mixture_at_a_one_hot_corner(
+    channels: int, partial: int, operations: tuple[int, ...], training: bool
+) -> None:
     torch.manual_seed(0)
-    supernet = Supernet(3, 1, 3, 7).double().train(training)
+    supernet = Supernet(channels, 1, 3, 7, partial=partial).double().train(training)
     images = wave((4, 3, 8, 8))
     onehot = F.one_hot(torch.tensor(operations), len(OPERATIONS)).double()
+    edges = None if partial == 1 else wave((6,))
     gradients = []
     for mixing in (onehot, SinglePath.of(onehot)):
-        logits = supernet(images, mixing)
+        logits = supernet(images, mixing, edges)
         of_weights = torch.autograd.grad(logits.square().sum(), supernet.parameters(), allow_unused=True)
         gradients.append([logits, *of_weights])
     for mixture, alone in zip(*gradients, strict=True):

@@ -10,6 +10,7 @@ import pytest
 import torch
 from golden import golden
 
+from trainables.benchmarks.signal import Signal, read_signal
 from trainables.benchmarks.table import open_table
 from trainables.methods import METHODS, SearchContext
 from trainables.methods.local_search import LocalSearch
@@ -18,21 +19,25 @@ from trainables.methods.regularized_evolution import RegularizedEvolution, edge_
 from trainables.methods.table_search import TableSearch
 from trainables.spaces.nas_bench_201 import NUM_CELLS, Genotype, random_genotype
 from trainables.streams import Streams
-from trainables.trial import signal
 
 RUGGED = np.random.default_rng(0).permutation(NUM_CELLS).astype(float)
 """A synthetic signal without ties and with many local optima."""
 
 
-def searcher(name: str, signal: np.ndarray = RUGGED, seed: int = 0, **hyperparameters: Any) -> Any:
+COSTS = np.random.default_rng(1).uniform(50.0, 150.0, NUM_CELLS)
+
+
+def searcher(name: str, signal: np.ndarray | None = RUGGED, seed: int = 0, **hyperparameters: Any) -> Any:
+    """A search on these accuracies; a query of cell i costs COSTS[i] simulated seconds."""
     method = METHODS[name]
-    context = SearchContext(Streams(seed), torch.device("cpu"), signal=signal)
+    seen = None if signal is None else Signal(signal, COSTS)
+    context = SearchContext(Streams(seed), torch.device("cpu"), signal=seen)
     return method(method.Config.parse(name, hyperparameters), context)
 
 
 def run(search: TableSearch[Any]) -> list[int]:
     """All queries of a whole search."""
-    for _ in range(search.total_epochs):
+    while len(search.queried) != search.total_epochs:
         search.epoch()
     return search.queried
 
@@ -61,6 +66,44 @@ def test_equal_seeds_start_from_the_same_random_cells() -> None:
     starts = [run(searcher(name, queries=10)) for name in ("random_search", "regularized_evolution", "local_search")]
     assert starts[0] == starts[1] == starts[2]
     assert run(searcher("random_search", queries=10, seed=1)) != starts[0]
+
+
+# budgets ---------------------------------------------------------------------------------------------------------
+
+EVERY_SEARCHER = ["random_search", "regularized_evolution", "local_search", "reinforce", "tpe"]
+
+
+@pytest.mark.parametrize("name", EVERY_SEARCHER)
+def test_a_time_budget_ends_with_the_query_that_spends_it(name: str) -> None:
+    search, longer = searcher(name, budget="time", time_budget_s=2500.0), searcher(name, queries=60)
+    metrics = []
+    while search.total_epochs is None:
+        metrics.append(search.epoch())
+    spent = COSTS[search.queried].cumsum()
+    assert spent[-2] < 2500 <= spent[-1]
+    assert [row["simulated_s"] for row in metrics] == pytest.approx(spent.tolist())
+    assert search.queried == run(longer)[: len(spent)], "only the end differs from a budget of queries"
+
+
+def test_no_search_makes_more_queries_than_there_are_cells() -> None:
+    """A local search that has seen every cell could propose no other one."""
+    assert len(run(searcher("random_search", budget="time", time_budget_s=1e9))) == NUM_CELLS
+
+
+def test_a_query_of_known_cells_is_free_in_local_search_only() -> None:
+    slope = np.array([sum(Genotype.from_index(index).operations) for index in range(NUM_CELLS)], dtype=float)
+    for name in ("local_search", "regularized_evolution"):
+        search = searcher(name, signal=slope, budget="time", time_budget_s=40_000.0)
+        queried = run(search)
+        assert search.spent_s == pytest.approx(COSTS[queried].sum())
+        assert (len(set(queried)) == len(queried)) == (name == "local_search")
+
+
+@pytest.mark.parametrize(("hyperparameters", "needs"), [({}, "nothing"), ({"budget": "time"}, "table")])
+def test_random_search_reads_the_table_if_time_can_buy_a_second_query(
+    hyperparameters: dict[str, Any], needs: str
+) -> None:
+    assert RandomSearch.needs(RandomSearch.Config(**hyperparameters)) == needs
 
 
 # random search ---------------------------------------------------------------------------------------------------
@@ -213,7 +256,7 @@ def test_local_search_finds_the_optimum_of_a_small_plateau_world(full: bool) -> 
 
 def test_informed_search_beats_random_search_on_the_real_table() -> None:
     """150 queries, CIFAR-100 validation, mean over 50 seeds: the margin is several standard errors."""
-    values = signal(open_table(), "cifar100")
+    values = read_signal(open_table(), "cifar100", 200).accuracy
     found = {
         name: np.array([max(values[run(searcher(name, values, seed, queries=150))]) for seed in range(50)])
         for name in ("random_search", "regularized_evolution", "local_search")

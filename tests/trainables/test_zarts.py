@@ -1,7 +1,8 @@
-"""ZARTS: the perturbations, their importance coefficients, and copies that are fine-tuned beside the supernet."""
+"""ZARTS: perturbations, what the three optimisers make of them, and copies that are fine-tuned beside the supernet."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ import torch
 from golden import golden
 from tiny_trials import tiny_trial
 
-from trainables.methods.zarts import Zarts, coefficients, perturbations
+from trainables.methods.zarts import Zarts
+from trainables.methods.zeroth_order import best_move, coefficients, halved, perturbations, smoothed_gradient
 
 
 def test_coefficients_and_update_match_golden() -> None:
@@ -58,6 +60,30 @@ def test_weighted_draws_estimate_the_mean_of_the_target() -> None:
     losses = (draws - target).square().sum((1, 2))
     c = coefficients(losses, draws, gradient, sigma=sigma, mixture=0.1, temperature=2 * 0.08**2)
     torch.testing.assert_close(torch.tensordot(c, draws, dims=1), target.double(), rtol=0, atol=3e-3)
+
+
+def test_smoothed_gradient_is_the_gradient_in_expectation() -> None:
+    """Exactly so for a quadratic loss at any radius; the error of 60 independent means says how close it must be."""
+    point, curvature = torch.tensor([[0.3, -0.2, 0.5]], dtype=torch.float64), torch.tensor([[2.0, 0.5, 1.0]])
+    sigma, generator = 0.4, torch.Generator().manual_seed(0)
+    estimates = []
+    for _ in range(60):
+        draws = perturbations(torch.zeros_like(point), 2000, sigma, 0.3, generator)
+        losses = (curvature * (point + draws).square()).sum((1, 2)) / 2
+        estimates.append(smoothed_gradient(losses, (curvature * point.square()).sum() / 2, draws, sigma))
+    found = torch.stack(estimates)
+    error = found.std(0) / 60**0.5
+    assert ((found.mean(0) - curvature * point).abs() < 4 * error).all() and (error < 0.01).all()
+
+
+def test_descent_without_gradients_takes_the_best_of_shrinking_perturbations_or_none() -> None:
+    draws = torch.ones(4, 2, 3)
+    assert halved(draws)[:, 0, 0].tolist() == [1.0, 0.5, 0.25, 0.125]
+    losses = torch.tensor([3.0, 1.0, 1.0, 2.0])
+    chosen = best_move(losses, torch.tensor(1.5), halved(draws))
+    assert torch.equal(chosen, halved(draws)[1]), "the first of equals"
+    assert torch.equal(best_move(losses.exp(), torch.tensor(1.5).exp(), halved(draws)), chosen), "only the order counts"
+    assert not best_move(losses, torch.tensor(1.0), halved(draws)).any()
 
 
 # on the supernet -------------------------------------------------------------------------------------------------
@@ -116,3 +142,39 @@ def test_warm_up_and_interval_decide_when_the_architecture_moves() -> None:
         assert "valid_accuracy" in search.epoch()
         moved.append(not torch.equal(search.alpha, alpha))
     assert moved == [False, False, True, False, True]
+
+
+@pytest.mark.parametrize("optimizer", ["mgs", "rs", "gld"])
+def test_every_optimizer_descends_on_a_quadratic_bowl(optimizer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    search = tiny_trial("zarts", warm_up=0.0, interval=1, optimizer=optimizer, fine_tune_steps=0, step_size=0.1).search
+    assert isinstance(search, Zarts)
+    target = 0.3 * torch.randn(6, 5, generator=torch.Generator().manual_seed(0))
+    curvature = torch.linspace(0.2, 1.0, 30).view(6, 5)
+
+    def loss(alpha: torch.Tensor, *_: Any) -> torch.Tensor:
+        return (curvature * (alpha - target).square()).sum() / 2
+
+    gradients = []
+
+    def gradient(*_: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        gradients.append(curvature * (search.alpha.detach() - target))
+        return gradients[-1], loss(search.alpha.detach()), torch.zeros(16, 10)
+
+    monkeypatch.setattr(search, "fine_tuned_loss", loss)
+    monkeypatch.setattr(search, "architecture_gradient", gradient)
+    batch = search._batch(search.valid_batches, "augmentation.architecture")
+    course = [float(loss(search.alpha.detach()))]
+    for _ in range(100):
+        search.architecture_step(batch, batch)
+        course.append(float(loss(search.alpha.detach())))
+    assert course[-1] < course[0] / 3
+    assert len(gradients) == (100 if optimizer == "mgs" else 0), "the other two never see a gradient"
+    assert optimizer != "gld" or all(later <= earlier for earlier, later in pairwise(course))
+
+
+def test_many_estimates_without_fine_tuning_are_the_gradient_of_darts() -> None:
+    search, train, valid = search_and_batches(optimizer="rs", samples=40, fine_tune_steps=0, channels=1, sigma=0.02)
+    expected = -search.architecture_gradient(train, valid)[0]
+    move = search.move(torch.zeros(6, 5), valid)
+    assert torch.cosine_similarity(move.flatten(), expected.flatten(), dim=0) > 0.5
+    assert 0.7 < move.norm() / expected.norm() < 2

@@ -1,10 +1,11 @@
 """The one layout every benchmark is converted to: 15,625 rows in ``Genotype.index`` order, NaN where unknown.
 
-Accuracies are percent, at the last epoch of the 200-epoch training:
+Accuracies are percent, at the last epoch of the 200-epoch training unless said otherwise:
 
 - ``<dataset>_<split>_accuracy_seed<seed>``: one training with that seed; NaN if the cell was never trained with it.
 - ``<dataset>_<split>_accuracy``: the mean over the training seeds the cell has.
 - ``<dataset>_train_time_s``: seconds of one 200-epoch training (CIFAR-10: the one behind ``valid``).
+- ``<dataset>_valid_accuracy_12ep``: the separate 12-epoch training, whose learning rate falls to 0 within 12 epochs.
 
 ``valid`` and ``test`` of CIFAR-10 are different trainings (25k images with the other 25k held out; all 50k images), so
 they are never a pair. CIFAR-100 and ImageNet16-120 halve the official test set into ``valid`` and ``test``.
@@ -53,7 +54,16 @@ def time_column(dataset: str) -> str:
     return f"{dataset}_train_time_s"
 
 
-COLUMNS = (*(name for signal in SIGNALS for name in signal_columns(*signal)), *(time_column(d) for d in DATASETS))
+def short_column(dataset: str) -> str:
+    """The column of a data set's validation accuracies after the 12-epoch training."""
+    return f"{dataset}_valid_accuracy_12ep"
+
+
+COLUMNS = (
+    *(name for signal in SIGNALS for name in signal_columns(*signal)),
+    *(time_column(dataset) for dataset in DATASETS),
+    *(short_column(dataset) for dataset in DATASETS),
+)
 
 
 @cache

@@ -1,16 +1,21 @@
 """Which source each signal of a table comes from, when the user's benchmark and the built-in one both know it.
 
-A signal (the mean and seeds of one data set and split) and a training time come whole from one source: from the user's
-wherever it knows at least as many cells, since a ranking over cells of two sources would compare different trainings.
+A signal (the mean and seeds of one data set and split), a training time and the accuracies of a 12-epoch training come
+whole from one source: from the user's wherever it knows at least as many cells, since a ranking over cells of two
+sources would compare different trainings.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from trainables.benchmarks.columns import DATASETS, SIGNALS, Columns, signal_columns, time_column
+from trainables.benchmarks.columns import DATASETS, SIGNALS, Columns, short_column, signal_columns, time_column
 
-WHOLE = {f"{d}_{s}": signal_columns(d, s) for d, s in SIGNALS} | {time_column(d): [time_column(d)] for d in DATASETS}
+WHOLE = (
+    {f"{d}_{s}": signal_columns(d, s) for d, s in SIGNALS}
+    | {time_column(d): [time_column(d)] for d in DATASETS}
+    | {f"{d}_valid_12ep": [short_column(d)] for d in DATASETS}
+)
 """What comes whole from one source -> its columns, the one that is known wherever any is known first."""
 
 

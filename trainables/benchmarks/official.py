@@ -24,8 +24,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from trainables.benchmarks.cache import content_digest
-from trainables.benchmarks.columns import TRAINING_SEEDS, Columns, seed_columns, time_column, unknown
+from trainables.benchmarks.columns import (
+    DATASETS,
+    TRAINING_SEEDS,
+    Columns,
+    mean_over_seeds,
+    seed_columns,
+    short_column,
+    time_column,
+    unknown,
+)
 from trainables.errors import BenchmarkError, ConfigError
 from trainables.spaces.nas_bench_201.genotype import Genotype
 
@@ -85,14 +96,17 @@ def check_digest(path: Path, trust: bool) -> None:
 
 
 def read_official(path: Path) -> Columns:
-    """Last-epoch accuracies of the 200-epoch trainings per seed, and training times; NaN for cells not in the file.
+    """Last-epoch accuracies of the 200-epoch trainings per seed, training times, and validation accuracies of the
+    12-epoch trainings, mean over their seeds; NaN for cells not in the file.
 
     Raises BenchmarkError if the file has another structure, or a cell or training seed that NAS-Bench-201 has not.
     """
     columns: Columns = {}
     try:
-        for state in _long_trainings(path):
-            _read_cell(state, columns, path)
+        for long, short in _trainings(path):
+            row = _read_long(long, columns, path)
+            if short is not None:
+                _read_short(short, columns, row)
     except (BenchmarkError, MemoryError):
         raise
     except Exception as error:  # what a damaged pickle or another structure raises is unlimited
@@ -100,23 +114,24 @@ def read_official(path: Path) -> Columns:
             f"an official benchmark file must have the structure that nas-bench-201 reads, but {path} has not "
             f"({type(error).__name__}: {error}); fetch it anew"
         ) from error
-    if not columns:
+    if columns.keys() <= {short_column(dataset) for dataset in DATASETS}:
         raise BenchmarkError(
             f"an official benchmark file must hold 200-epoch trainings, but {path} has none; fetch it anew"
         )
     return columns
 
 
-def _long_trainings(path: Path) -> Iterator[dict[str, Any]]:
-    """The state of each cell's 200-epoch trainings; what was yielded is freed before the next one."""
+def _trainings(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any] | None]]:
+    """The states of each cell's 200-epoch and 12-epoch trainings; what was yielded is freed before the next cell."""
     if path.is_dir():
         for file in official_files(path):
-            yield _load(file)["200"]
+            cell = _load(file)
+            yield cell["200"], cell.get("12")
         return
     cells = _load(path)["arch2infos"]
     for index in sorted(cells):
         cell = cells.pop(index)
-        yield cell["full" if "full" in cell else "200"]
+        yield (cell["full"], cell.get("less")) if "full" in cell else (cell["200"], cell.get("12"))
 
 
 def _load(file: Path) -> Any:
@@ -128,7 +143,8 @@ def _load(file: Path) -> Any:
         return pickle.load(stream)
 
 
-def _read_cell(state: dict[str, Any], columns: Columns, path: Path) -> None:
+def _read_long(state: dict[str, Any], columns: Columns, path: Path) -> int:
+    """Take in a cell's 200-epoch trainings; returns the cell's row."""
     from nas_201_api import ArchResults  # imports torch
 
     cell = ArchResults.create_from_state_dict(state)
@@ -154,3 +170,17 @@ def _read_cell(state: dict[str, Any], columns: Columns, path: Path) -> None:
             if training != "cifar10" and seconds is not None:
                 dataset = TRAININGS[training][0][0]
                 columns.setdefault(time_column(dataset), unknown())[row] = seconds
+    return row
+
+
+def _read_short(state: dict[str, Any], columns: Columns, row: int) -> None:
+    """Take in a cell's 12-epoch trainings: two of CIFAR-10 on half of the images, one of every other data set."""
+    from nas_201_api import ArchResults
+
+    cell = ArchResults.create_from_state_dict(state)
+    for training in cell.get_dataset_names():
+        results = cell.query(training).values()
+        for dataset, split, evaluation in TRAININGS[training]:
+            if split == "valid":
+                accuracies = [r.get_eval(evaluation)["accuracy"] for r in results if evaluation in r.get_eval_set()]
+                columns.setdefault(short_column(dataset), unknown())[row] = mean_over_seeds(np.array([accuracies]))[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -96,27 +97,23 @@ class Table:
             found[f"{dataset}_{split}_regret"] = self.regret(dataset, split, cells)
         return found
 
-    def signal_fingerprint(self, dataset: str, split: str) -> str:
-        """16 hex digits over the means and per-seed values of one data set and split."""
-        self._means(dataset, split)
-        return self._hash(signal_columns(dataset, split))
-
     @cached_property
     def fingerprint(self) -> str:
         """16 hex digits over all values: equal values have equal fingerprints, whatever file they came from."""
-        return self._hash(COLUMNS)
+        return self.fingerprint_of(COLUMNS)
 
-    def _means(self, dataset: str, split: str) -> FloatArray:
-        _check("data set", dataset, DATASETS)
-        _check("split", split, SPLITS)
-        return self.values[mean_column(dataset, split)]
-
-    def _hash(self, names: tuple[str, ...] | list[str]) -> str:
+    def fingerprint_of(self, names: Sequence[str]) -> str:
+        """16 hex digits over the values of these columns."""
         digest = hashlib.sha256()
         for name in names:
             values = self.values[name]
             digest.update(name.encode() + np.where(np.isnan(values), np.nan, values).astype("<f8").tobytes())
         return digest.hexdigest()[:16]
+
+    def _means(self, dataset: str, split: str) -> FloatArray:
+        _check("data set", dataset, DATASETS)
+        _check("split", split, SPLITS)
+        return self.values[mean_column(dataset, split)]
 
 
 def open_table(path: Path | None = None) -> Table:

@@ -6,9 +6,9 @@ Recognised columns, all others are ignored:
 - every column of ``trainables.benchmarks.columns``, by that name;
 - the published layout, with P one of cifar10valid, cifar100, imagenet16 and T one of cifar10, cifar100, imagenet16:
   ``P_val_acc_200ep_run1`` .. ``run3`` (training seeds 777, 888, 999), ``P_val_acc_200ep_mean``,
-  ``T_test_acc_200ep_run1`` .. ``run3``, ``T_test_acc_200ep_mean`` and ``P_train_time_200ep_s``.
+  ``T_test_acc_200ep_run1`` .. ``run3``, ``T_test_acc_200ep_mean``, ``P_train_time_200ep_s`` and ``P_val_acc_12ep``.
 
-Means of the older release (``*_v11``) and the separate 12-epoch training (``*_12ep``) are other quantities and unused.
+Means of the older release (``*_v11``) and test accuracies of the 12-epoch training are other quantities and unused.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from trainables.benchmarks.columns import (
     cell_strings,
     mean_column,
     seed_columns,
+    short_column,
     time_column,
     unknown,
 )
@@ -45,6 +46,7 @@ def _published_layout() -> dict[str, str]:
         DATASETS, ("cifar10valid", "cifar100", "imagenet16"), ("cifar10", "cifar100", "imagenet16"), strict=True
     ):
         names[f"{valid}_train_time_200ep_s"] = time_column(dataset)
+        names[f"{valid}_val_acc_12ep"] = short_column(dataset)
         for split, prefix in (("valid", f"{valid}_val"), ("test", f"{test}_test")):
             names[f"{prefix}_acc_200ep_mean"] = mean_column(dataset, split)
             for run, name in enumerate(seed_columns(dataset, split), start=1):

@@ -7,6 +7,7 @@ from typing import Any
 from trainables.errors import ConfigError, choose
 from trainables.methods.balenas import Balenas
 from trainables.methods.beta_darts import BetaDarts
+from trainables.methods.cdarts import Cdarts
 from trainables.methods.darts import Darts
 from trainables.methods.darts_pt import DartsPt
 from trainables.methods.drnas import Drnas
@@ -14,6 +15,7 @@ from trainables.methods.gaea import Gaea
 from trainables.methods.gdas import Gdas
 from trainables.methods.idarts import Idarts
 from trainables.methods.local_search import LocalSearch
+from trainables.methods.pc_darts import PcDarts
 from trainables.methods.random_search import RandomSearch
 from trainables.methods.random_ws import RandomWs
 from trainables.methods.regularized_evolution import RegularizedEvolution
@@ -21,6 +23,7 @@ from trainables.methods.reinforce import Reinforce
 from trainables.methods.robust_darts import RobustDarts
 from trainables.methods.search_method import Diverged, SearchContext, SearchMethod
 from trainables.methods.snas import Snas
+from trainables.methods.svge import Svge
 from trainables.methods.tpe import Tpe
 from trainables.methods.zarts import Zarts
 
@@ -29,6 +32,7 @@ __all__ = ["METHODS", "Diverged", "SearchContext", "SearchMethod", "method_named
 METHODS: dict[str, type[SearchMethod[Any]]] = {
     "balenas": Balenas,
     "beta_darts": BetaDarts,
+    "cdarts": Cdarts,
     "darts": Darts,
     "darts_pt": DartsPt,
     "drnas": Drnas,
@@ -36,12 +40,14 @@ METHODS: dict[str, type[SearchMethod[Any]]] = {
     "gdas": Gdas,
     "idarts": Idarts,
     "local_search": LocalSearch,
+    "pc_darts": PcDarts,
     "random_search": RandomSearch,
     "random_ws": RandomWs,
     "regularized_evolution": RegularizedEvolution,
     "reinforce": Reinforce,
     "robust_darts": RobustDarts,
     "snas": Snas,
+    "svge": Svge,
     "tpe": Tpe,
     "zarts": Zarts,
 }

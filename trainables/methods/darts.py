@@ -135,6 +135,6 @@ class Darts(AdamArchitectureSearch[DartsConfig]):
             self.alpha,
             eta=self.weight_optimizer.param_groups[0]["lr"],
             momentum=self.config.momentum,
-            weight_decay=self.config.weight_decay,
+            weight_decay=self.weight_optimizer.param_groups[0]["weight_decay"],
         )
         return gradient, observed[0], observed[1]

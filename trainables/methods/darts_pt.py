@@ -93,16 +93,15 @@ class DartsPt(AdamArchitectureSearch[DartsPtConfig]):
 
     @classmethod
     def relative_cost(cls, config: Any) -> float:
-        step = 0.75 if config.blank else 1.0
-        return step * (1 + tuning_epochs(len(EDGES), config.tune_epochs) / 100) + 0.05  # of the paper's 100 epochs
+        return (0.75 if config.blank else 1.0) + 0.05  # projections, over the paper's 125 epochs
+
+    @classmethod
+    def planned_epochs(cls, config: Any, scale: Scale | None) -> int | None:
+        return None if scale is None else scale.epochs + tuning_epochs(len(EDGES), config.tune_epochs)
 
     def schedule_epochs(self) -> int:
         assert self.context.scale is not None
         return self.context.scale.epochs
-
-    @property
-    def total_epochs(self) -> int:
-        return self.schedule_epochs() + tuning_epochs(len(EDGES), self.config.tune_epochs)
 
     def learning_rate(self) -> float:
         return super().learning_rate() if self.epochs_done < self.schedule_epochs() else self.config.weight_lr / 10

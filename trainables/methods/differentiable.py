@@ -92,8 +92,9 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
 
     @property
     def total_epochs(self) -> int:
-        assert self.context.scale is not None
-        return self.context.scale.epochs
+        epochs = super().total_epochs
+        assert epochs is not None, "weight sharing lays its schedules over a known number of epochs"
+        return epochs
 
     # weights ---------------------------------------------------------------------------------------------------
 
@@ -133,6 +134,10 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
         """The mixing weights [6, 5] of one forward pass; methods that sample override this."""
         return self.scores()
 
+    def edge_weights(self) -> Tensor | None:
+        """Weights [6] of whole edges, for methods that learn them; None stands for ones."""
+        return None
+
     # architecture step -----------------------------------------------------------------------------------------
 
     def regulariser(self) -> Tensor | float:
@@ -145,8 +150,11 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
         return F.cross_entropy(logits, batch[1]), logits
 
     def forward(self, images: Tensor, mixing: Tensor) -> Tensor:
-        """Logits [B, classes] of the relaxed network at mixing weights [6, 5]."""
-        return self.supernet(images, mixing)
+        """Logits [B, classes] of the relaxed network at mixing weights [6, 5] and the present edge weights."""
+        edges = self.edge_weights()
+        if edges is not None and not mixing.requires_grad:  # a weight step reaches neither
+            edges = edges.detach()
+        return self.supernet(images, mixing, edges)
 
     def architecture_gradient(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """First order: d(L_valid + regulariser)/d(alpha) at the current weights, with the loss and logits."""
@@ -284,11 +292,15 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
         """Accuracy in percent of the supernet on the architecture images, in eval mode (running statistics)."""
         assert self.context.images is not None
         self.supernet.eval()
-        mixing, correct = self.scores(), 0
+        mixing, correct = self.validated(), 0
         for images, labels in zip(self.split.arch_images.split(256), self.split.arch_labels.split(256), strict=True):
-            correct += int((self.supernet(normalise(images, self.context.images), mixing).argmax(1) == labels).sum())
+            correct += int((self.forward(normalise(images, self.context.images), mixing).argmax(1) == labels).sum())
         self.supernet.train()
         return 100.0 * correct / len(self.split.arch_labels)
+
+    def validated(self) -> Tensor:
+        """The mixing weights [6, 5] that ``validate`` judges."""
+        return self.scores()
 
     def _batch(self, stream: BatchStream, augmentation: str) -> Batch:
         assert self.context.images is not None

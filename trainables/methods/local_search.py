@@ -9,7 +9,7 @@ arXiv:2005.02960.  Code: naszilla.
 
 Deviations:
 1. A cell queried before costs nothing when it is met again: its value is known.
-2. The 200-epoch validation accuracy (mean over training seeds) is the signal.
+2. By default the signal is the 200-epoch validation accuracy, mean over training seeds.
 """
 
 from __future__ import annotations

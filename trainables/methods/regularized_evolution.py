@@ -9,11 +9,11 @@ arXiv:1802.01548.  On NAS-Bench-201: D-X-Y/AutoDL-Projects, regularized_ea.
 
 The mutated edge is drawn node first, then edge of that node, so edges are NOT equally likely: 1/3, 1/6, 1/6, 1/9, 1/9,
 1/9 (``mutation: node``, AutoDL); ``mutation: edge`` draws edges uniformly. The new operation is uniform over the
-other four.
+other four. NAS-Bench-201's setting is {budget: time, signal_epochs: 12}, 12,000 s.
 
 Deviations:
-1. A budget of queries instead of simulated seconds; a child seen before costs a query, as in the release.
-2. The 200-epoch validation accuracy (mean over training seeds) is the signal, not a single 12-epoch run.
+1. By default a budget of queries and the 200-epoch validation accuracy (mean over training seeds).
+2. A child seen before costs a query and its time, as in the release; evaluation takes no time.
 """
 
 from __future__ import annotations

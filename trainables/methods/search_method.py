@@ -11,9 +11,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
-import numpy as np
 import torch
 
+from trainables.benchmarks.signal import Signal
 from trainables.datasets import ImageData
 from trainables.hyperparameters import MethodConfig
 from trainables.spaces.nas_bench_201 import Genotype
@@ -39,8 +39,8 @@ def require_finite(**values: float) -> None:
 class SearchContext:
     """What a trial gives its method.
 
-    ``images`` and ``scale`` are there for methods that need images; ``signal`` [15625] (validation accuracy in percent
-    of every cell, in index order, on the study's data set) for methods that need the table. Every ``hessian_every``
+    ``images`` and ``scale`` are there for methods that need images; ``signal`` (of the study's data set) for methods
+    that need the table. Every ``hessian_every``
     epochs methods with an architecture gradient record the largest eigenvalue of its Hessian; never where it is None.
     """
 
@@ -48,7 +48,7 @@ class SearchContext:
     device: torch.device
     scale: Scale | None = None
     images: ImageData | None = None
-    signal: np.ndarray | None = None
+    signal: Signal | None = None
     hessian_every: int | None = None
 
 
@@ -72,19 +72,33 @@ class SearchMethod(ABC, Generic[ConfigT]):
         return "images"
 
     @classmethod
+    def signal_epochs(cls, config: Any) -> int:
+        """Of methods that need the table: after how many epochs of training they read a cell's accuracy, 200 or 12."""
+        return 200
+
+    @classmethod
     def protocol(cls, config: Any) -> str | None:
         """The data protocol (P1, P2, P3) at this config; None for methods that train nothing."""
         return None
+
+    @classmethod
+    def check_scale(cls, config: Any, scale: Scale) -> None:
+        """Refuse a scale at which this config cannot run. Raises ConfigError."""
 
     @classmethod
     def relative_cost(cls, config: Any) -> float:
         """Time of an epoch relative to first-order DARTS at the same scale; for cost estimates only."""
         return 1.0
 
+    @classmethod
+    def planned_epochs(cls, config: Any, scale: Scale | None) -> int | None:
+        """How many epochs a search at this config and scale has; None where only its course can tell."""
+        return None if scale is None else scale.epochs
+
     @property
-    @abstractmethod
-    def total_epochs(self) -> int:
-        """How many times ``epoch`` is to be called."""
+    def total_epochs(self) -> int | None:
+        """How many times ``epoch`` is to be called in all; None for as long as that is open."""
+        return self.planned_epochs(self.config, self.context.scale)
 
     @abstractmethod
     def epoch(self) -> Metrics:

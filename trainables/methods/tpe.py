@@ -14,8 +14,8 @@ and the history alone. A resumed search is told its history again.
 Deviations:
 1. All settings other than the three below are Optuna's defaults; proposals may change with Optuna's version.
    ``multivariate`` is off as in the paper; Optuna itself defaults to on since version 5, to off before.
-2. A cell proposed again costs a query.
-3. The 200-epoch validation accuracy (mean over training seeds) is the signal.
+2. A cell proposed again costs a query and its time.
+3. By default the signal is the 200-epoch validation accuracy, mean over training seeds.
 """
 
 from __future__ import annotations

@@ -1,31 +1,34 @@
-"""ZARTS: move the architecture without its gradient, by Monte-Carlo sampling among fine-tuned perturbations.
+"""ZARTS: move the architecture by what losses say at a few perturbations of it, each with weights fine-tuned for it.
 
 Paper: Wang, Guo, Su, Yang and Yan, "ZARTS: On Zero-order Optimization for Neural Architecture Search", NeurIPS 2022,
-arXiv:2110.04743.  Code: vicFigure/ZARTS (its only variant, MGS).
+arXiv:2110.04743.  Code: vicFigure/ZARTS (MGS only).
 
     p = softmax(alpha);  first a warm-up of the weights alone, then, before every ``interval``-th weight step:
-    g   = dL_valid/dalpha
-    d_i ~ q = (1 - mixture) N(-g, sigma^2 I) + mixture N(0, sigma^2 I),   i = 1..samples
-    L_i = L_valid at alpha + d_i, after ``fine_tune_steps`` SGD steps of a copy of the weights on training batches
-    c_i ~ exp(-L_i / temperature) / (q(d_i) + 1e-4),  sum c_i = 1
-    alpha <- alpha + sum_i c_i d_i          no learning rate, no Adam, no decay
+    d_i    perturbations of alpha, i = 1..samples
+    L_i  = L_valid at alpha + d_i, after ``fine_tune_steps`` SGD steps of a copy of the weights on training batches
+    alpha <- alpha + move(d, L)          no Adam, no decay
+    optimizer: mgs   sampling around -dL_valid/dalpha, weighted by importance (the release; no learning rate)
+               rs    descent along a gradient estimated from losses alone
+               gld   the best of perturbations that shrink by halves, or none     (all three: zeroth_order.py)
     sigma falls by a cosine over the epochs after the warm-up, one epoch late as released
     derive: argmax_o p[e, o], none included.
 
-q(d) leaves out the Gaussians' normalising constant, as released; L_0, which the release subtracts from every L_i,
-cancels in the normalisation and is not computed. The paper's other two estimators, random search (RS) and guided
-evolution (GES), were not released with their settings and are left out.
+rs and gld never differentiate by alpha; they also need L_0, of a copy fine-tuned at alpha itself.
 
 Deviations:
 1. The copies are really fine-tuned: each gets an optimiser of its own with the momentum buffers copied, on images of
    the weights' half. In the release the optimiser holds the original weights, so copies never move, and the batches
-   come from the validation half.
+   come from the validation half (and before PyTorch 2 the original weights drift by momentum and decay meanwhile).
+   ``fine_tune_steps: 0`` leaves the copies as they are, as the release does.
 2. The density is exp(-|d|^2 / (2 sigma^2)) for both components; the release writes the second without brackets.
 3. Perturbations are drawn from the mixture whose density is used; the release adds draws of both components.
 4. All copies of one step are fine-tuned on the same batches, so that they differ by their architecture only.
 5. The paper searches the DARTS space; the same update on NAS-Bench-201, with the images of P1, is an adaptation. The
    warm-up (10 of 50 epochs) is a share of the epochs, so that short searches have one as well.
 6. Between architecture steps the held-out batch only feeds the recorded validation loss and accuracy.
+7. rs and gld were not released; their form is that of the works the paper builds on. Unverified: the step size, chosen
+   so that rs and the centre of mgs's draws agree to first order; that sigma, its decay and the number of samples are
+   mgs's, sigma being the smoothing radius of rs and the largest radius of gld; Gaussian directions.
 """
 
 from __future__ import annotations
@@ -41,12 +44,16 @@ from trainables.datasets import BatchStream
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.methods.differentiable import Batch, DifferentiableSearch, WeightTraining, cosine
 from trainables.methods.search_method import SearchContext
+from trainables.methods.zeroth_order import best_move, coefficients, halved, perturbations, smoothed_gradient
 from trainables.spec import Scale
 
 _RELEASE = "vicFigure/ZARTS, search script"
 
 
 class ZartsConfig(WeightTraining):
+    optimizer: Literal["mgs", "rs", "gld"] = hyperparameter(
+        "mgs", "how alpha moves: importance sampling, estimated gradient, best perturbation", source=_RELEASE
+    )
     samples: int = hyperparameter(
         4, "perturbations in an architecture step", source=_RELEASE, search=Range(2, 16), ge=1
     )
@@ -67,35 +74,17 @@ class ZartsConfig(WeightTraining):
         gt=0,
     )
     mixture: float = hyperparameter(
-        1e-3, "share of perturbations centred at 0, not at -g", source=_RELEASE, search=Range(0, 1), ge=0, le=1
+        1e-3, "mgs: share of perturbations centred at 0, not at -g", source=_RELEASE, search=Range(0, 1), ge=0, le=1
     )
     temperature: float = hyperparameter(
-        0.01, "how sharply lower losses are preferred", source=_RELEASE, search=Range(1e-3, 1, log=True), gt=0
+        0.01, "mgs: how sharply lower losses are preferred", source=_RELEASE, search=Range(1e-3, 1, log=True), gt=0
+    )
+    step_size: float = hyperparameter(
+        1.0, "rs: step along the estimated gradient", source="unverified", search=Range(0.01, 10, log=True), gt=0
     )
     protocol: Literal["P1", "P2"] = hyperparameter(
         "P1", "which images drive which step", source="halves as in the release; NAS-Bench-201 is an adaptation"
     )
-
-
-def perturbations(gradient: Tensor, samples: int, sigma: float, mixture: float, generator: torch.Generator) -> Tensor:
-    """Draws from q, [samples, E, O], at a gradient [E, O]."""
-    device = gradient.device
-    centred = torch.rand(samples, 1, 1, generator=generator, device=device) < mixture
-    noise = torch.randn(samples, *gradient.shape, generator=generator, device=device, dtype=gradient.dtype)
-    return torch.where(centred, torch.zeros_like(gradient), -gradient) + sigma * noise
-
-
-def coefficients(
-    losses: Tensor, draws: Tensor, gradient: Tensor, *, sigma: float, mixture: float, temperature: float
-) -> Tensor:
-    """c [n], summing to 1, for losses [n] at perturbations [n, ...] drawn at a gradient of shape [...]."""
-    draws, gradient = draws.flatten(1), gradient.flatten()
-
-    def kernel(distance: Tensor) -> Tensor:
-        return torch.exp(-distance.square().sum(1) / (2 * sigma**2))
-
-    density = (1 - mixture) * kernel(draws + gradient) + mixture * kernel(draws)
-    return torch.softmax(-losses / temperature - torch.log(density + 1e-4), dim=0)
 
 
 class Zarts(DifferentiableSearch[ZartsConfig]):
@@ -125,7 +114,8 @@ class Zarts(DifferentiableSearch[ZartsConfig]):
 
     @classmethod
     def relative_cost(cls, config: Any) -> float:
-        steps = config.samples * (0.4 + 0.57 * config.fine_tune_steps) / config.interval
+        copies = config.samples + (config.optimizer != "mgs")
+        steps = copies * (0.4 + 0.57 * config.fine_tune_steps) / config.interval
         return 0.7 + (1 - config.warm_up) * steps
 
     def scores(self) -> Tensor:
@@ -145,20 +135,36 @@ class Zarts(DifferentiableSearch[ZartsConfig]):
         if self.epochs_done < self.warm_up_epochs or self.weight_steps % self.config.interval:
             with torch.no_grad():
                 return self.loss(valid, self.mixing())
-        settings, sigma = self.config, self.sigma()
-        gradient, loss, logits = self.architecture_gradient(train, valid)
-        noise = self.context.streams("architecture.noise", self.alpha.device)
+        if self.config.optimizer == "mgs":
+            gradient, loss, logits = self.architecture_gradient(train, valid)
+        else:
+            with torch.no_grad():
+                gradient, (loss, logits) = torch.zeros_like(self.alpha), self.loss(valid, self.mixing())
+        move = self.move(gradient, valid)
+        with torch.no_grad():
+            self.alpha += move
+        return loss, logits
+
+    def move(self, gradient: Tensor, valid: Batch) -> Tensor:
+        """What is added to alpha [6, 5]; ``gradient`` [6, 5] is that of mgs, else zeros."""
+        settings, sigma, alpha = self.config, self.sigma(), self.alpha.detach()
+        noise = self.context.streams("architecture.noise", alpha.device)
         draws = perturbations(gradient, settings.samples, sigma, settings.mixture, noise)
+        if settings.optimizer == "gld":
+            draws = halved(draws)
         batches = [
             self._batch(self.fine_tune_batches, "augmentation.fine_tuning") for _ in range(settings.fine_tune_steps)
         ]
-        losses = torch.stack([self.fine_tuned_loss(self.alpha.detach() + d, batches, valid) for d in draws])
-        c = coefficients(
-            losses, draws, gradient, sigma=sigma, mixture=settings.mixture, temperature=settings.temperature
-        )
-        with torch.no_grad():
-            self.alpha += torch.tensordot(c, draws, dims=1)
-        return loss, logits
+        losses = torch.stack([self.fine_tuned_loss(alpha + d, batches, valid) for d in draws])
+        if settings.optimizer == "mgs":
+            c = coefficients(
+                losses, draws, gradient, sigma=sigma, mixture=settings.mixture, temperature=settings.temperature
+            )
+            return torch.tensordot(c, draws, dims=1)
+        base = self.fine_tuned_loss(alpha, batches, valid)
+        if settings.optimizer == "rs":
+            return -settings.step_size * smoothed_gradient(losses, base, draws, sigma)
+        return best_move(losses, base, draws)
 
     def fine_tuned_loss(self, alpha: Tensor, batches: list[Batch], valid: Batch) -> Tensor:
         """Validation loss at ``alpha`` [6, 5] of a copy of the supernet after one SGD step on each of ``batches``."""

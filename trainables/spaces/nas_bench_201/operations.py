@@ -66,11 +66,20 @@ class Skeleton(nn.Module):
 
     def forward(self, images: Tensor, *context: Any) -> Tensor:
         """images [B, in_channels, H, W] -> logits [B, classes]."""
-        x = self.stem(images)
+        return self.classify(self.stage_outputs(images, *context)[-1])
+
+    def stage_outputs(self, images: Tensor, *context: Any) -> list[Tensor]:
+        """What each stage hands on, its reduction included: [B, 2C, H/2, W/2], [B, 4C, H/4, W/4] and once more that."""
+        x, outputs = self.stem(images), []
         for index, stage in enumerate(self.stages):
-            if index:
-                x = self.reductions[index - 1](x)
             for cell in cast(nn.ModuleList, stage):
                 x = cell(x, *context)
+            if index < len(self.reductions):
+                x = self.reductions[index](x)
+            outputs.append(x)
+        return outputs
+
+    def classify(self, x: Tensor) -> Tensor:
+        """The last stage's output [B, 4C, H/4, W/4] -> logits [B, classes]."""
         logits: Tensor = self.classifier(F.relu(self.norm(x)).mean((2, 3)))
         return logits

@@ -12,6 +12,10 @@ concatenation: its copies, forward and backward, cost more than the call they sa
 
 Methods that sample one operation per edge run that cell alone ("single path"): the candidates it leaves out are neither
 computed nor do they see their running statistics move.
+
+With partial channels (K > 1, see partial.py) a cell's candidates see the first C/K channels of a node only, and are
+C/K channels wide; nothing else in the layout changes. Shuffling is linear, so a node is rejoined once, after its
+incoming edges have been summed, and not once an edge.
 """
 
 from __future__ import annotations
@@ -34,6 +38,7 @@ from trainables.spaces.nas_bench_201.genotype import (
     Genotype,
 )
 from trainables.spaces.nas_bench_201.operations import Skeleton, avg_pool_3x3
+from trainables.spaces.nas_bench_201.partial import processed_channels, rejoin
 
 OUTGOING = tuple([e for e, (_, source) in enumerate(EDGES) if source == node] for node in range(3))
 """Edges that read node 0, 1 and 2: ([0, 1, 3], [2, 4], [5])."""
@@ -79,9 +84,18 @@ class SinglePath:
         cell = Genotype(tuple(operations.tolist()))
         return cls(cell, (mixing * chosen).sum(1), (mixing * (1 - chosen)).sum(1))
 
+    def scaled(self, edges: Tensor) -> SinglePath:
+        """The same cell with edge e multiplied by edges[e]."""
+        return SinglePath(self.cell, self.weights * edges, self.constants * edges)
+
 
 class NodeCandidates(nn.Module):
-    """All candidates on the K edges that leave one node: [B, C, H, W] -> K tensors of that shape, mixed."""
+    """All candidates on the E edges that leave one node: [B, C, H, W] -> E tensors of that shape, mixed.
+
+    Parameters: ``conv_1x1.weight`` [E C, C, 1, 1] and ``conv_3x3.weight`` [E C, C, 3, 3]; output channels e C to
+    (e + 1) C are those of the node's e-th edge (``edges``, ascending). ``norm_1x1`` and ``norm_3x3`` hold running
+    statistics [E C] in the same order. Under partial channels C is what the candidates see, C/K of the node's.
+    """
 
     def __init__(self, channels: int, edges: list[int]) -> None:
         super().__init__()
@@ -93,7 +107,7 @@ class NodeCandidates(nn.Module):
         self.norm_3x3 = WeightedBatchNorm(width)
 
     def forward(self, x: Tensor, mixing: Tensor) -> list[Tensor]:
-        """mixing [K, 5]: the rows of this node's edges."""
+        """mixing [E, 5]: the rows of this node's edges."""
         active = F.relu(x)
         convolved = self.norm_1x1(self.conv_1x1(active), mixing[:, CONV_1X1].repeat_interleave(self.channels))
         convolved = convolved + self.norm_3x3(
@@ -107,7 +121,7 @@ class NodeCandidates(nn.Module):
         return mixed
 
     def single_path(self, x: Tensor, path: SinglePath) -> list[Tensor]:
-        """The chosen candidate on each of the K edges, x [B, C, H, W] -> K tensors of that shape."""
+        """The chosen candidate on each of the E edges, x [B, C, H, W] -> E tensors of that shape."""
         active = F.relu(x)
         chosen = []
         for k, edge in enumerate(self.edges):
@@ -126,35 +140,57 @@ class NodeCandidates(nn.Module):
 
 
 class SearchCell(nn.Module):
-    """One cell of the supernet: (x [B, C, H, W], mixing [6, 5] or a path) -> [B, C, H, W]."""
+    """One cell of the supernet: (x [B, C, H, W], mixing [6, 5] or a path, edges [6] or None) -> [B, C, H, W].
 
-    def __init__(self, channels: int) -> None:
+    ``edges`` weights whole edges, what bypasses the candidates included; None stands for ones.
+    """
+
+    def __init__(self, channels: int, partial: int = 1) -> None:
         super().__init__()
-        self.nodes = nn.ModuleList(NodeCandidates(channels, edges) for edges in OUTGOING)
+        self.partial, self.processed = partial, processed_channels(channels, partial)
+        self.nodes = nn.ModuleList(NodeCandidates(self.processed, edges) for edges in OUTGOING)
 
-    def forward(self, x: Tensor, mixing: Tensor | SinglePath) -> Tensor:
-        values: list[Tensor | None] = [x, None, None, None]
+    def forward(self, x: Tensor, mixing: Tensor | SinglePath, edges: Tensor | None = None) -> Tensor:
+        if edges is not None:
+            mixing = mixing.scaled(edges) if isinstance(mixing, SinglePath) else mixing * edges[:, None]
+        processed: dict[int, Tensor] = {}
+        bypassed: dict[int, Tensor] = {}
         for source, candidates in enumerate(self.nodes):
-            node, edges, value = cast(NodeCandidates, candidates), OUTGOING[source], cast(Tensor, values[source])
-            outputs = node.single_path(value, mixing) if isinstance(mixing, SinglePath) else node(value, mixing[edges])
-            for edge, mixed in zip(edges, outputs, strict=True):
-                target = EDGES[edge][0]
-                earlier = values[target]
-                values[target] = mixed if earlier is None else earlier + mixed
-        output = values[3]
-        assert output is not None
-        return output
+            node, outgoing = cast(NodeCandidates, candidates), OUTGOING[source]
+            value = x if source == 0 else self._value(source, processed, bypassed)
+            if self.partial > 1:
+                value, bypass = value[:, : self.processed], value[:, self.processed :]
+                for edge in outgoing:
+                    add_to(bypassed, EDGES[edge][0], bypass if edges is None else edges[edge] * bypass)
+            if isinstance(mixing, SinglePath):
+                outputs = node.single_path(value, mixing)
+            else:
+                outputs = node(value, mixing[outgoing])
+            for edge, mixed in zip(outgoing, outputs, strict=True):
+                add_to(processed, EDGES[edge][0], mixed)
+        return self._value(3, processed, bypassed)
+
+    def _value(self, node: int, processed: dict[int, Tensor], bypassed: dict[int, Tensor]) -> Tensor:
+        return processed[node] if self.partial == 1 else rejoin(processed[node], bypassed[node])
+
+
+def add_to(sums: dict[int, Tensor], node: int, term: Tensor) -> None:
+    """Add one edge's term to the sum of a node's incoming edges."""
+    sums[node] = sums[node] + term if node in sums else term
 
 
 class Supernet(Skeleton):
     """The macro network of search cells: (images [B, c, H, W], mixing [6, 5] or a path) -> logits [B, classes].
 
+    ``partial`` is K of the partial channels: 1 passes all channels through the candidates. A call may add edge weights
+    [6] (see SearchCell). Raises ConfigError unless K divides ``channels``.
+
     Convolutions run channels-last: on CPU that alone is worth about a third of a step (speed/README.md).
     """
 
-    def __init__(self, channels: int, cells: int, in_channels: int, classes: int) -> None:
-        super().__init__(SearchCell, channels, cells, in_channels, classes)
+    def __init__(self, channels: int, cells: int, in_channels: int, classes: int, *, partial: int = 1) -> None:
+        super().__init__(lambda width: SearchCell(width, partial), channels, cells, in_channels, classes)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, images: Tensor, mixing: Tensor | SinglePath) -> Tensor:
-        return super().forward(images.contiguous(memory_format=torch.channels_last), mixing)
+    def forward(self, images: Tensor, mixing: Tensor | SinglePath, edges: Tensor | None = None) -> Tensor:
+        return super().forward(images.contiguous(memory_format=torch.channels_last), mixing, edges)
