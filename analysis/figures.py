@@ -19,7 +19,8 @@ _X_AXES = {"epochs": "search epochs", "queries": "table queries"}
 class Plot:
     """A figure with its caption and, for readers who cannot see it, its message in words.
 
-    ``wide`` figures take the full width of the page; two others lie side by side.
+    ``wide`` figures take the full width of the page; two others lie side by side. ``data`` are the numbers drawn, which
+    the page offers as CSV.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Plot:
     alternative: str
     figure: Figure
     wide: bool = False
+    data: pd.DataFrame | None = None
 
 
 def drawn(trials: pd.DataFrame) -> pd.DataFrame:
@@ -37,6 +39,15 @@ def drawn(trials: pd.DataFrame) -> pd.DataFrame:
     kept = variants[: MOST_VARIANTS // 2] + variants[-(MOST_VARIANTS // 2) :]
     part = trials[trials["variant"].isin(kept)]
     return part.assign(variant=part["variant"].cat.set_categories(kept))
+
+
+def drawn_note(trials: pd.DataFrame) -> str:
+    """Which variants ``drawn`` chose, as a sentence; empty where it chose all."""
+    count = len(trials["variant"].cat.categories)
+    if count <= MOST_VARIANTS:
+        return ""
+    half = MOST_VARIANTS // 2
+    return f" Of {count} variants, the {half} with the highest and the {half} with the lowest mean are drawn."
 
 
 def seeds(trials: pd.DataFrame, column: str) -> Plot:
@@ -53,7 +64,8 @@ def seeds(trials: pd.DataFrame, column: str) -> Plot:
         f"Highest mean {top['variant']} {number(top['mean'])} %, lowest {last['variant']} {number(last['mean'])} %."
     )
     lost = int(summary["n"].sum() - summary["values"].sum())
-    caption = f"{what[0].upper()}{what[1:]}, n = {_range(summary['values'])} seeds a variant"
+    caption = f"{what[0].upper()}{what[1:]}, n = {count_range(summary['values'])} seeds a variant"
+    caption += ", bar: 95 % t interval of the mean (three seeds or more)"
     caption += f"; {lost} trials without a value are not drawn." if lost else "."
     if optimum is not None:
         caption += " Means over the benchmark's training seeds; dashed: the best cell of the table."
@@ -61,11 +73,15 @@ def seeds(trials: pd.DataFrame, column: str) -> Plot:
         caption += " The axis is logarithmic in the distance to its right end."
     if (summary["high"] > 100).any():
         caption += " An interval beyond 100 % says that the mean is a poor summary here."
-    return Plot(f"seeds_{column}", caption, alternative, figure)
+    values = trials.loc[(trials["status"] == "ok") & trials[column].notna(), ["variant", "seed", column]]
+    return Plot(f"seeds_{metrics.slug(column)}", caption, alternative, figure, data=values)
 
 
-def course(trials: pd.DataFrame, epochs: pd.DataFrame, column: str) -> list[Plot]:
-    """A regret or share over the search, apart for methods that train and methods that query: their x axes differ."""
+def course(trials: pd.DataFrame, epochs: pd.DataFrame, column: str, onsets: pd.DataFrame | None = None) -> list[Plot]:
+    """A regret or share over the search, apart for methods that train and methods that query: their x axes differ.
+
+    ``onsets`` (anytime.collapse_onsets) puts a cross where a seed collapses for good.
+    """
     is_regret = column.endswith("_regret")
     subject = metrics.title(column) if is_regret else "Skip connections"
     label = f"{metrics.split_title(column)} regret (points)" if is_regret else "skip connections (% of edges)"
@@ -75,15 +91,43 @@ def course(trials: pd.DataFrame, epochs: pd.DataFrame, column: str) -> list[Plot
         if curve.empty:
             continue
         summary = curve_summary(curve)
-        figure = plots.curves_figure(curve, summary, logarithmic=is_regret, x=_X_AXES[name], y=label)
-        last = summary.groupby("variant", observed=True).tail(1)
-        ends = [f"{variant} {number(mean)}" for variant, mean in zip(last["variant"], last["mean"], strict=True)]
-        caption = f"{subject} against {_X_AXES[name]}, n = {_range(last['values'])} seeds a variant."
-        alternative = f"Line plots of {subject} against {_X_AXES[name]}, one panel a variant. Means at the end: "
-        alternative += f"{listed(ends, most=MOST_VARIANTS)}."
-        plotted.append(Plot(f"{column}_by_{name}", caption, alternative, figure, wide=len(last) > 2))
+        marks = marks_of(onsets, trials[chosen])
+        figure = plots.curves_figure(
+            curve, summary, logarithmic=is_regret, x=_X_AXES[name], y=label, marks=marks, share=not is_regret
+        )
+        plotted.append(
+            panels(
+                f"{column}_by_{name}", f"{subject} against {_X_AXES[name]}", figure, curve, summary, marks=bool(marks)
+            )
+        )
     return plotted
 
 
-def _range(values: pd.Series) -> str:
+def panels(
+    name: str, subject: str, figure: Figure, curve: pd.DataFrame, summary: pd.DataFrame, *, marks: bool = False
+) -> Plot:
+    """A figure of curves with its caption and its message in words."""
+    last = summary.groupby("variant", observed=True).tail(1)
+    ends = [f"{variant} {number(mean)}" for variant, mean in zip(last["variant"], last["mean"], strict=True)]
+    caption = (
+        f"{subject}, n = {count_range(last['values'])} seeds a variant; dark band: pointwise 95 % t interval of the "
+    )
+    caption += "mean (three seeds or more)."
+    if marks:
+        caption += " Crosses: where a seed collapses and stays collapsed."
+    alternative = f"Line plots of {subject}, one panel a variant. Means at the end: "
+    alternative += f"{listed(ends, most=MOST_VARIANTS)}."
+    return Plot(name, caption, alternative, figure, wide=len(last) > 2, data=summary)
+
+
+def marks_of(onsets: pd.DataFrame | None, trials: pd.DataFrame) -> dict[str, list[float]]:
+    """Variant -> the epochs of its seeds' collapse."""
+    if onsets is None:
+        return {}
+    own = onsets[onsets["trial_id"].isin(trials["trial_id"])]
+    return {str(variant): part["epoch"].tolist() for variant, part in own.groupby("variant")}
+
+
+def count_range(values: pd.Series) -> str:
+    """``5``, or ``3 to 10``."""
     return f"{values.min()}" if values.nunique() == 1 else f"{values.min()} to {values.max()}"

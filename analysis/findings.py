@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from analysis import metrics
-from analysis.robustness import COLLAPSE_SKIPS, accounting, derived_cells, summarise
+from analysis.collapse import Collapse, collapse_probability
+from analysis.robustness import LOST, accounting, summarise
 from analysis.tables import interval, listed, number
 from study.schema import TABLE_DATASETS
 
@@ -18,9 +19,9 @@ _SMALLEST_PAIRED_N = 6
 """Two-sided exact sign-flip: 2 / 2**n <= 0.05 needs n >= 6."""
 
 
-def findings(name: str, trials: pd.DataFrame) -> list[str]:
-    """What the study found, most general first."""
-    return [_what_was_run(name, trials), *_who_leads(trials), *_collapse(trials), _what_failed(trials)]
+def findings(name: str, trials: pd.DataFrame, rule: Collapse) -> list[str]:
+    """What the study found, most general first; ``rule`` says what counts as collapsed."""
+    return [_what_was_run(name, trials), *_who_leads(trials), *_collapse(trials, rule), _what_failed(trials)]
 
 
 def cautions(trials: pd.DataFrame, study: dict[str, Any]) -> list[str]:
@@ -41,10 +42,11 @@ def _what_was_run(name: str, trials: pd.DataFrame) -> str:
     methods = _plural(trials["method"].nunique(), "method")
     arms = methods if trials["method"].nunique() == len(counts) else f"{len(counts)} variants of {methods}"
     searched = sorted(trials["dataset"].dropna().unique())
+    stopped = (trials["status"] == "stopped").sum()
     return (
         f"Study {name} ran {arms}{f' on {listed(searched)}' if searched else ''} with {seeds} each: "
         f"{_plural(len(trials), 'trial')}, {counts['ok'].sum()} ended ok, {counts['diverged'].sum()} diverged, "
-        f"{counts['failed'].sum()} failed."
+        f"{counts['failed'].sum()} failed{f', {stopped} were stopped early' if stopped else ''}."
     )
 
 
@@ -92,25 +94,25 @@ def _how_clear(best: pd.Series, others: pd.DataFrame) -> str:
     return f"Its interval lies apart from {apart}. No test was made."
 
 
-def _collapse(trials: pd.DataFrame) -> list[str]:
-    cells = derived_cells(trials)
-    cells = cells[cells["derived"] > 0]
+def _collapse(trials: pd.DataFrame, rule: Collapse) -> list[str]:
+    cells = collapse_probability(trials, rule)
+    cells = cells[cells["judged"] > 0]
     if cells.empty:
         return []
     collapsed = cells[cells["collapsed"] > 0].sort_values("share", ascending=False, kind="stable")
-    rule = f"at least {COLLAPSE_SKIPS} of 6 edges skip connections"
+    words = rule.words(trials)
     if collapsed.empty:
-        fewest = cells.loc[cells["derived"].idxmin()]
+        fewest = cells.loc[cells["judged"].idxmin()]
         return [
-            f"No derived cell has {rule}; for {fewest['variant']}, with {_plural(fewest['derived'], 'cell')}, that "
-            f"still allows a probability of up to {number(fewest['high'], 0)} % (95 % interval)."
+            f"No search collapsed ({words}); for {fewest['variant']}, with {_plural(fewest['judged'], 'search', 'es')}"
+            f", that still allows a probability of up to {number(fewest['high'], 0)} % (95 % interval)."
         ]
-    shares = [f"{row.variant} ({row.collapsed} of {row.derived})" for row in collapsed.itertuples()]
-    return [f"Cells with {rule} came from {listed(shares)}."]
+    shares = [f"{row.variant} ({row.collapsed} of {row.judged})" for row in collapsed.itertuples()]
+    return [f"Searches collapsed ({words}) with {listed(shares)}."]
 
 
 def _what_failed(trials: pd.DataFrame) -> str:
-    lost = trials[trials["status"] != "ok"]
+    lost = trials[trials["status"].isin(LOST)]
     if lost.empty:
         return "No trial failed or diverged."
     counts = lost.groupby("variant", observed=True).size().sort_values(ascending=False, kind="stable")
@@ -151,7 +153,9 @@ def _unequal_arms(trials: pd.DataFrame) -> list[str]:
     seeds = trials.groupby("variant", observed=True)["seed"].agg(lambda s: frozenset(s))
     if seeds.nunique() > 1:
         notes.append("The variants did not run on the same seeds: worst and best are extremes of unequal samples.")
-    if (trials["status"] != "ok").any():
+    if (trials["status"] == "stopped").any():
+        notes.append("Means leave out what a scheduler stopped early: the survivors were chosen, which flatters them.")
+    if trials["status"].isin(LOST).any():
         notes.append("Means leave out what failed or diverged; where failing is the method's doing, they flatter it.")
     settings = trials.groupby("method")["config"].nunique()
     if (settings > 1).any():
@@ -179,6 +183,8 @@ def _unequal_arms(trials: pd.DataFrame) -> list[str]:
 
 def _what_was_measured(trials: pd.DataFrame) -> list[str]:
     notes = []
+    if metrics.foreign_columns(trials):
+        return ["The results came from elsewhere: what the numbers mean, and how they were chosen, is not recorded."]
     retrained = metrics.is_known(trials, metrics.RETRAIN)
     if not any(metrics.is_known(trials, c) for c in metrics.TABLE_ACCURACIES if "_test_" in c):
         notes.append(
@@ -209,5 +215,5 @@ def _mixed_sources(trials: pd.DataFrame) -> list[str]:
     return notes
 
 
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+def _plural(count: int, noun: str, ending: str = "s") -> str:
+    return f"{count} {noun}{'' if count == 1 else ending}"

@@ -11,6 +11,7 @@ import io
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import jinja2
 import pandas as pd
@@ -23,7 +24,16 @@ from analysis.tables import Table, markdown
 from trainables.errors import ConfigError
 
 _THEME = {plots.INK: "var(--ink)", plots.MUTED: "var(--muted)", plots.GRID: "var(--line)"}
-_FORMATS = {"csv": "text/csv", "md": "text/markdown", "tex": "text/x-tex"}
+_FORMATS = {
+    "csv": ("CSV", "text/csv"),
+    "md": ("Markdown", "text/markdown"),
+    "tex": ("LaTeX", "text/x-tex"),
+    "svg": ("SVG", "image/svg+xml"),
+    "pdf": ("PDF", "application/pdf"),
+}
+"""Suffix -> its name for people, and its media type."""
+CARRIED_UP_TO = 24_000
+"""Bytes up to which the page carries a figure's file along; a larger one is a link to the file beside the page."""
 
 
 @dataclass(frozen=True)
@@ -84,17 +94,18 @@ def write_page(page: Page, output: Path) -> Path:
     except OSError as error:
         raise ConfigError(f"a report needs a folder that can be written, but {files} cannot: {error}") from None
     with plots.style():
-        svgs = {
-            plot.name: _write_figure(plot, files / "figures") for section in page.sections for plot in section.plots
-        }
+        drawn = [plot for section in page.sections for plot in section.plots]
+        svgs = {plot.name: _write_figure(plot, files / "figures") for plot in drawn}
     tables = [page.glance, *(table for section in page.sections for table in section.tables)]
     for table in tables:
         for suffix, text in _texts(table).items():
             (files / "tables" / f"{table.name}.{suffix}").write_text(text, encoding="utf-8")
     for name, frame in page.data.items():
         frame.to_csv(files / "tables" / f"{name}.csv", index=False, lineterminator="\n")
-    css = (Path(__file__).parent / "templates" / "report.css").read_text(encoding="utf-8")
-    text = _template().render(page=page, svgs=svgs, css=Markup(css), files=files.name)
+    templates = Path(__file__).parent / "templates"
+    css, script = (Markup((templates / f"report.{kind}").read_text(encoding="utf-8")) for kind in ("css", "js"))
+    links = {plot.name: _figure_links(plot, files) for plot in drawn}
+    text = _template().render(page=page, svgs=svgs, files_of=links, css=css, script=script, files=files.name)
     output.write_text(text, encoding="utf-8")
     output.with_suffix(".md").write_text(_markdown(page, tables), encoding="utf-8")
     return output
@@ -102,7 +113,7 @@ def write_page(page: Page, output: Path) -> Path:
 
 def _empty(files: Path) -> None:
     """Make the folders and remove what a former report left: a stale table would be taken for a result."""
-    for folder, suffixes in (("tables", ("csv", "md", "tex")), ("figures", ("svg", "pdf"))):
+    for folder, suffixes in (("tables", ("csv", "md", "tex")), ("figures", ("svg", "pdf", "csv"))):
         (files / folder).mkdir(parents=True, exist_ok=True)
         for suffix in suffixes:
             for old in (files / folder).glob(f"*.{suffix}"):
@@ -110,12 +121,14 @@ def _empty(files: Path) -> None:
 
 
 def _write_figure(plot: Plot, folder: Path) -> Markup:
-    """Save the figure as SVG and PDF; returns it as SVG for the page."""
+    """Save the figure as SVG and PDF and its data as CSV; returns it as SVG for the page."""
     plot.figure.draw_without_rendering()
     plot.figure.set_layout_engine(None)  # the layout is settled; saving twice need not solve it twice
     svg = _svg(plot.figure)
     (folder / f"{plot.name}.svg").write_text(svg, encoding="utf-8")
     plot.figure.savefig(folder / f"{plot.name}.pdf", metadata={"CreationDate": None})
+    if plot.data is not None:
+        plot.data.to_csv(folder / f"{plot.name}.csv", index=False, lineterminator="\n")
     return _inline(svg, plot)
 
 
@@ -144,12 +157,37 @@ def _texts(table: Table) -> dict[str, str]:
     return {"csv": table.to_csv(), "md": table.to_markdown(), "tex": table.to_latex()}
 
 
-def _downloads(table: Table) -> dict[str, str]:
-    """Suffix -> data URI: the page carries its tables along."""
+@dataclass(frozen=True)
+class _Link:
+    """A file to download: its name, where it is, and what it is of."""
+
+    file: str
+    uri: str
+    of: str
+
+
+def _table_links(table: Table) -> dict[str, _Link]:
+    """Format -> link; the page carries its tables along."""
     return {
-        suffix: f"data:{_FORMATS[suffix]};base64,{base64.b64encode(text.encode()).decode()}"
+        _FORMATS[suffix][0]: _Link(f"{table.name}.{suffix}", _data_uri(suffix, text.encode()), table.title)
         for suffix, text in _texts(table).items()
     }
+
+
+def _figure_links(plot: Plot, files: Path) -> dict[str, _Link]:
+    """Format -> link to the file beside the page, or the file itself where it is small."""
+    links = {}
+    for suffix in ("svg", "pdf", "csv"):
+        path = files / "figures" / f"{plot.name}.{suffix}"
+        if path.exists():
+            small = path.stat().st_size <= CARRIED_UP_TO
+            uri = _data_uri(suffix, path.read_bytes()) if small else f"{quote(files.name)}/figures/{quote(path.name)}"
+            links[_FORMATS[suffix][0]] = _Link(path.name, uri, plot.name.replace("_", " "))
+    return links
+
+
+def _data_uri(suffix: str, content: bytes) -> str:
+    return f"data:{_FORMATS[suffix][1]};base64,{base64.b64encode(content).decode()}"
 
 
 def _template() -> jinja2.Template:
@@ -160,7 +198,7 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["downloads"] = _downloads
+    environment.filters["downloads"] = _table_links
     environment.filters["table"] = lambda table: Markup(table.to_html())
     environment.filters["drawn"] = Markup
     return environment.get_template("report.html.j2")

@@ -7,9 +7,10 @@ colour-blind one without its two shades that vanish on white paper.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, cast
 
 import matplotlib as mpl
@@ -18,7 +19,15 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, SymmetricalLogLocator
+from matplotlib.ticker import (
+    FixedLocator,
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+    SymmetricalLogLocator,
+)
 
 INK, MUTED, GRID = "#20242b", "#6a717c", "#e3e6ea"
 """Text, secondary marks, grid lines; the page swaps these three for its own in dark mode."""
@@ -184,25 +193,40 @@ def _offsets(values: pd.Series) -> pd.Series:
     return ((values.rank(method="first") * 0.6180339887) % 1 - 0.5) * (0.4 if len(values) > 1 else 0.0)
 
 
-def seed_curves(curve: pd.DataFrame, summary: pd.DataFrame, variant: str, axes: Axes, *, logarithmic: bool) -> Axes:
-    """One variant against the epoch: every seed faint, the mean bold, the range of all variants' means in grey.
+def seed_curves(
+    curve: pd.DataFrame,
+    summary: pd.DataFrame,
+    variant: str,
+    axes: Axes,
+    *,
+    logarithmic: bool,
+    marks: Iterable[float] = (),
+) -> Axes:
+    """One variant against its budget: every seed faint, the mean bold with its t interval, all variants' means in grey.
 
     ``curve`` and ``summary`` are robustness.curves and curve_summary of all variants. Above LINES_UP_TO seeds a band
     from the 10th to the 90th percentile replaces the seeds. ``logarithmic``: linear below 0.1, so that 0 shows.
+    ``marks`` are budgets, such as that of a seed's collapse, that get a cross at the lower edge.
     """
     look = looks(summary["variant"].cat.categories)[variant]
-    means = summary.pivot(index="epoch", columns="variant", values="mean").interpolate(limit_area="inside")
+    means = summary.pivot(index="budget", columns="variant", values="mean")
+    means = means.interpolate(method="index", limit_area="inside")
     axes.fill_between(means.index, means.min(axis=1), means.max(axis=1), color=MUTED, alpha=0.16, linewidth=0, zorder=1)
     own, mean = curve[curve["variant"] == variant], summary[summary["variant"] == variant]
     if own["trial_id"].nunique() <= LINES_UP_TO:
-        seeds = own.pivot(index="epoch", columns="trial_id", values="value")
+        seeds = own.pivot(index="budget", columns="trial_id", values="value")
         axes.plot(seeds.index, seeds.to_numpy(), color=look.colour, linewidth=0.7, alpha=0.4)
     else:
-        axes.fill_between(mean["epoch"], mean["p10"], mean["p90"], color=look.colour, alpha=0.22, linewidth=0)
+        axes.fill_between(mean["budget"], mean["p10"], mean["p90"], color=look.colour, alpha=0.18, linewidth=0)
+    axes.fill_between(mean["budget"], mean["low"], mean["high"], color=look.colour, alpha=0.22, linewidth=0, zorder=3)
     axes.plot(
-        mean["epoch"], mean["mean"], color=look.colour, linewidth=2, marker=look.marker, markersize=4.5,
+        mean["budget"], mean["mean"], color=look.colour, linewidth=2, marker=look.marker, markersize=4.5,
         markevery=max(len(mean) // 6, 1), zorder=4,
     )  # fmt: skip
+    crosses = sorted(marks)
+    if crosses:
+        axes.plot(crosses, [0.03] * len(crosses), transform=axes.get_xaxis_transform(), linestyle="none", marker="x",
+                  markersize=5, markeredgewidth=1.3, color=INK, clip_on=False, zorder=5)  # fmt: skip
     axes.set(xlabel="", ylabel="", title=wrapped(variant, 30))
     if logarithmic:
         axes.set_yscale("symlog", linthresh=0.1, linscale=0.4)
@@ -221,21 +245,46 @@ def strip_figure(trials: pd.DataFrame, summary: pd.DataFrame, column: str, label
     return figure
 
 
-def curves_figure(curve: pd.DataFrame, summary: pd.DataFrame, *, logarithmic: bool, x: str, y: str) -> Figure:
-    """seed_curves as small multiples with common axes, one panel a variant."""
+def curves_figure(
+    curve: pd.DataFrame,
+    summary: pd.DataFrame,
+    *,
+    logarithmic: bool,
+    x: str,
+    y: str,
+    marks: Mapping[str, Iterable[float]] = MappingProxyType({}),
+    logarithmic_x: bool = False,
+    share: bool = False,
+) -> Figure:
+    """seed_curves as small multiples with common axes, one panel a variant.
+
+    ``marks`` are the crosses of each variant; ``share``: the y axis goes from 0 to 100.
+    """
     variants = [str(variant) for variant in summary["variant"].unique()]
     columns = min(len(variants), 4)
     rows = -(-len(variants) // columns)
     figure = Figure(figsize=(2.65 * columns + 0.3, 2.0 * rows + 0.4), layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes, variant in zip(grid.flat, variants, strict=False):
-        seed_curves(curve, summary, variant, axes, logarithmic=logarithmic)
+        seed_curves(curve, summary, variant, axes, logarithmic=logarithmic, marks=marks.get(variant, ()))
     for axes in grid.flat[len(variants) :]:
         axes.set_visible(False)
     for axes in grid.flat[max(len(variants) - columns, 0) : len(variants)]:
         axes.tick_params(labelbottom=True)
-    top = float(np.nanmax(curve["value"])) if len(curve) else 1.0
-    grid[0, 0].set_ylim(-0.01 if logarithmic else -2, max(top * 1.15, 1.0) if logarithmic else 102)
+    if logarithmic_x:
+        logarithmic_budget(grid[0, 0])
+    if logarithmic:
+        grid[0, 0].set_ylim(-0.01, max(float(np.nanmax(curve["value"])) * 1.15, 1.0))
+    elif share:
+        grid[0, 0].set_ylim(-2, 102)
     figure.supxlabel(x, fontsize=9)
     figure.supylabel(y, fontsize=9)
     return figure
+
+
+def logarithmic_budget(axes: Axes) -> None:
+    """A logarithmic x axis with plain numbers: 0.1, 1, 10."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1.0,), numticks=6))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())

@@ -20,8 +20,9 @@ import yaml
 from pyarrow import fs
 
 from analysis.metrics import headline
-from study.schema import EPOCHS, SCHEMA_VERSION, TRIALS
+from study.schema import EPOCHS, MERGED, SCHEMA_VERSION, TRIALS
 from trainables.errors import StoreError, choose
+from trainables.secrets import refuse_credentials
 
 _PANDAS_TYPES = {pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
 _SETTINGS = {
@@ -53,7 +54,8 @@ class Results:
     study_text: str
     environment: dict[str, Any]
     _filesystem: fs.FileSystem = field(repr=False)
-    _folder: str = field(repr=False)
+    _folder: str | None = field(repr=False)
+    """None where there are no epochs to read: the results are a table from elsewhere."""
 
     def read_epochs(self, columns: Iterable[str] | None = None) -> pd.DataFrame:
         """The epochs of recorded trials, only ``columns`` of study.schema.EPOCHS beside trial_id and epoch (all: None).
@@ -61,6 +63,8 @@ class Results:
         Sorted by trial and epoch; empty where the study recorded no epochs. Raises StoreError on a damaged file.
         """
         wanted = list(dict.fromkeys(["trial_id", "epoch", *(columns if columns is not None else EPOCHS.names)]))
+        if self._folder is None:
+            return EPOCHS.empty_table().select(wanted).to_pandas(types_mapper=_PANDAS_TYPES.get)
         frame = _read(self._filesystem, f"{self._folder}/epochs", EPOCHS, wanted)
         frame = frame[frame["trial_id"].isin(self.trials["trial_id"])]
         frame = frame.sort_values(["trial_id", "epoch"], kind="stable")
@@ -97,7 +101,7 @@ def load(store: str | Path, study: str | None = None) -> Results:
         raise StoreError(f"study.yaml and environment.json must parse, but one in {folder} does not: {error}") from None
     if not isinstance(parsed, dict) or not isinstance(environment, dict):
         raise StoreError(f"study.yaml and environment.json must hold keys and values, but one in {folder} does not")
-    return Results(name, _with_variants(trials), parsed, study_text, environment, filesystem, folder)
+    return Results(name, with_variants(trials), parsed, study_text, environment, filesystem, folder)
 
 
 def variant_labels(trials: pd.DataFrame) -> pd.Series:
@@ -130,7 +134,8 @@ def _filled(rows: pd.DataFrame, column: str) -> pd.Series:
     return rows[column].astype(object).where(rows[column].notna(), filler)
 
 
-def _with_variants(trials: pd.DataFrame) -> pd.DataFrame:
+def with_variants(trials: pd.DataFrame) -> pd.DataFrame:
+    """Add the ordered category ``variant``, highest mean of the headline accuracy first, and sort the rows by it."""
     labels = variant_labels(trials)
     scores = trials[headline(trials)].where(trials["status"] == "ok").groupby(labels).mean().sort_index()
     order = scores.sort_values(ascending=False, na_position="last", kind="stable").index
@@ -141,6 +146,7 @@ def _with_variants(trials: pd.DataFrame) -> pd.DataFrame:
 def _open(store: str | Path) -> tuple[fs.FileSystem, str]:
     if "://" not in str(store):
         return fs.LocalFileSystem(), Path(store).expanduser().resolve().as_posix()
+    refuse_credentials(str(store))
     try:
         filesystem, root = fs.FileSystem.from_uri(str(store))
     except (pa.ArrowInvalid, OSError) as error:
@@ -180,21 +186,33 @@ def _read_text(filesystem: fs.FileSystem, path: str) -> str:
 def _read(
     filesystem: fs.FileSystem, folder: str, declared: pa.Schema, columns: list[str] | None = None
 ) -> pd.DataFrame:
-    """All rows of the folder's Parquet files; ``columns`` None reads every column, declared or not."""
-    entries = filesystem.get_file_info(fs.FileSelector(folder, allow_not_found=True))
-    paths = sorted(e.path for e in entries if e.is_file and e.extension == "parquet" and e.base_name[0] not in "._")
+    """All rows of the folder's Parquet files; ``columns`` None reads every column, declared or not.
+
+    A run that goes on meanwhile merges files: what is gone before it is read is in a merged file that is new.
+    """
+    paths = _parquet_files(filesystem, folder)
     try:
         format_ = pads.ParquetFileFormat()
         fragments = [format_.make_fragment(path, filesystem=filesystem) for path in paths]
         schema = _unify([declared, *(fragment.physical_schema for fragment in fragments)])
         table = pads.FileSystemDataset(fragments, schema, format_, filesystem).to_table(columns=columns)
     except (pa.ArrowException, OSError) as error:
+        if set(paths) - set(_parquet_files(filesystem, folder)):
+            return _read(filesystem, folder, declared, columns)
         damaged = next((path for path in paths if not _is_readable(filesystem, path)), folder)
         raise StoreError(
             f"every record must be a whole Parquet file, but {damaged} cannot be read ({str(error).splitlines()[0]}); "
             "remove it and run the study again: only what is missing is repeated"
         ) from None
+    news = set(_parquet_files(filesystem, folder)) - set(paths)
+    if any(path.rpartition("/")[2].startswith(MERGED) for path in news):
+        return _read(filesystem, folder, declared, columns)
     return table.to_pandas(types_mapper=_PANDAS_TYPES.get)
+
+
+def _parquet_files(filesystem: fs.FileSystem, folder: str) -> list[str]:
+    entries = filesystem.get_file_info(fs.FileSelector(folder, allow_not_found=True))
+    return sorted(e.path for e in entries if e.is_file and e.extension == "parquet" and e.base_name[0] not in "._")
 
 
 def _unify(schemas: list[pa.Schema]) -> pa.Schema:

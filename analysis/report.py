@@ -4,35 +4,42 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
 from analysis import plots
 from analysis.findings import cautions, findings
 from analysis.page import Page, check_output, write_page
 from analysis.pool import Results
 from analysis.robustness import accounting
-from analysis.sections import build
-from analysis.study_tables import glance
+from analysis.sections import Options, build
+from analysis.spread import intervals
+from analysis.study_tables import glance, known_accuracies
+from study.schema import STATUSES
 
 
-def write_report(results: Results, output: Path) -> Path:
+def write_report(results: Results, output: Path, options: Options | None = None) -> Path:
     """Write the page at ``output`` (.html) and its files beside it. Raises ConfigError; see page.write_page."""
-    output = check_output(output)
-    counts = accounting(results.trials)
+    output, options = check_output(output), options or Options()
+    counts, trials = accounting(results.trials), results.trials
     with plots.style():
-        sections = build(results)
+        sections = build(results, options)
+    ends = {"ended ok" if status == "ok" else status: int(counts[status].sum()) for status in STATUSES}
     page = Page(
         kind="NAS robustness report",
         name=results.name,
-        tally={
-            "variants": len(counts),
-            "trials": int(counts["n"].sum()),
-            "ended ok": int(counts["ok"].sum()),
-            "diverged": int(counts["diverged"].sum()),
-            "failed": int(counts["failed"].sum()),
-        },
-        findings=findings(results.name, results.trials),
-        cautions=cautions(results.trials, results.study),
-        glance=glance(results.trials),
+        tally={"variants": len(counts), "trials": int(counts["n"].sum())} | ends,
+        findings=findings(results.name, trials, options.collapse),
+        cautions=cautions(trials, results.study),
+        glance=glance(trials),
         sections=sections,
-        data={"all_trials": results.trials},
+        data={"all_trials": trials, "intervals": _all_intervals(trials)},
     )
     return write_page(page, output)
+
+
+def _all_intervals(trials: pd.DataFrame) -> pd.DataFrame:
+    """Every interval of every accuracy: the page prints the default ones, the file has them all."""
+    generator = np.random.default_rng(0)
+    parts = [intervals(trials, c, generator).assign(accuracy=c) for c in known_accuracies(trials)]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["variant", "accuracy"])

@@ -7,19 +7,17 @@ replication is the search seed. Accuracies are percent, regrets percentage point
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from analysis.metrics import headline, headline_regret, title
+from analysis.statistics.anytime import course
+from analysis.statistics.intervals import MINIMUM_N, t_multiplier
 from study.schema import STATUSES, TRAINING_SEEDS
 from trainables.spaces.nas_bench_201.genotype import EDGES, SKIP, Genotype
 
-CONFIDENCE = 0.95
-COLLAPSE_SKIPS = 4
-"""A derived cell counts as collapsed to skip connections when at least this many of its six edges are skips."""
+LOST = ("diverged", "failed")
+"""How a trial ends that was run to its end and has no result; what a scheduler stopped is not among them."""
 
 
 def accounting(trials: pd.DataFrame) -> pd.DataFrame:
@@ -34,13 +32,14 @@ def accounting(trials: pd.DataFrame) -> pd.DataFrame:
 def summarise(trials: pd.DataFrame, column: str) -> pd.DataFrame:
     """``column`` over the search seeds of each variant; missing numbers are NaN.
 
-    Columns: variant; n, ok, diverged, failed (trials); values (ok trials where the column is known); mean; std
+    Columns: variant; n and one column a status (trials); values (ok trials where the column is known); mean; std
     (ddof=1, NaN below 2 values); low, high (Student-t 95 % interval of the mean, NaN below 3 values: two seeds give a
     multiplier of 12.7, which informs nobody); median; worst and best (for a ``_regret`` column worst is the largest).
     """
     values = trials[column].where(trials["status"] == "ok").groupby(trials["variant"], observed=True)
     frame = values.agg(["count", "mean", "std", "median", "min", "max"])
-    half = t_half_width(frame["std"], frame["count"])
+    multiplier = [t_multiplier(int(n)) if n >= MINIMUM_N else float("nan") for n in frame["count"]]
+    half = multiplier * frame["std"] / np.sqrt(frame["count"].where(frame["count"] > 0))
     lowest, highest = frame["min"], frame["max"]
     worst, best = (highest, lowest) if column.endswith("_regret") else (lowest, highest)
     summary = pd.DataFrame(
@@ -56,13 +55,6 @@ def summarise(trials: pd.DataFrame, column: str) -> pd.DataFrame:
         }
     )
     return accounting(trials).drop(columns="seeds").merge(summary.reset_index(), on="variant")
-
-
-def t_half_width(std: pd.Series, count: pd.Series) -> pd.Series:
-    """Half of the Student-t interval of a mean, t(.975, n-1) * std / sqrt(n); NaN where n < 3."""
-    enough = count.where(count >= 3)
-    multiplier = stats.t.ppf((1 + CONFIDENCE) / 2, enough.astype(float) - 1)
-    return cast(pd.Series, multiplier * std / np.sqrt(enough.astype(float)))
 
 
 def final_table(trials: pd.DataFrame, column: str | None = None) -> pd.DataFrame:
@@ -98,15 +90,13 @@ def derived_cells(trials: pd.DataFrame) -> pd.DataFrame:
 
     Columns: variant, n; derived (ok trials with a cell); distinct cells; classes (distinct up to the benchmark's
     isomorphism); modal (percent of derived cells that are the most frequent one); skips (mean percent of edges that
-    are skip connections); disconnected (cells whose output no path reaches); collapsed (cells with at least
-    COLLAPSE_SKIPS skips), share (percent of derived) and its 95 % Clopper-Pearson interval low, high.
+    are skip connections); disconnected (cells whose output no path reaches).
     """
     cells = trials[["variant"]].assign(genotype=trials["genotype"].where(trials["status"] == "ok"))
     known = {text: Genotype.from_string(text) for text in cells["genotype"].dropna().unique()}
     skips = {text: cell.operations.count(SKIP) for text, cell in known.items()}
     cells["class"] = cells["genotype"].map({text: cell.isomorphism_key() for text, cell in known.items()})
     cells["skips"] = cells["genotype"].map(skips).astype(float)
-    cells["collapsed"] = cells["skips"] >= COLLAPSE_SKIPS
     cells["disconnected"] = cells["genotype"].isin([t for t, c in known.items() if not c.output_is_connected()])
     grouped = cells.groupby("variant", observed=True)
     frame = pd.DataFrame(
@@ -118,21 +108,9 @@ def derived_cells(trials: pd.DataFrame) -> pd.DataFrame:
             "modal": grouped["genotype"].agg(lambda g: 100 * g.value_counts(normalize=True).max()),
             "skips": 100 * grouped["skips"].mean() / len(EDGES),
             "disconnected": grouped["disconnected"].sum(),
-            "collapsed": grouped["collapsed"].sum(),
         }
     )
-    intervals = [proportion_interval(k, n) for k, n in zip(frame["collapsed"], frame["derived"], strict=True)]
-    frame["share"] = 100 * frame["collapsed"] / frame["derived"].where(frame["derived"] > 0)
-    frame["low"], frame["high"] = (np.array(intervals).reshape(-1, 2) * 100).T
     return frame.reset_index()
-
-
-def proportion_interval(successes: int, total: int) -> tuple[float, float]:
-    """The exact (Clopper-Pearson) 95 % interval of a probability, as fractions; NaN where nothing was counted."""
-    if total == 0:
-        return float("nan"), float("nan")
-    interval = stats.binomtest(int(successes), int(total)).proportion_ci(CONFIDENCE, method="exact")
-    return float(interval.low), float(interval.high)
 
 
 def top_cells(trials: pd.DataFrame, accuracies: list[str], per_variant: int = 3) -> pd.DataFrame:
@@ -149,7 +127,7 @@ def top_cells(trials: pd.DataFrame, accuracies: list[str], per_variant: int = 3)
 
 
 def curves(trials: pd.DataFrame, epochs: pd.DataFrame, column: str, points: int = 80) -> pd.DataFrame:
-    """``column`` against the epoch, one row a trial that ended ok and an epoch: variant, trial_id, epoch, value.
+    """``column`` against the epoch, one row a trial that ended ok and an epoch: variant, trial_id, budget, value.
 
     Every trial is put on the grid of its variant's epochs (thinned to about ``points``), each epoch holding the last
     value recorded so far: a cell stays derived until another one is. A variant of a single epoch has no course.
@@ -163,23 +141,36 @@ def curves(trials: pd.DataFrame, epochs: pd.DataFrame, column: str, points: int 
         if len(wide) < 2:
             continue
         keep = np.unique(np.linspace(0, len(wide) - 1, min(points, len(wide))).round().astype(int))
-        long = wide.iloc[keep].reset_index().melt("epoch", value_name="value").dropna()
+        long = wide.iloc[keep].rename_axis("budget").reset_index().melt("budget", value_name="value").dropna()
         parts.append(long.assign(variant=name))
+    return joined(parts, trials)
+
+
+def joined(parts: list[pd.DataFrame], trials: pd.DataFrame) -> pd.DataFrame:
+    """Curves of single variants as one frame, variants in the order that they have in ``trials``."""
     if not parts:
-        return pd.DataFrame({"variant": [], "trial_id": [], "epoch": [], "value": []})
+        return pd.DataFrame({"variant": [], "trial_id": [], "budget": [], "value": []})
     frame = pd.concat(parts, ignore_index=True)
     return frame.assign(variant=pd.Categorical(frame["variant"], trials["variant"].cat.categories, ordered=True))
 
 
 def curve_summary(curve: pd.DataFrame) -> pd.DataFrame:
-    """``curves`` over the seeds: variant, epoch, values, mean, std (ddof=1), p10, p90 (percentiles of the seeds)."""
-    grouped = curve.groupby(["variant", "epoch"], observed=True)["value"]
-    frame = grouped.agg(values="count", mean="mean", std="std")
-    frame["p10"], frame["p90"] = grouped.quantile(0.1), grouped.quantile(0.9)
-    return frame.reset_index()
+    """``curves`` over the seeds: variant, budget, values, mean, std (ddof=1), low, high, p10, p90.
+
+    low and high are the pointwise Student-t 95 % interval of the mean (three seeds or more), p10 and p90 percentiles of
+    the seeds.
+    """
+    grouped = curve.groupby(["variant", "budget"], observed=True)["value"]
+    frame = grouped.agg(values="count", mean="mean", std="std").reset_index()
+    for variant, part in curve.groupby("variant", observed=True):
+        wide = part.pivot(index="budget", columns="trial_id", values="value").sort_index()
+        found = course(wide.index, wide.to_numpy(float).T)
+        frame.loc[frame["variant"] == variant, ["low", "high"]] = np.stack([found.low, found.high], axis=1)
+    frame["p10"], frame["p90"] = grouped.quantile(0.1).to_numpy(), grouped.quantile(0.9).to_numpy()
+    return frame
 
 
 def failures(trials: pd.DataFrame) -> pd.DataFrame:
-    """Every trial that did not end ok: variant, seed, status, error, trial_id, traceback."""
-    failed = trials[trials["status"] != "ok"]
+    """Every trial that failed or diverged: variant, seed, status, error, trial_id, traceback."""
+    failed = trials[trials["status"].isin(LOST)]
     return failed[["variant", "seed", "status", "error", "trial_id", "traceback"]].reset_index(drop=True)

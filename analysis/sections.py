@@ -6,20 +6,25 @@ A section that has nothing to show says why in its ``lead``; it is never left ou
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from analysis import figures, metrics, plots, study_tables
+from analysis import course_sections, figures, metrics, plots, robustness_tables, study_tables
 from analysis.cells import cell_svg
+from analysis.checklist import checklist
+from analysis.collapse import Collapse
 from analysis.page import Cell, Section
+from analysis.planning import MARGIN
 from analysis.pool import Results
-from analysis.robustness import COLLAPSE_SKIPS, failures, top_cells
-from analysis.tables import listed, number
-from study.schema import TABLE_DATASETS
-from trainables.spaces.nas_bench_201.genotype import EDGES, NUM_CELLS, Genotype
+from analysis.robustness import failures, top_cells
+from analysis.spread import baseline
+from analysis.tables import Table, listed, number
+from trainables.benchmarks.table import Table as BenchmarkTable
+from trainables.errors import ConfigError
+from trainables.spaces.nas_bench_201.genotype import NUM_CELLS, Genotype
 
 _MOST_TRACEBACKS = 10
-_REGRETS = [metrics.regret_column(column) for column in metrics.TABLE_ACCURACIES]
 _DEFINITIONS = {
     "Trial, search seed": "One search with one seed, from initialisation to one derived cell. The search seed is the "
     "unit of replication: n counts seeds, never epochs or images.",
@@ -37,29 +42,64 @@ _DEFINITIONS = {
     "spread has a table of its own and is never merged with the spread over search seeds.",
     "Regret": f"Accuracy of the best of all {NUM_CELLS:,} cells minus that of this cell, both means over training "
     "seeds, in percentage points.",
-    "Collapse": f"Here only a fact about the derived cell: at least {COLLAPSE_SKIPS} of its {len(EDGES)} edges are "
-    "skip connections.",
-    "Failed, diverged": "Failed: an error or a lost worker. Diverged: a loss or parameter stopped being finite. Both "
-    "count in n and have no accuracy.",
+    "Bootstrap interval": "BCa, whole seeds drawn with replacement, from five seeds on; up to eight seeds all distinct "
+    "resamples are enumerated, above that 9,999 are drawn. With few seeds it is narrower than it should be; Student's "
+    "interval is the default here because it is not.",
+    "Other intervals": "Of the std: chi-squared, for normal values. Of a probability (collapse, failure): exact "
+    "(Clopper-Pearson). Of the median, the studentised bootstrap and the percentile bootstrap of the IQM: in "
+    "intervals.csv beside the page.",
+    "Regret to the best seen": "The same against the best value of any trial of this study, which needs no table.",
+    "Search seeds against training seeds": "The first is what the search decides, the second what one training of a "
+    "given cell adds; a published ± is often only the second.",
+    "Failed, diverged, stopped": "Failed: an error or a lost worker. Diverged: a loss or parameter stopped being "
+    "finite. Stopped: ended early by a scheduler. All count in n and have no accuracy.",
     "Retrained accuracy": "Test accuracy at the last epoch of training the derived cell once from scratch. No epoch is "
     "picked by its test accuracy.",
 }
 
 
-def build(results: Results) -> list[Section]:
+@dataclass(frozen=True)
+class Options:
+    """What a reader may choose: when a search has collapsed, which difference matters (points), and a benchmark table.
+
+    ``table`` gives the mean over all cells, which is what random sampling expects; None leaves it unknown. Raises
+    ConfigError where ``margin`` is not above 0.
+    """
+
+    collapse: Collapse = field(default_factory=Collapse)
+    margin: float = MARGIN
+    table: BenchmarkTable | None = None
+
+    def __post_init__(self) -> None:
+        if not self.margin > 0:
+            raise ConfigError(f"a difference that matters is above 0 points, but got {self.margin:g}; try --margin 0.5")
+
+
+def build(results: Results, options: Options) -> list[Section]:
     """All sections of the page after its summary. Draws figures: call it inside plots.style()."""
-    trials = results.trials
-    epochs = results.read_epochs([*_REGRETS, "skip_share"])
+    trials, rule = results.trials, options.collapse
+    epochs = results.read_epochs(course_sections.EPOCH_COLUMNS)
     return [
         accuracy(trials),
-        regret(trials, epochs),
-        skips(trials, epochs),
-        tables(trials),
+        course_sections.regret(trials, epochs, rule),
+        course_sections.cost(trials, epochs, results.study),
+        course_sections.skips(trials, epochs, rule),
+        course_sections.diagnostics(trials, epochs, metrics.headline_lookup(trials)),
         cells(trials),
+        tables(trials),
+        robustness(trials, options),
+        planning(trials, options.margin),
+        printed(trials),
         failed(trials),
-        Section("notes", "What each number is", "", definitions=_DEFINITIONS),
+        Section("notes", "Method: what each number is", "", definitions=_definitions(trials, rule)),
         provenance(results),
+        Section("checklist", "Checklist", "What a reviewer asks of a NAS study.", tables=[checklist(results)]),
     ]
+
+
+def _definitions(trials: pd.DataFrame, rule: Collapse) -> dict[str, str]:
+    what = "An outcome" if rule.below is not None else "Here only a fact about the derived cell, not its accuracy"
+    return {**_DEFINITIONS, "Collapse": f"{what}: {rule.words(trials)}."}
 
 
 def accuracy(trials: pd.DataFrame) -> Section:
@@ -68,7 +108,7 @@ def accuracy(trials: pd.DataFrame) -> Section:
     drawn = figures.drawn(trials)
     lead = (
         "One dot is one search seed. The diamond is their mean, the bar its 95 % Student-t interval (three seeds or "
-        f"more); from {plots.BOX_FROM} seeds on, a box shows median and quartiles." + _drawn_note(trials)
+        f"more); from {plots.BOX_FROM} seeds on, a box shows median and quartiles." + figures.drawn_note(trials)
         if known
         else "Nothing to draw."
     )
@@ -76,57 +116,64 @@ def accuracy(trials: pd.DataFrame) -> Section:
     return Section("accuracy", "Accuracy over seeds", lead + _unknown_note(trials), shown)
 
 
-def regret(trials: pd.DataFrame, epochs: pd.DataFrame) -> Section:
-    """Regret of the cell that would be derived at each epoch; test where the table has it."""
-    lead = (
-        "How far the cell that would be derived at each epoch lies below the best cell of the table; it is looked up, "
-        f"and no search that trains ever sees it. Thin lines are search seeds (above {plots.LINES_UP_TO} seeds, a band "
-        "from the 10th to the 90th percentile), the thick line is the mean of the trials that ended ok, the grey band "
-        "spans the means of all variants. The axis is logarithmic above 0.1 points." + _drawn_note(trials)
-    )
-    shown: list[figures.Plot] = []
-    absent = []
-    for dataset in TABLE_DATASETS:
-        columns = [f"{dataset}_{split}_regret" for split in ("test", "valid")]
-        column = next((c for c in columns if metrics.is_known(epochs, c)), None)
-        if column is None:
-            absent.append(metrics.DATASET_TITLES[dataset])
-        else:
-            shown += figures.course(figures.drawn(trials), epochs, column)
-    if not shown:
-        lead = "Unknown: this study recorded no epochs, or had no benchmark table to look their cells up in."
-    elif absent:
-        lead += f" Unknown for {listed(absent)}."
-    return Section("regret", "Regret against epoch", lead, shown)
-
-
-def skips(trials: pd.DataFrame, epochs: pd.DataFrame) -> Section:
-    """Share of skip connections over the search."""
-    shown = figures.course(figures.drawn(trials), epochs, "skip_share")
-    lead = (
-        f"How many of the {len(EDGES)} edges of the cell that would be derived at each epoch are skip connections. A "
-        "curve that climbs late in the search is the usual sign of collapse; it foretells poor cells, it does not "
-        "prove them."
-        if shown
-        else "Unknown: this study recorded no epochs, so there is no course of the search to draw."
-    )
-    return Section("skips", "Skip connections over the search", lead, shown)
-
-
 def tables(trials: pd.DataFrame) -> Section:
     """All numbers."""
     noise = study_tables.training_noise(trials)
     known = study_tables.known_accuracies(trials)
     shown = [
-        study_tables.counts(trials),
         *([study_tables.overview(trials)] if known else []),
-        *(study_tables.detail(trials, column) for column in known),
+        *(_folded(study_tables.detail(trials, c), c != metrics.headline(trials)) for c in known),
         *([noise] if noise else []),
-        study_tables.cell_kinds(trials),
         study_tables.cost(trials),
     ]
     lead = "Every ± is a standard deviation over search seeds unless its table says otherwise." + _unknown_note(trials)
     return Section("tables", "Tables", lead, tables=shown)
+
+
+def robustness(trials: pd.DataFrame, options: Options) -> Section:
+    """How the seeds of a variant hold up: tails, rates, collapse, agreement, sources of variance."""
+    known = study_tables.known_accuracies(trials)
+    has_cells = metrics.is_known(trials, "genotype")
+    variance = robustness_tables.variance_sources(trials)
+    shown = [
+        study_tables.counts(trials),
+        robustness_tables.lost(trials),
+        robustness_tables.collapse(trials, options.collapse),
+        *([robustness_tables.agreement_table(trials), study_tables.cell_kinds(trials)] if has_cells else []),
+        *([variance] if variance else []),
+    ]
+    for column in known:
+        table = robustness_tables.tails(trials, column, baseline(trials, column, options.table))
+        shown.append(_folded(table, column != metrics.headline(trials)))
+    lead = "What a mean hides. Trials without a result stay in every denominator that is named n."
+    lead += "" if has_cells else " No cells are recorded, so their agreement over seeds is unknown."
+    lead += (
+        "" if variance else " The benchmark's own training seeds are unknown, so their variance cannot be told apart."
+    )
+    return Section("robustness", "Robustness", lead, tables=shown)
+
+
+def _folded(table: Table, folded: bool) -> Table:
+    return replace(table, folded=folded)
+
+
+def planning(trials: pd.DataFrame, margin: float) -> Section:
+    """How many seeds the next study needs."""
+    plan = robustness_tables.plan(trials, metrics.headline(trials), margin)
+    if plan is None:
+        return Section("planning", "Seeds needed", "Unknown: a plan needs a variant with at least three seeds.")
+    lead = (
+        f"For the next study: what it takes to know a mean to within, or to detect a difference of, {margin:g} points. "
+        "Spreads of few seeds are known poorly, so the plan uses the upper end of what they may be."
+    )
+    return Section("planning", "Seeds needed", lead, tables=[plan])
+
+
+def printed(trials: pd.DataFrame) -> Section:
+    """Numbers of the literature beside ours."""
+    table = robustness_tables.printed(trials, [c for c in metrics.TABLE_ACCURACIES if metrics.is_known(trials, c)])
+    lead = "What is printed of the same methods on the same benchmark." if table else "None is known for these methods."
+    return Section("printed", "Beside printed numbers", lead, tables=[table] if table else [])
 
 
 def cells(trials: pd.DataFrame) -> Section:
@@ -148,7 +195,7 @@ def cells(trials: pd.DataFrame) -> Section:
         "Up to three cells a variant, those it derived most often (ties in alphabetical order). Nodes are feature "
         "maps, edges operations; dotted grey edges carry nothing. Accuracies are means over the table's training seeds."
     )
-    return Section("cells", "Derived cells", lead + _drawn_note(trials), cells=shown)
+    return Section("cells", "Derived cells", lead + figures.drawn_note(trials), cells=shown)
 
 
 def failed(trials: pd.DataFrame) -> Section:
@@ -156,7 +203,7 @@ def failed(trials: pd.DataFrame) -> Section:
     lost = failures(trials)
     title = "Failed and diverged trials"
     if lost.empty:
-        return Section("failures", title, f"None: all {len(trials)} recorded trials ended ok.")
+        return Section("failures", title, f"None of the {len(trials)} recorded trials failed or diverged.")
     traces = lost.dropna(subset="traceback").groupby("traceback", sort=False)["trial_id"].agg(["size", "first"])
     traces = traces.sort_values("size", ascending=False, kind="stable").head(_MOST_TRACEBACKS)
     texts = {f"Traceback of {r['size']} trials, first {r['first']}": str(trace) for trace, r in traces.iterrows()}
@@ -191,16 +238,10 @@ def _tally(values: pd.Series) -> str:
     return ", ".join(f"{value} ({count} trials)" for value, count in counts.items())
 
 
-def _drawn_note(trials: pd.DataFrame) -> str:
-    count = len(trials["variant"].cat.categories)
-    if count <= figures.MOST_VARIANTS:
-        return ""
-    half = figures.MOST_VARIANTS // 2
-    return f" Of {count} variants, the {half} with the highest and the {half} with the lowest mean are drawn."
-
-
 def _unknown_note(trials: pd.DataFrame) -> str:
     known = study_tables.known_accuracies(trials)
+    if metrics.foreign_columns(trials):
+        return ""
     unknown = [metrics.title(column) for column in metrics.TABLE_ACCURACIES if column not in known]
     if not unknown:
         return ""

@@ -8,7 +8,6 @@ import pandas as pd
 
 from analysis import metrics
 from analysis.robustness import (
-    COLLAPSE_SKIPS,
     accounting,
     derived_cells,
     failures,
@@ -23,14 +22,15 @@ _SPREAD = "Mean ± standard deviation over search seeds (ddof = 1)"
 
 
 def known_accuracies(trials: pd.DataFrame) -> list[str]:
-    """The accuracies that any trial that ended ok has: retrained, then the table's."""
+    """The accuracies that any trial that ended ok has: retrained, the table's, values of results from elsewhere."""
     ok = trials[trials["status"] == "ok"]
-    return [column for column in (metrics.RETRAIN, *metrics.TABLE_ACCURACIES) if metrics.is_known(ok, column)]
+    columns = (metrics.RETRAIN, *metrics.TABLE_ACCURACIES, *metrics.foreign_columns(trials))
+    return [column for column in columns if metrics.is_known(ok, column)]
 
 
 def counts(trials: pd.DataFrame) -> Table:
     """Recorded trials and how they ended."""
-    data = accounting(trials)[["variant", "n", "ok", "diverged", "failed", "seeds"]]
+    data = accounting(trials)
     caption = "Recorded trials and how they ended. Means are over the trials that ended ok; n counts all."
     return Table("trials_by_status", "Trials", caption, data, data)
 
@@ -44,11 +44,13 @@ def glance(trials: pd.DataFrame) -> Table:
             "seeds": [f"{ok} of {n}" for ok, n in data[["ok", "n"]].to_numpy()],
             "mean ± std (%)": _each(data, lambda row: mean_std(row["mean"], row["std"])),
             "worst seed (%)": data["worst"].map(number),
-            "mean regret (points)": data["regret"].map(number),
         }
     )
     what, regret = metrics.title(metrics.headline(trials)), metrics.title(metrics.headline_regret(trials))
-    caption = f"{_SPREAD}. Seeds: ended ok, of all that were run. Regret: {regret}."
+    caption = f"{_SPREAD}. Seeds: ended ok, of all that were run."
+    if data["regret"].notna().any():
+        shown["mean regret (points)"] = data["regret"].map(number)
+        caption += f" Regret: {regret}."
     units = {"mean": f"{what} mean (%)", "std": _STD, "worst": "worst (%)", "regret": f"{regret} mean (points)"}
     return Table("headline", what[0].upper() + what[1:], caption, shown, data.rename(columns=units))
 
@@ -96,7 +98,7 @@ def detail(trials: pd.DataFrame, column: str) -> Table:
         shown["regret (points)"] = _each(regrets, _mean_std)
         data["regret mean (points)"], data[f"regret {_STD}"] = regrets["mean"], regrets["std"]
         caption += " Regret: points below the best cell of the table."
-    return Table(column, what[0].upper() + what[1:], caption, shown, data)
+    return Table(metrics.slug(column), what[0].upper() + what[1:], caption, shown, data)
 
 
 def training_noise(trials: pd.DataFrame) -> Table | None:
@@ -118,7 +120,7 @@ def training_noise(trials: pd.DataFrame) -> Table | None:
 
 
 def cell_kinds(trials: pd.DataFrame) -> Table:
-    """How diverse, how skip-heavy and how often collapsed the derived cells are."""
+    """How diverse and how skip-heavy the derived cells are."""
     cells = derived_cells(trials)
     shown = _variants(trials).assign(
         **{
@@ -127,17 +129,13 @@ def cell_kinds(trials: pd.DataFrame) -> Table:
             "isomorphism classes": cells["classes"],
             "most frequent (%)": cells["modal"].map(lambda share: number(share, 0)),
             "skip edges (%)": cells["skips"].map(lambda share: number(share, 1)),
-            f"≥ {COLLAPSE_SKIPS} skips": [f"{k} of {n}" for k, n in cells[["collapsed", "derived"]].to_numpy()],
-            "95 % interval (%)": _each(cells, lambda row: interval(row["low"], row["high"], 0)),
             "disconnected": cells["disconnected"],
         }
     )
-    units = {"modal": "most frequent cell (%)", "skips": "skip edges (%)", "share": "collapsed (%)"}
-    data = cells.rename(columns={**units, "low": "collapsed low (%)", "high": "collapsed high (%)"})
+    data = cells.rename(columns={"modal": "most frequent cell (%)", "skips": "skip edges (%)"})
     caption = (
-        "Isomorphism classes: distinct up to the benchmark's isomorphism. "
-        f"≥ {COLLAPSE_SKIPS} skips: cells with that many skip connections on their six edges, of all derived, with the "
-        "exact (Clopper-Pearson) interval of that probability. Disconnected: no path leads from input to output."
+        "Isomorphism classes: distinct up to the benchmark's isomorphism. Disconnected: no path leads from input to "
+        "output."
     )
     return Table("derived_cells", "Kinds of derived cells", caption, shown, data)
 
@@ -155,6 +153,34 @@ def cost(trials: pd.DataFrame) -> Table:
         shown["device"] = data["device"] = trials.groupby("variant", observed=True)["device"].agg(_distinct).to_numpy()
     caption = "Mean ± standard deviation over the trials that ended ok. How a trial ran, not what came out."
     return Table("cost", "Cost", caption, shown, data, prose=("device",))
+
+
+def early_stopping(data: pd.DataFrame, onsets: pd.DataFrame, column: str) -> Table:
+    """anytime.early_stopping and the epochs of collapse (anytime.collapse_onsets), for people."""
+    shown = pd.DataFrame()
+    if len(data):
+        at = onsets.groupby("variant")["epoch"].agg(["size", "median"])
+        data = data.join(at, on="variant").rename(columns={"size": "collapsing", "median": "collapse_epoch"})
+        data["collapsing"] = data["collapsing"].fillna(0).astype(int)
+        shown = pd.DataFrame(
+            {
+                "variant": data["variant"],
+                "seeds": data["seeds"],
+                "last epoch (points)": data["last"].map(number),
+                "best epoch (points)": data["lowest"].map(number),
+                "early-stopping regret (points)": _each(data, _gap),
+                "best epoch is": [f"{b:g} of {n:g}" for b, n in data[["best_epoch", "epochs"]].to_numpy()],
+                "seeds collapsing": data["collapsing"],
+                "collapse epoch": data["collapse_epoch"].map(lambda epoch: number(epoch, 0)),
+            }
+        )
+    caption = (
+        f"{metrics.title(column)}, means over search seeds. Best epoch: the lowest regret on the way, which only the "
+        "benchmark knows; early-stopping regret: last minus best, 95 % t interval, what a perfect choice of the epoch "
+        "would have gained. Best epoch is: median over seeds, of epochs or queries. Collapse epoch: median of the "
+        "seeds that collapse and stay so."
+    )
+    return Table(f"early_stopping_{column}", f"Early stopping: {metrics.title(column)}", caption, shown, data)
 
 
 def settings(trials: pd.DataFrame) -> Table:
@@ -190,6 +216,11 @@ def _variants(trials: pd.DataFrame) -> pd.DataFrame:
 def _mean_std(row: pd.Series, expected: int | None = None) -> str:
     text = mean_std(row["mean"], row["std"])
     return f"{text} (n = {row['values']})" if expected is not None and 0 < row["values"] < expected else text
+
+
+def _gap(row: pd.Series) -> str:
+    bounds = interval(row["low"], row["high"])
+    return number(row["gap"]) + ("" if bounds == UNKNOWN else f" {bounds}")
 
 
 def _each(frame: pd.DataFrame, text: Callable[[pd.Series], str]) -> list[str]:

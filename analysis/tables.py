@@ -34,6 +34,11 @@ _LATEX = {
     "→": r"$\to$",
     "…": r"\dots{}",
     "–": "--",
+    "κ": r"$\kappa$",
+    "τ": r"$\tau$",
+    "☐": r"$\square$",
+    "☑": r"$\checkmark$",
+    "☒": r"$\boxtimes$",
 }
 
 
@@ -41,7 +46,8 @@ _LATEX = {
 class Table:
     """``shown`` and ``data`` have one row for each thing described; their columns may differ.
 
-    ``prose`` names the shown columns that hold sentences: they align left and wrap.
+    ``prose`` names the shown columns that hold sentences: they align left and wrap. ``folded`` tables show their title
+    until they are opened.
     """
 
     name: str
@@ -50,6 +56,7 @@ class Table:
     shown: pd.DataFrame
     data: pd.DataFrame
     prose: tuple[str, ...] = ()
+    folded: bool = False
 
     def to_csv(self) -> str:
         """The numbers, unrounded; an empty field is a missing value."""
@@ -64,7 +71,7 @@ class Table:
         return f"### {markdown(self.title)}\n\n{markdown(self.caption)}\n\n" + "\n".join(lines) + "\n"
 
     def to_latex(self) -> str:
-        """A table for the booktabs package."""
+        """A table for the packages booktabs and amssymb."""
         header = [f"\\textbf{{{_latex(str(column))}}}" for column in self.shown.columns]
         alignment = "l" + "".join("p{7cm}" if left else "r" for left in self._left()[1:])
         rows = [[_latex(str(value)) for value in row] for row in self.shown.itertuples(index=False)]
@@ -110,6 +117,13 @@ def number(value: float | None, digits: int = 2) -> str:
     if value is None or pd.isna(value):
         return UNKNOWN
     return f"{round(float(value), digits) + 0.0:.{digits}f}"
+
+
+def p_value(p: float) -> str:
+    """A p-value to three significant digits, never 0."""
+    if math.isnan(p):
+        return UNKNOWN
+    return "< 0.001" if p < 0.001 else f"{p:.3g}"
 
 
 def mean_std(mean: float, std: float, digits: int = 2) -> str:

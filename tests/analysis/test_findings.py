@@ -8,6 +8,7 @@ from typing import Any
 from synthetic_store import genotype, trial
 
 from analysis import Results
+from analysis.collapse import Collapse
 from analysis.findings import cautions, findings
 
 Study = Callable[..., Results]
@@ -15,7 +16,7 @@ COLUMN = "cifar10_test_accuracy"
 
 
 def said(results: Results) -> str:
-    return " ".join(findings(results.name, results.trials))
+    return " ".join(findings(results.name, results.trials, Collapse()))
 
 
 def warned(results: Results) -> str:
@@ -29,7 +30,7 @@ def arm(method: str, values: list[float], **common: Any) -> list[dict[str, Any]]
 def test_best_spread_collapse_and_failures_are_named(results: Results) -> None:
     text = said(results)
     assert "ran 7 variants of 5 methods on cifar10 with 1 to 10 search seeds each: 24 trials, 20 ended ok" in text
-    assert "Cells with at least 4 of 6 edges skip connections came from darts (4 of 8)" in text
+    assert "Searches collapsed (at least 4 of 6 edges skip connections) with darts (4 of 8)" in text
     assert "4 of 24 trials gave no result: " in text and "darts (2)" in text and "lost (2)" in text
 
 
@@ -70,7 +71,7 @@ def study_of_six(study: Study) -> Results:
 def test_no_collapse_still_bounds_its_probability(study: Study) -> None:
     cells = {"genotype": genotype(15000)}
     results = study([trial("a", s, **cells) for s in range(5)])
-    assert "with 5 cells, that still allows a probability of up to 52 %" in said(results)
+    assert "with 5 searches, that still allows a probability of up to 52 %" in said(results)
 
 
 def test_nothing_but_failures(study: Study) -> None:

@@ -35,7 +35,8 @@ def arms(variants: int, seeds: int, *, collapsed: bool = False) -> pd.DataFrame:
 
 def curve(variants: int, seeds: int) -> pd.DataFrame:
     frame = arms(variants, seeds)
-    parts = [frame.assign(epoch=e, value=frame["seed"] + 10.0 / e, trial_id=frame.index.astype(str)) for e in (1, 2, 4)]
+    frame["trial_id"] = frame.index.astype(str)
+    parts = [frame.assign(budget=e, value=frame["seed"] + 10.0 / e) for e in (1, 2, 4)]
     return pd.concat(parts, ignore_index=True)
 
 

@@ -1,7 +1,8 @@
-"""The page in a real browser: no console errors, no sideways scrolling on a phone, dark mode changes the ink."""
+"""The page in a real browser: silent, no sideways scrolling, accessible to axe, sortable; dark mode changes the ink."""
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+AXE = importlib.util.find_spec("axe_core_python")
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 webdriver = pytest.importorskip("selenium.webdriver")
 pytestmark = [
@@ -56,7 +58,7 @@ def test_console_is_silent_and_nothing_but_the_page_is_loaded(browser: webdriver
     assert [name for name in loaded if not name.startswith("data:")] == []
 
 
-@pytest.mark.parametrize("width", [390, 768, 1280])
+@pytest.mark.parametrize("width", [390, 820, 1280])
 def test_page_never_scrolls_sideways(browser: webdriver.Chrome, width: int) -> None:
     resize(browser, width)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
@@ -86,3 +88,42 @@ def test_dark_mode_swaps_the_ink_of_page_and_figures(browser: webdriver.Chrome) 
         )
     assert colours["light"][0] == "rgb(255, 255, 255)"
     assert colours["dark"][0] != colours["light"][0] and colours["dark"][1] != colours["light"][1]
+
+
+@pytest.mark.skipif(AXE is None, reason="needs axe-core-python, which brings axe.min.js")
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (820, "dark"), (1280, "light")])
+def test_axe_finds_nothing_serious(browser: webdriver.Chrome, width: int, scheme: str) -> None:
+    assert AXE is not None and AXE.origin is not None
+    resize(browser, width)
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    )
+    browser.execute_script((Path(AXE.origin).parent / "axe.min.js").read_text(encoding="utf-8"))
+    browser.execute_script("document.querySelectorAll('details').forEach(e => e.open = true)")
+    browser.set_script_timeout(120)
+    found = browser.execute_async_script(
+        "const done = arguments[0]; axe.run().then(r => done(r.violations.map("
+        "v => [v.id, v.impact, v.nodes.length, v.nodes[0].html.slice(0, 120)])))"
+    )
+    assert [violation for violation in found if violation[1] in ("serious", "critical")] == []
+
+
+def test_tables_sort_by_number_with_the_missing_last_and_filter_by_a_word(browser: webdriver.Chrome) -> None:
+    order = (
+        "const table = document.querySelector('#summary table'), button = table.tHead.rows[0].cells[2].firstChild;"
+        "button.click();"
+        "return [...table.tBodies[0].rows].map(r => r.cells[2].textContent)"
+    )
+    up, down = browser.execute_script(order), browser.execute_script(order)
+    known = [float(text.split()[0]) for text in up if text != "–"]
+    assert known == sorted(known) and len(known) > 2
+    assert [float(text.split()[0]) for text in down if text != "–"] == known[::-1]
+    assert up[-1] == down[-1] == "–"
+    state = "return document.querySelector('#summary [aria-sort]').getAttribute('aria-sort')"
+    assert browser.execute_script(state) == "descending"
+    shown = browser.execute_script(
+        "const input = document.querySelector('#checklist input'); input.value = 'random';"
+        "input.dispatchEvent(new Event('input'));"
+        "return [...document.querySelectorAll('#checklist tbody tr')].filter(r => !r.hidden).map(r => r.textContent)"
+    )
+    assert shown and all("random" in text.lower() for text in shown)

@@ -1,0 +1,67 @@
+"""Whether a test can reach its level at all with these seeds: an exact test has a smallest p-value, set by n alone.
+
+"Not significant" would be the wrong word for a test that no data could have made significant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count
+from math import comb
+
+from analysis.statistics.estimate import ALPHA
+
+
+@dataclass(frozen=True)
+class Attainable:
+    """What an exact two-sided test can reach at n seeds, one of ``family`` tests under Holm's correction."""
+
+    n: int
+    """Pairs of seeds, or the seeds of the smaller arm."""
+    smallest_p: float
+    smallest_adjusted_p: float
+    """Under Holm: the smallest of the family is multiplied by its size."""
+    needed_n: int
+    """The smallest n, for unpaired arms in both, at which the adjusted p-value can reach ``alpha``."""
+    family: int
+    alpha: float
+
+    @property
+    def reachable(self) -> bool:
+        """Whether any data of this size could reach ``alpha``."""
+        return self.smallest_adjusted_p <= self.alpha
+
+    @property
+    def sentence(self) -> str:
+        """The verdict for a report."""
+        holm = f" under Holm over {self.family} tests" if self.family > 1 else ""
+        if self.reachable:
+            return f"can reach {self.alpha:g} at n = {self.n}{holm} (smallest p {self.smallest_adjusted_p:.3g})"
+        return (
+            f"cannot reach {self.alpha:g} at n = {self.n}{holm} (smallest p {self.smallest_adjusted_p:.3g}); "
+            f"needs n >= {self.needed_n}"
+        )
+
+
+def attainable_paired(n: int, family: int = 1, alpha: float = ALPHA) -> Attainable:
+    """For the sign-flip and the signed-rank test on n differences, none of them zero: 2 / 2**n."""
+    smallest = smallest_paired_p(n)
+    needed = next(m for m in count(1) if family * smallest_paired_p(m) <= alpha)
+    return Attainable(n, smallest, min(1.0, family * smallest), needed, family, alpha)
+
+
+def attainable_unpaired(n_a: int, n_b: int, family: int = 1, alpha: float = ALPHA) -> Attainable:
+    """For the permutation and the rank-sum test on arms of n_a and n_b seeds: 2 / (n_a + n_b choose n_a)."""
+    smallest = smallest_unpaired_p(n_a, n_b)
+    needed = next(m for m in count(1) if family * smallest_unpaired_p(m, m) <= alpha)
+    return Attainable(min(n_a, n_b), smallest, min(1.0, family * smallest), needed, family, alpha)
+
+
+def smallest_paired_p(n: int) -> float:
+    """2 / 2**n: all differences have one sign."""
+    return min(1.0, 2 * 0.5**n)
+
+
+def smallest_unpaired_p(n_a: int, n_b: int) -> float:
+    """2 / (n_a + n_b choose n_a): every seed of one arm lies above every seed of the other."""
+    return min(1.0, 2 / comb(n_a + n_b, n_a))

@@ -1,0 +1,216 @@
+"""Bootstrap intervals: the seeds are drawn again with replacement, each with everything that belongs to it.
+
+Up to EXACT_N seeds all distinct resamples are enumerated with their multiplicities (126 at n = 5), which is the limit
+of infinitely many random ones and the same whatever the generator; above, RESAMPLES are drawn.
+
+Sources: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993 (percentile: chapter 13; BCa: chapter 14,
+equations 14.10, 14.14 and 14.15; studentised, or bootstrap-t: chapter 12); stratified and task bootstrap: Agarwal et
+al., NeurIPS 2021.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import combinations_with_replacement
+from math import factorial
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from analysis.statistics.estimate import (
+    CHUNK,
+    LEVEL,
+    NAN,
+    RESAMPLES,
+    Estimate,
+    FloatArray,
+    complete_rows,
+    finite,
+    percent,
+    too_few,
+)
+from analysis.statistics.summary import Statistic
+
+IntArray = npt.NDArray[np.intp]
+Kind = Literal["percentile", "bca"]
+
+MINIMUM_N = 5
+"""Below, an interval is refused: three seeds have ten distinct resamples, and a constant one is too likely."""
+EXACT_N = 8
+"""Up to so many seeds the distinct resamples (6,435) are fewer than RESAMPLES, and all are taken."""
+
+
+def bootstrap_interval(
+    values: npt.ArrayLike,
+    statistic: Statistic,
+    generator: np.random.Generator,
+    *,
+    kind: Kind = "bca",
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    minimum: int = MINIMUM_N,
+) -> Estimate:
+    """``statistic`` of the seeds with its bootstrap interval.
+
+    ``values`` is [n] or, with the data sets that each seed was looked up on, [n, data sets]: a seed is drawn with all
+    of its row, and left out where the row has a hole. ``statistic`` takes resamples [..., n] or [..., n, data sets].
+    """
+    data, dropped = complete_rows(values) if np.ndim(values) == 2 else finite(values)
+    n = len(data)
+    name = {"bca": "BCa", "percentile": "percentile"}[kind]
+    method = f"{percent(level)} {name} bootstrap interval, {resampling_words(n, resamples)}"
+    estimate = float(statistic(data)) if n else NAN
+    if n < minimum:
+        return Estimate(estimate, NAN, NAN, n, method, dropped, f"the bootstrap {too_few(minimum, n, 'seeds')}")
+    drawn, weights = resample(data, statistic, generator, resamples)
+    tails = np.array([(1 - level) / 2, (1 + level) / 2])
+    if kind == "bca":
+        tails = _bca_tails(data, statistic, estimate, drawn, weights, tails)
+    if np.isnan(tails).any():
+        note = "BCa does not apply: the statistic lies at the edge of its resamples"
+        return Estimate(estimate, NAN, NAN, n, method, dropped, note)
+    low, high = weighted_quantiles(drawn, weights, tails)
+    return Estimate(estimate, float(low), float(high), n, method, dropped)
+
+
+def studentised_interval(
+    values: npt.ArrayLike,
+    generator: np.random.Generator,
+    *,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    minimum: int = MINIMUM_N,
+) -> Estimate:
+    """The mean [n] with its bootstrap-t interval: the resamples' own t statistics take the place of Student's t."""
+    data, dropped = finite(values)
+    n = len(data)
+    method = f"mean with {percent(level)} studentised bootstrap interval, {resampling_words(n, resamples)}"
+    estimate = float(data.mean()) if n else NAN
+    if n < minimum:
+        return Estimate(estimate, NAN, NAN, n, method, dropped, f"the bootstrap {too_few(minimum, n, 'seeds')}")
+    error = float(data.std()) / np.sqrt(n)
+
+    def t_statistic(sample: FloatArray) -> FloatArray:
+        spread = sample.std(axis=-1)
+        constant = spread <= 1e-12 * error  # a resample of one value over and over
+        shift = sample.mean(axis=-1) - estimate
+        t = shift / np.where(constant, 1.0, spread / np.sqrt(n))
+        return np.where(constant, np.copysign(np.inf, shift), t) if error else shift
+
+    drawn, weights = resample(data, t_statistic, generator, resamples)
+    with np.errstate(invalid="ignore"):  # between two infinite statistics there is no quantile
+        upper, lower = weighted_quantiles(drawn, weights, np.array([(1 + level) / 2, (1 - level) / 2]))
+    low, high = estimate - upper * error, estimate - lower * error
+    if not np.isfinite([low, high]).all():
+        note = "too many resamples hold one value only"
+        return Estimate(estimate, NAN, NAN, n, method, dropped, note)
+    return Estimate(estimate, float(low), float(high), n, method, dropped)
+
+
+def stratified_interval(
+    matrix: npt.ArrayLike,
+    statistic: Statistic,
+    generator: np.random.Generator,
+    *,
+    resample_datasets: bool = False,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+) -> Estimate:
+    """Percentile interval with seeds drawn anew within each data set, as rliable does; for numbers to set beside its.
+
+    ``matrix`` is [n, data sets]; ``resample_datasets`` draws the data sets too. Where one search is looked up on
+    several data sets their scores rise and fall together, and this interval is far too narrow: bootstrap_interval
+    keeps a seed's row together.
+    """
+    data, dropped = complete_rows(matrix)
+    n, datasets = data.shape
+    what = "data sets, and seeds within each," if resample_datasets else "seeds within each data set"
+    method = f"{percent(level)} percentile bootstrap interval, {resamples} resamples of {what} apart"
+    estimate = float(statistic(data)) if n else NAN
+    if n < MINIMUM_N:
+        return Estimate(estimate, NAN, NAN, n, method, dropped, f"the bootstrap {too_few(MINIMUM_N, n, 'seeds')}")
+    columns: IntArray = np.arange(datasets)
+    parts = []
+    for size in chunks(resamples, data.size):
+        if resample_datasets:
+            columns = generator.integers(datasets, size=(size, 1, datasets))
+        parts.append(statistic(data[generator.integers(n, size=(size, n, datasets)), columns]))
+    low, high = np.quantile(np.concatenate(parts), [(1 - level) / 2, (1 + level) / 2])
+    return Estimate(estimate, float(low), float(high), n, method, dropped)
+
+
+def resample(
+    data: FloatArray, statistic: Statistic, generator: np.random.Generator, resamples: int = RESAMPLES
+) -> tuple[FloatArray, IntArray]:
+    """The statistics [resamples, ...] of the seeds ``data`` [n, ...] drawn again, and how often each counts."""
+    n = len(data)
+    if n <= EXACT_N:
+        indices, weights = distinct_resamples(n)
+        return statistic(data[indices]), weights
+    narrow = np.uint16 if n < 2**16 else np.int64  # drawing and reading indices is most of the work
+    parts = [
+        statistic(data[generator.integers(n, size=(size, n), dtype=narrow)]) for size in chunks(resamples, data.size)
+    ]
+    return np.concatenate(parts), np.ones(resamples, dtype=np.intp)
+
+
+def resample_counts(n: int, resamples: int, generator: np.random.Generator) -> FloatArray:
+    """How often each of n seeds is drawn in each resample, [resamples, n]: for statistics that are sums over seeds."""
+    drawn = generator.integers(n, size=(resamples, n)) + n * np.arange(resamples)[:, None]
+    return np.bincount(drawn.ravel(), minlength=resamples * n).reshape(resamples, n).astype(np.float64)
+
+
+@lru_cache(maxsize=EXACT_N)
+def distinct_resamples(n: int) -> tuple[IntArray, IntArray]:
+    """Every multiset of n out of n, as indices [multisets, n], and in how many orders it can be drawn [multisets]."""
+    indices = np.array(list(combinations_with_replacement(range(n), n)), dtype=np.intp)
+    counts = (indices[:, :, None] == np.arange(n)).sum(axis=1)
+    return indices, (factorial(n) / special.factorial(counts).prod(axis=1)).round().astype(np.intp)
+
+
+def weighted_quantiles(values: FloatArray, weights: IntArray, probabilities: FloatArray) -> FloatArray:
+    """numpy's linear quantiles of ``values`` [m], each repeated ``weights`` times, without repeating any."""
+    order = np.argsort(values)
+    last = np.cumsum(weights[order])
+    position = probabilities * (last[-1] - 1)
+    below = np.floor(position)
+    nearest = [values[order][np.searchsorted(last, place, side="right")] for place in (below, np.ceil(position))]
+    return nearest[0] + (position - below) * (nearest[1] - nearest[0])
+
+
+def chunks(resamples: int, size: int) -> list[int]:
+    """How many resamples of ``size`` numbers to hold at a time."""
+    step = max(1, CHUNK // max(size, 1))
+    return [min(step, resamples - start) for start in range(0, resamples, step)]
+
+
+def resampling_words(n: int, resamples: int) -> str:
+    """``all distinct resamples of 5 whole seeds`` or ``9999 resamples of 20 whole seeds``."""
+    return f"{'all distinct' if n <= EXACT_N else resamples} resamples of {n} whole seeds"
+
+
+def _bca_tails(
+    data: FloatArray,
+    statistic: Statistic,
+    estimate: float,
+    drawn: FloatArray,
+    weights: IntArray,
+    tails: FloatArray,
+) -> FloatArray:
+    """The tail probabilities, corrected for bias (ties count half) and acceleration (by the jackknife)."""
+    tie = 1e-10 * np.ptp(drawn)
+    below, above = weights[drawn < estimate - tie].sum(), weights[drawn > estimate + tie].sum()
+    share = 0.5 + (below - above) / (2 * weights.sum())
+    if share in (0, 1):
+        return np.full(2, NAN)
+    n = len(data)
+    others = np.arange(n - 1) + (np.arange(n - 1) >= np.arange(n)[:, None])
+    left_out = statistic(data[others])
+    distance = left_out.mean() - left_out
+    squares = np.sum(distance**2)
+    acceleration = np.sum(distance**3) / (6 * squares**1.5) if squares > 0 else 0.0
+    bias = special.ndtri(share)
+    z = bias + special.ndtri(tails)
+    return special.ndtr(bias + z / (1 - acceleration * z))

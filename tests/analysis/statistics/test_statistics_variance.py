@@ -1,0 +1,95 @@
+"""Variance components against simulation and a hand calculation; the bias of picking the best."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from analysis.statistics.selection import cross_fitted_best, expected_inflation
+from analysis.statistics.variance import nested
+
+
+def generator(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def simulated(groups: int, replicates: int, search: float, training: float, seed: int = 0) -> np.ndarray:
+    draw = generator(seed)
+    return 90 + draw.normal(0, search, (groups, 1)) + draw.normal(0, training, (groups, replicates))
+
+
+def test_balanced_components_are_those_of_the_anova_table() -> None:
+    values = simulated(6, 3, 1.0, 0.5)
+    found = nested(values)
+    f = stats.f_oneway(*values).statistic
+    within = np.mean(values.var(axis=1, ddof=1))
+    assert found.training == pytest.approx(within)
+    assert found.search == pytest.approx(values.mean(axis=1).var(ddof=1) - within / 3)
+    assert found.icc.estimate == pytest.approx((f - 1) / (f + 2))
+    assert found.icc.estimate == pytest.approx(found.search / (found.search + found.training))
+    assert found.icc.low < found.icc.estimate < found.icc.high
+
+
+def test_both_estimators_agree_on_equal_groups_and_differ_on_unequal_ones() -> None:
+    values = simulated(8, 3, 1.0, 0.5)
+    moments, reml = nested(values), nested(values, "reml")
+    assert (reml.search, reml.training) == pytest.approx((moments.search, moments.training), rel=1e-3)
+    assert reml.icc.estimate == pytest.approx(moments.icc.estimate, rel=1e-3) and "REML" in reml.method
+    values[:5, 1:] = np.nan
+    moments, reml = nested(values), nested(values, "reml")
+    assert reml.search != pytest.approx(moments.search, rel=1e-3)
+    assert (moments.groups, moments.values) == (8, 14)
+
+
+def test_unequal_groups_are_unbiased() -> None:
+    found = []
+    for seed in range(200):
+        values = simulated(10, 3, 1.0, 0.5, seed)
+        values[4:, 2] = np.nan
+        values[8:, 1:] = np.nan
+        found.append(nested(values))
+    assert np.mean([f.search_raw for f in found]) == pytest.approx(1.0, abs=0.12)
+    assert np.mean([f.training for f in found]) == pytest.approx(0.25, abs=0.02)
+
+
+def test_a_negative_component_is_shown_as_zero_with_its_raw_value() -> None:
+    values = np.tile([89.0, 90.0, 91.0], (4, 1))
+    found = nested(values)
+    assert (found.search, found.training) == (0.0, 1.0) and found.search_raw < 0
+    assert "negative" in found.note and found.icc.estimate == 0
+    assert nested(values, "reml").search == pytest.approx(0, abs=1e-3)
+
+
+def test_rows_without_values_do_not_count_and_too_little_is_no_error() -> None:
+    values = np.vstack([simulated(3, 2, 1.0, 0.5), [[np.nan, np.nan]]])
+    assert nested(values).groups == 3
+    for short in (np.full((3, 2), np.nan), [[90.0, 91.0]], [[90.0], [91.0]]):
+        assert np.isnan(nested(short).search) and "two search seeds" in nested(short).note
+    assert nested([[1.0, 1.0], [1.0, 1.0]], "reml").training == 0
+
+
+@pytest.mark.parametrize(("settings", "n", "inflation"), [(5, 5, 0.52), (10, 5, 0.69), (20, 5, 0.84), (20, 10, 0.59)])
+def test_inflation_is_that_of_simulated_selection(settings: int, n: int, inflation: float) -> None:
+    assert expected_inflation(settings, n) == pytest.approx(inflation, abs=0.005)
+    means = generator().normal(size=(4000, settings, n)).mean(axis=2)
+    assert means.max(axis=1).mean() == pytest.approx(inflation, abs=0.03)
+    assert expected_inflation(1, n) == 0
+
+
+@pytest.mark.parametrize("n", [6, 11])
+def test_cross_fitting_takes_the_bias_away(n: int) -> None:
+    draw = generator()
+    scores = [90 + draw.normal(size=(n, 15)) for _ in range(100)]
+    crossed = [cross_fitted_best(s, generator()).estimate for s in scores]
+    picked = [s.mean(axis=0).max() for s in scores]
+    assert np.mean(crossed) == pytest.approx(90, abs=0.12)
+    assert np.mean(picked) == pytest.approx(90 + expected_inflation(15, n), abs=0.12)
+
+
+def test_cross_fitting_finds_a_setting_that_is_truly_better() -> None:
+    scores = generator().normal(size=(6, 4)) + np.array([0, 0, 50, 0])
+    found = cross_fitted_best(scores, generator())
+    assert found.estimate == pytest.approx(scores[:, 2].mean())
+    assert "chosen on 3 seeds" in found.method and "all 20 halves" in found.method
+    assert np.isnan(cross_fitted_best(scores[:1], generator()).estimate)
