@@ -11,7 +11,7 @@ from study.plan import Fingerprints, plan
 from trainables.errors import ConfigError
 from trainables.methods import METHODS
 from trainables.spec import TrialSpec
-from trainables.trainable import changed
+from trainables.trainable import changed, describe
 
 KNOWN = Fingerprints(images="a" * 16, signals={200: "b" * 16})
 
@@ -53,6 +53,20 @@ def test_growing_a_study_keeps_its_trials(tiny_study: dict[str, Any]) -> None:
 )
 def test_whatever_changes_a_result_changes_the_id(tiny_study: dict[str, Any], change: dict[str, Any]) -> None:
     assert not {s.id for s in trials(tiny_study)} & {s.id for s in trials(tiny_study | change)}
+
+
+@pytest.mark.parametrize(
+    ("methods", "epochs"),
+    [
+        ({"darts": {}, "robust_darts": {}}, 16),
+        ({"darts_pt": {"tune_epochs": 4}}, 16 + 4 * 5),
+        ({"local_search": {"queries": 30}}, 30),
+        ({"local_search": {"budget": "time"}, "random_search": {"budget": "time"}}, None),
+    ],
+)
+def test_the_record_says_how_many_epochs_were_planned(tiny_study: dict[str, Any], methods: Any, epochs: int) -> None:
+    found = trials(tiny_study | {"methods": methods})
+    assert {describe(spec, "tiny")["epochs"] for spec in found} == {epochs}
 
 
 def test_data_and_version_are_part_of_the_id(tiny_study: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ class ToyDarts(Darts):
         self.config = DartsConfig(order=order, momentum=given["momentum"], weight_decay=given["weight_decay"])
         self.alpha = case.tensor("alpha")[None].requires_grad_()
         self.weights = [case.tensor("w").requires_grad_()]
-        self.weight_optimizer = torch.optim.SGD(self.weights, lr=given["eta"])
+        self.weight_optimizer = torch.optim.SGD(self.weights, lr=given["eta"], weight_decay=given["weight_decay"])
         self.weight_optimizer.state[self.weights[0]]["momentum_buffer"] = case.tensor("momentum_buffer")
         self.architecture_optimizer = architecture_adam(self.alpha, self.config.arch_lr, self.config.arch_weight_decay)
 

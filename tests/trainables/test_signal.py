@@ -43,12 +43,17 @@ def test_the_short_signal_costs_its_share_of_the_training_time() -> None:
 
 
 def test_a_signal_that_is_not_known_of_every_cell_is_none() -> None:
+    """A NaN would win or lose every comparison by chance."""
     partial = np.where(ALL_CELLS == 7, np.nan, SHORT)
     for table in (open_table(), altered(cifar10_valid_accuracy_12ep=partial)):
         assert set(signal_fingerprints(table, "cifar10")) == {200}
         with pytest.raises(BenchmarkError, match=r"12-epoch validation accuracy of every cell, .* of cifar10"):
             read_signal(table, "cifar10", 12)
     assert signal_fingerprints(open_table(), "digits") == {}
+    assert set(signal_fingerprints(altered(cifar10_valid_accuracy_12ep=SHORT), "cifar10")) == {200, 12}
+    for gap in ("cifar10_valid_accuracy", "cifar10_train_time_s"):
+        values = np.where(ALL_CELLS == 7, np.nan, open_table().values[gap])
+        assert 200 not in signal_fingerprints(altered(**{gap: values}), "cifar10"), gap
 
 
 def test_fingerprints_cover_what_is_read_and_nothing_else() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,9 @@ from tiny_trials import tiny_trial
 from trainables.benchmarks.table import open_table
 from trainables.errors import BenchmarkError, ConfigError
 from trainables.peak_memory import PeakMemory
-from trainables.spaces.nas_bench_201 import NUM_CELLS, Genotype
+from trainables.spaces.nas_bench_201 import Genotype
 from trainables.spec import DatasetSpec, Retrain, TrialSpec
-from trainables.trial import Surroundings, Trial, look_up, operation_shares, signal
+from trainables.trial import Surroundings, Trial, look_up, operation_shares
 
 
 def test_search_then_retraining_then_finished() -> None:
@@ -87,17 +86,6 @@ def test_unknown_methods_and_hyperparameters_are_refused() -> None:
 
 
 # what the table says ---------------------------------------------------------------------------------------------
-
-
-def test_an_unknown_accuracy_is_the_worst_signal() -> None:
-    """A NaN would win or lose every comparison by chance."""
-    table, column = open_table(), "cifar100_valid_accuracy"
-    values = table.values[column].copy()
-    values[7] = np.nan
-    gappy = dataclasses.replace(table, values={**table.values, column: values})
-    given = signal(gappy, "cifar100")
-    assert given.shape == (NUM_CELLS,) and given[7] == 0.0 and np.isfinite(given).all()
-    assert given[8] == table.accuracy("cifar100", "valid", np.array([8]))[0]
 
 
 def test_looked_up_values_are_the_cells_and_null_where_unknown() -> None:

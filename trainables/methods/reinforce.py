@@ -11,7 +11,7 @@ Yang, ICLR 2020, arXiv:2001.00326.  Code: D-X-Y/AutoDL-Projects.
 
 b takes in r before it is subtracted and corrects for its start at zero, so the first query teaches nothing. Released
 learning rates differ: 0.5 on NAS-Bench-201, whose setting is {budget: time, signal_epochs: 12}, 12,000 s; 0.01 on
-NATS-Bench, 20,000 s. At 0.5 the policy is nearly deterministic after some twenty queries.
+NATS-Bench, 20,000 s. At 0.5 the policy settles early: 150 queries see some 26 different cells.
 
 Deviations:
 1. By default a budget of queries and the 200-epoch validation accuracy (mean over training seeds) in percent. Adam

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, TypeVar
 
 from trainables.hyperparameters import MethodConfig, hyperparameter
-from trainables.methods.search_method import Metrics, SearchMethod
+from trainables.methods.search_method import Metrics, SearchContext, SearchMethod
 from trainables.spaces.nas_bench_201 import Genotype
 
 
@@ -21,7 +21,7 @@ ConfigT = TypeVar("ConfigT", bound=TableQueriesConfig)
 class TableQueries(SearchMethod[ConfigT]):
     """Reads validation accuracies from the table; ``current`` is the best cell seen, the first of equals."""
 
-    def __init__(self, config: ConfigT, context: Any) -> None:
+    def __init__(self, config: ConfigT, context: SearchContext) -> None:
         super().__init__(config, context)
         self.queried: list[int] = []
         self.incumbent = -1

@@ -17,13 +17,14 @@ from typing import Any, Literal, TypeVar
 
 import torch
 
-from trainables.hyperparameters import MethodConfig, Range, hyperparameter
-from trainables.methods.search_method import Metrics, SearchContext, SearchMethod
+from trainables.hyperparameters import Range, hyperparameter
+from trainables.methods.search_method import Metrics, SearchContext
+from trainables.methods.table_queries import TableQueries, TableQueriesConfig
 from trainables.spaces.nas_bench_201 import NUM_CELLS, Genotype
 from trainables.spec import Scale
 
 
-class TableSearchConfig(MethodConfig):
+class TableSearchConfig(TableQueriesConfig):
     queries: int = hyperparameter(
         150,
         "cells evaluated",
@@ -42,31 +43,17 @@ class TableSearchConfig(MethodConfig):
         search=Range(1e3, 1e5, log=True),
         gt=0,
     )
-    signal_epochs: Literal[200, 12] = hyperparameter(
-        200, "length of the training whose validation accuracy is read", source="naszilla; NAS-Bench-201: 12"
-    )
 
 
 ConfigT = TypeVar("ConfigT", bound=TableSearchConfig)
 
 
-class TableSearch(SearchMethod[ConfigT]):
-    """Keeps every query and its value; subclasses propose the next cell."""
+class TableSearch(TableQueries[ConfigT]):
+    """One query an epoch; subclasses propose the next cell."""
 
     def __init__(self, config: ConfigT, context: SearchContext) -> None:
         super().__init__(config, context)
         self.generator = context.streams("table")
-        self.queried: list[int] = []
-        self.incumbent = -1
-        self.spent_s = 0.0
-
-    @classmethod
-    def needs(cls, config: Any) -> Literal["images", "table", "nothing"]:
-        return "table"
-
-    @classmethod
-    def signal_epochs(cls, config: Any) -> int:
-        return config.signal_epochs
 
     @classmethod
     def planned_epochs(cls, config: Any, scale: Scale | None) -> int | None:
@@ -86,31 +73,12 @@ class TableSearch(SearchMethod[ConfigT]):
     def observe(self, cell: int, value: float) -> None:
         """Learn that the cell of this index has this validation accuracy (percent)."""
 
-    def value(self, cell: int) -> float:
-        """Validation accuracy of a cell in percent."""
-        assert self.context.signal is not None
-        return float(self.context.signal.accuracy[cell])
-
     def draw(self, upper: int) -> int:
         """A uniform draw from 0..upper-1."""
         return int(torch.randint(upper, (), generator=self.generator))
 
     def epoch(self) -> Metrics:
         cell = self.propose().index
-        self.queried.append(cell)
-        if self.incumbent < 0 or self.value(cell) > self.value(self.incumbent):
-            self.incumbent = cell
+        metrics = self.query(cell)
         self.observe(cell, self.value(cell))
-        if self.context.signal is None:
-            return {}
-        self.spent_s += float(self.context.signal.cost_s[cell])
-        return {"simulated_s": self.spent_s}
-
-    def current(self) -> Genotype:
-        return Genotype.from_index(self.incumbent)
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"queried": self.queried, "incumbent": self.incumbent, "spent_s": self.spent_s}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.queried, self.incumbent, self.spent_s = list(state["queried"]), state["incumbent"], state["spent_s"]
+        return metrics

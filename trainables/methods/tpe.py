@@ -8,6 +8,9 @@ implemented here is described by Watanabe, arXiv:2304.11127.  Code: Optuna's TPE
     draw ``candidates`` cells from l;  query the one with the largest l / g.
     multivariate false: edges one by one (Bergstra et al.);  true: l and g are mixtures over all six edges jointly.
 
+With the default ``candidates`` every edge's best ratio is found almost surely, so that about half of 150 proposals with
+``multivariate`` false repeat an earlier cell; fewer candidates explore more.
+
 The sampler of every proposal is new and seeded by one draw from the trial's stream, so a proposal depends on the stream
 and the history alone. A resumed search is told its history again.
 
