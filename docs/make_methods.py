@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import inspect
 import re
 import sys
@@ -11,21 +12,22 @@ from trainables.hyperparameters import Range, choices_of, search_space, source_o
 from trainables.methods import METHODS
 
 PAGE = Path(__file__).parent / "methods.md"
+COSTS = Path(__file__).parent.parent / "speed" / "method_cost.csv"
 HEADER = """# Search methods
 
 Generated from `trainables/methods/` by `python docs/make_methods.py`; do not edit. Cost is the time of an epoch
-relative to first-order DARTS at the same scale, with the method's defaults. Ranges are what a hyperparameter search
-draws from.
+relative to first-order DARTS at the same scale, as measured by `speed/method_cost.py` on a small scale. Ranges are what
+a hyperparameter search draws from.
 """
 
 
 def page() -> str:
     """The whole page."""
+    costs = measured()
     lines = [HEADER, "| method | paper | protocol | cost |", "| --- | --- | --- | --- |"]
     for name, method in METHODS.items():
         config = method.Config()
-        trains = method.needs(config) == "images"
-        cost = f"{method.relative_cost(config):.2g} ×" if trains else "table only"
+        cost = "; ".join(f"{ratio} × {given}".rstrip() for given, ratio in costs.get(name, [])) or "table only"
         lines.append(f"| [`{name}`](#{name}) | {method.paper} | {method.protocol(config) or '–'} | {cost} |")
     for name, method in METHODS.items():
         document = inspect.cleandoc(sys.modules[method.__module__].__doc__ or "")
@@ -40,6 +42,15 @@ def page() -> str:
             scale = ", ".join(f"{key} {value}" for key, value in method.paper_scale.model_dump().items())
             lines += ["", f"Paper's scale: {scale}."]
     return "\n".join(lines) + "\n"
+
+
+def measured() -> dict[str, list[tuple[str, str]]]:
+    """Method -> (changed hyperparameters in brackets, cost relative to first-order DARTS)."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    with COSTS.open(newline="") as file:
+        for row in csv.DictReader(file):
+            found.setdefault(row["method"], []).append((f"({row['config']})" if row["config"] else "", row["cost"]))
+    return found
 
 
 if __name__ == "__main__":
