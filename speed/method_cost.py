@@ -20,10 +20,9 @@ from trainables.trainable import changed
 from trainables.trial import Surroundings, Trial
 
 CSV = Path(__file__).with_suffix(".csv")
-SCALE = Scale(channels=8, cells=1, epochs=10, batch_size=64)
+SCALE = Scale(channels=8, cells=1, epochs=8, batch_size=64)
 DATASET = DatasetSpec(name="digits", image_size=16, train_images=1024)
 VARIANTS: dict[str, list[dict[str, Any]]] = {
-    "balenas": [{}, {"derivation": "training_free"}],
     "darts": [{}, {"order": "second"}],
     "darts_pt": [{}, {"blank": True}],
     "drnas": [{}, {"progressive": True}],

@@ -65,7 +65,7 @@ def course(budget: npt.ArrayLike, values: npt.ArrayLike, level: float = LEVEL) -
 
 
 def area(budget: npt.ArrayLike, values: npt.ArrayLike) -> FloatArray:
-    """The mean of each seed's curve over the logarithm of the positive budget, by trapezoids, [seeds]; NaN with a hole."""
+    """The mean of each seed's curve over the logarithm of the budget, by trapezoids, [seeds]; NaN if it has a hole."""
     x = np.log10(np.asarray(budget, dtype=np.float64))
     return np.trapezoid(np.asarray(values, dtype=np.float64), x, axis=1) / (x[-1] - x[0])
 
