@@ -260,8 +260,7 @@ def critical_difference(names: list[str], found: Nemenyi, p: float, blocks: str)
     return Plot(
         "critical_difference",
         f"Mean ranks over n = {found.n} blocks ({blocks}); 1 is best. Bars join arms whose mean ranks differ by "
-        "no more "
-        f"than the critical difference of the Nemenyi test at level {ALPHA:g}. Friedman test (Iman-Davenport F): p "
+        f"no more than the critical difference of the Nemenyi test at level {ALPHA:g}. Friedman test: p "
         f"{p_value(p)}. No interval. The diagram depends on which arms are in it; the paired tests are the claim.",
         f"Critical-difference diagram of {k} arms; best mean rank {names[order[0]]} "
         f"{number(found.mean_ranks[order[0]])}.",

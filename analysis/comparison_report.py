@@ -41,9 +41,9 @@ _METHODS = {
     "Mann-Whitney estimate with Newcombe's interval. Ties count half.",
     "Bayesian signed-rank test": "Benavoli et al. 2014 and 2017, Dirichlet process with prior weight 0.5 at 0; refused "
     "below five pairs, where the prior decides.",
-    "Ranks": "Friedman's test in Iman and Davenport's form and Nemenyi's critical difference need five blocks. "
-    "Blocks are "
-    "data sets where there are five; else the common seeds of one data set, and then they speak of that data set only.",
+    "Ranks": "Friedman's test (chi-squared, corrected for ties) and Nemenyi's critical difference need five blocks. "
+    "Blocks are data sets where there are five; else the common seeds of one data set, and then they speak of that "
+    "data set only.",
 }
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from trainables.methods import METHODS, method_named
+from trainables.records import changed
 from trainables.spec import DatasetSpec, Scale, TrialSpec
-from trainables.trainable import changed
 from trainables.trial import Surroundings, Trial
 
 CSV = Path(__file__).with_suffix(".csv")
