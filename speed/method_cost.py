@@ -20,8 +20,8 @@ from trainables.spec import DatasetSpec, Scale, TrialSpec
 from trainables.trial import Surroundings, Trial
 
 CSV = Path(__file__).with_suffix(".csv")
-SCALE = Scale(channels=8, cells=1, epochs=8, batch_size=64)
-DATASET = DatasetSpec(name="digits", image_size=16, train_images=1024)
+SCALE = Scale(channels=8, cells=1, epochs=6, batch_size=64)
+DATASET = DatasetSpec(name="digits", image_size=16, train_images=768)
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "darts": [{}, {"order": "second"}],
     "darts_pt": [{}, {"blank": True}],

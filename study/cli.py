@@ -1,6 +1,7 @@
 """``nas-study``: run studies, watch them, report on them.
 
-Exit code 0: all well; 1: trials failed, diverged or are left; 2: nothing was run, because of the sentence printed.
+Exit code 0: all well; 1: trials failed, diverged or are left; 2: nothing was run, because of the sentence printed;
+3: the run was told to end early (a signal, a budget) and trials are left: the same command goes on with them.
 
 Heavy packages are imported inside the commands, so that help and mistakes are answered at once.
 """
@@ -18,7 +19,9 @@ from rich.table import Table as RichTable
 from trainables.errors import ConfigError, NasStudyError
 
 if TYPE_CHECKING:
+    from analysis import Results
     from study.preparation import Prepared
+    from trainables.benchmarks.table import Table
 
 app = typer.Typer(
     help="Seed and hyperparameter studies of differentiable neural architecture search.",
@@ -35,6 +38,13 @@ StudyOption = Annotated[str | None, typer.Option(help="Which study, if the store
 BenchmarkOption = Annotated[
     Path | None,
     typer.Option(envvar="NAS_STUDY_BENCHMARK", help="A benchmark file with test accuracies (see: benchmark import)."),
+]
+TableOption = Annotated[
+    Path | None, typer.Option(help="Instead of a store: results from elsewhere, a tidy .parquet or .csv file.")
+]
+ValueOption = Annotated[list[str] | None, typer.Option(help="A column of --table with accuracies in percent.")]
+ColumnOption = Annotated[
+    str | None, typer.Option(help="The accuracy to look at, such as cifar10_test_accuracy; default: the headline.")
 ]
 
 
@@ -60,6 +70,13 @@ def run(
     override: Annotated[list[str] | None, typer.Option("--set", help="Change a key: scale.epochs=5 (YAML).")] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster; default: this machine.")] = None,
     retry_failed: Annotated[bool, typer.Option(help="Run failed and diverged trials again.")] = False,
+    max_hours: Annotated[
+        float | None, typer.Option(min=0.0, help="End after so long; what is under way is saved.")
+    ] = None,
+    max_trials: Annotated[int | None, typer.Option(min=1, help="Run so many trials and leave the others.")] = None,
+    tensorboard: Annotated[
+        Path | None, typer.Option(help="Also write curves of running trials here, for TensorBoard.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option(help="Show the trials, their cost and what is done; run nothing.")] = False,
 ) -> None:
     """Run a study, or go on with it: trials that are finished are never run again."""
@@ -67,6 +84,7 @@ def run(
     from study.config import load, parse
     from study.preparation import prepare
     from study.relooking import look_up_again
+    from study.stopping import Budget
 
     console = Console()
     chosen = load(study, override)
@@ -87,25 +105,38 @@ def run(
         console.print(news)
     if retry_failed:
         rows = prepared.store.finished()
-        prepared.store.remove(trial_id for trial_id, row in rows.items() if row["status"] != "ok")
-    outcome = runner.run(chosen, prepared.plan, prepared.store, prepared.surroundings, address=address, console=console)
-    prepared.store.compact()
-    _conclude(console, prepared.store.path, outcome)
+        prepared.store.remove(i for i, row in rows.items() if row["status"] in ("failed", "diverged"))
+    outcome = runner.run(
+        chosen, prepared.plan, prepared.store, prepared.surroundings, address=address, console=console,
+        budget=Budget(max_hours, max_trials), callbacks=_logs(tensorboard, chosen.name),
+    )  # fmt: skip
+    if outcome.exit_code == 3:
+        console.print(
+            f"[yellow]ended early[/] ({outcome.ended_early}): {outcome.left} trials are left, {outcome.begun} of them "
+            "saved at the epoch they had reached; the same command goes on with them",
+            soft_wrap=True,
+        )
+    else:
+        _conclude(console, prepared.store.path, outcome, table)
     raise typer.Exit(outcome.exit_code)
 
 
 @app.command()
-def status(store: StoreArgument = "store", study: StudyOption = None) -> None:
-    """What is done, in progress, failed and left, read from the store."""
-    from study.standing import HEADINGS, standing, studies
+def status(
+    store: StoreArgument = "store",
+    study: StudyOption = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")] = False,
+    every: Annotated[float, typer.Option(min=0.5, help="Seconds between two looks.")] = 5.0,
+) -> None:
+    """What is done, running, failed and left, and how long it will take: read from the store, from any host."""
+    from study import watching
+    from study.standing import Observer, studies
 
-    for found in studies(store, study):
-        shown = RichTable(title=found.path)
-        for heading in HEADINGS:
-            shown.add_column(heading, justify="left" if heading == "method" else "right")
-        for row in standing(found):
-            shown.add_row(*(str(value) for value in row))
-        Console().print(shown)
+    observers = [Observer(found) for found in studies(store, study)]
+    if watch:
+        watching.watch(observers, Console(), every)
+    else:
+        Console().print(watching.tables(observers))
 
 
 @app.command()
@@ -113,13 +144,69 @@ def report(
     store: StoreArgument = "store",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The HTML file to write.")] = None,
     study: StudyOption = None,
+    table: Annotated[
+        Path | None, typer.Option(help="Instead of a store: results from elsewhere, a tidy .parquet or .csv file.")
+    ] = None,
+    value: Annotated[list[str] | None, typer.Option(help="A column of --table with accuracies in percent.")] = None,
+    benchmark: BenchmarkOption = None,
+    collapse_skips: Annotated[int, typer.Option(help="Skip connections from which a cell has collapsed.")] = 4,
+    collapse_below: Annotated[
+        float | None, typer.Option(help="Instead: the accuracy (%) below which a search has collapsed.")
+    ] = None,
+    margin: Annotated[float, typer.Option(help="Points that matter: seeds are planned for them.")] = 0.5,
 ) -> None:
     """Write the report: one self-contained page, and its tables and figures beside it."""
     import analysis
+    from analysis.collapse import Collapse
     from analysis.report import write_report
+    from analysis.sections import Options
+    from trainables.benchmarks.table import open_table
 
-    results = analysis.load(store, study)
-    Console(soft_wrap=True).print(f"report: {write_report(results, output or _report_path(store, results.name))}")
+    if value and table is None:
+        raise ConfigError("--value names columns of a table of results, but no table is given; add --table FILE")
+    options = Options(Collapse(collapse_skips, collapse_below), margin, open_table(benchmark))
+    results = analysis.load(store, study) if table is None else analysis.load_table(table, value or [])
+    beside = _report_path(store, results.name) if table is None else table.with_name(f"{table.stem}-report.html")
+    Console(soft_wrap=True).print(f"report: {write_report(results, output or beside, options)}")
+
+
+@app.command()
+def compare(
+    store: StoreArgument = "store",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The HTML file to write.")] = None,
+    study: StudyOption = None,
+    table: TableOption = None,
+    value: ValueOption = None,
+    column: ColumnOption = None,
+    margin: Annotated[float, typer.Option(help="Points below which a difference does not matter.")] = 0.5,
+    against: Annotated[str | None, typer.Option(help="Compare every method with this one only.")] = None,
+) -> None:
+    """Write the comparison report: which method is better, by how much, and what the seeds cannot decide."""
+    from analysis.comparison_report import write_comparison
+
+    results, beside = _results(store, study, table, value, "comparison")
+    written = write_comparison(results, output or beside, column=column, margin=margin, against=against)
+    Console(soft_wrap=True).print(f"comparison: {written}")
+
+
+@app.command()
+def sensitivity(
+    store: StoreArgument = "store",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The HTML file to write.")] = None,
+    study: StudyOption = None,
+    table: TableOption = None,
+    value: ValueOption = None,
+    column: ColumnOption = None,
+    method: Annotated[str | None, typer.Option(help="Only this method.")] = None,
+    default: Annotated[str | None, typer.Option(help="Instead of the declared default: lr=0.1,depth=2.")] = None,
+) -> None:
+    """Write the sensitivity report: what hyperparameters do to a method, and what tuning them is worth."""
+    from analysis.sensitivity_report import write_sensitivity
+
+    results, beside = _results(store, study, table, value, "sensitivity")
+    reference = None if default is None else _setting(default)
+    written = write_sensitivity(results, output or beside, method=method, column=column, default=reference)
+    Console(soft_wrap=True).print(f"sensitivity: {written}")
 
 
 @app.command()
@@ -128,7 +215,8 @@ def compact(store: StoreArgument = "store", study: StudyOption = None) -> None:
     from study.standing import studies
 
     for found in studies(store, study):
-        Console(soft_wrap=True).print(f"{found.path}: {found.compact()} trials")
+        found.compact()
+        Console(soft_wrap=True).print(f"{found.path}: {len(found.finished())} trials")
 
 
 @methods_app.callback()
@@ -223,6 +311,14 @@ def benchmark_query(
     Console().print(shown)
 
 
+def _logs(folder: Path | None, study: str) -> list[Any]:
+    if folder is None:
+        return []
+    from study.tensorboard import TensorBoardLogs
+
+    return [TensorBoardLogs(folder / study)]
+
+
 def _seeds(text: str) -> Any:
     parts = text.split(",")
     if not all(part.strip().isdigit() for part in parts):
@@ -237,6 +333,30 @@ def _selected(methods: dict[str, Any], text: str) -> dict[str, Any]:
         if name not in methods:
             raise ConfigError(f"--methods selects from the study: {choose('method', name, methods)}")
     return {name: axes for name, axes in methods.items() if name in text.split(",")}
+
+
+def _results(
+    store: str, study: str | None, table: Path | None, value: list[str] | None, kind: str
+) -> tuple[Results, Path]:
+    """The results of a store, or of a table from elsewhere, and where a page about them goes."""
+    import analysis
+
+    if value and table is None:
+        raise ConfigError("--value names columns of a table of results, but no table is given; add --table FILE")
+    if table is not None:
+        return analysis.load_table(table, value or []), table.with_name(f"{table.stem}-{kind}.html")
+    results = analysis.load(store, study)
+    return results, _report_path(store, results.name).with_name(f"{kind}.html")
+
+
+def _setting(text: str) -> dict[str, Any]:
+    """``lr=0.1,order=second`` -> values by name; numbers are read as numbers."""
+    import yaml
+
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(name and sign for name, sign, _ in pairs):
+        raise ConfigError(f"--default must be a list such as lr=0.1,depth=2, but got {text!r}")
+    return {name.strip(): yaml.safe_load(value) for name, _, value in pairs}
 
 
 def _print_plan(console: Console, prepared: Prepared) -> None:
@@ -257,11 +377,12 @@ def _print_plan(console: Console, prepared: Prepared) -> None:
     console.print(f"left: {sum(line.trials - line.done for line in lines)} trials, {rest / 3600:.2f} hours on one slot")
 
 
-def _conclude(console: Console, path: str, outcome: Any) -> None:
+def _conclude(console: Console, path: str, outcome: Any, table: Table) -> None:
     """The table a run ends with, and where the report is."""
     import analysis
     from analysis.report import write_report
     from analysis.robustness import final_table
+    from analysis.sections import Options
 
     results = analysis.load(path)
     if len(results.trials):
@@ -275,7 +396,7 @@ def _conclude(console: Console, path: str, outcome: Any) -> None:
                 row.variant, *counts, f"{row.mean:.2f} ± {row.std:.2f}", f"{row.worst:.2f}", f"{row.regret:.2f}"
             )
         console.print(shown)
-        report_file = write_report(results, _report_path(path, results.name))
+        report_file = write_report(results, _report_path(path, results.name), Options(table=table))
         console.print(f"report: {report_file}", soft_wrap=True, highlight=False)
     if outcome.left:
         console.print(f"[yellow]{outcome.left} trials are left[/]; the same command goes on with them")

@@ -69,10 +69,24 @@ class Evaluate(Frozen):
 
 
 class Resources(Frozen):
-    """What one trial occupies. Fractions pack several trials on one device: gpu: 0.25 puts four on a GPU."""
+    """What one trial occupies, and when it is given up. It changes no result, so it is not part of a trial's id.
+
+    Fractions pack several trials on one device: gpu: 0.25 puts four on a GPU, gpu: auto measures how many fit.
+    """
 
     cpu: float = Field(1, gt=0)
-    gpu: float = Field(0, ge=0)
+    gpu: Annotated[float, Field(ge=0)] | Literal["auto"] = 0.0
+    memory_gib: float | None = Field(
+        None, gt=0, description="reserved on the host for the trial's process; a trial that passes it is given up"
+    )
+    trial_timeout_s: float | None = Field(None, gt=0, description="a trial that runs longer is given up")
+
+    @field_validator("gpu", mode="before")
+    @classmethod
+    def _share_or_auto(cls, value: Any) -> Any:
+        if isinstance(value, str) and value != "auto":
+            raise ValueError("must be a share of a GPU such as 0.25, or auto")
+        return value
 
 
 class Search(Frozen):
@@ -86,6 +100,9 @@ class Search(Frozen):
     )
     parallel: int = Field(
         4, ge=1, description="optuna: suggestions made at once; part of the result, so it is not taken from the machine"
+    )
+    scheduler: Literal["asha", "median"] | None = Field(
+        None, description="stop suggestions early that look bad on validation (study/early_stopping.py)"
     )
 
     @field_validator("objective")
@@ -203,7 +220,9 @@ def parse(raw: dict[str, Any]) -> Study:
         raise ConfigError(f"in the study: `{where}` {message}, but got {first['input']!r}") from None
 
 
-_UNION_BRANCHES = {"bool", "int", "float", "str", "list[union[bool,int,float,str]]", "SearchRange"}
+_UNION_BRANCHES = {
+    "bool", "int", "float", "str", "list[union[bool,int,float,str]]", "SearchRange", "constrained-float",
+}  # fmt: skip
 
 
 def _keys_at(location: tuple[int | str, ...]) -> set[str]:

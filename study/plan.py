@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from study.config import SearchRange, Study
+from study import early_stopping
+from study.config import Search, SearchRange, Study
 from trainables.benchmarks.table import DATASETS as TABLE_DATASETS
 from trainables.errors import ConfigError
 from trainables.hyperparameters import MethodConfig, Range, Scalar, field_named, search_space
@@ -22,11 +23,14 @@ SearchSpace = dict[str, Range | tuple[Scalar, ...]]
 
 @dataclass(frozen=True)
 class Adaptive:
-    """A part of the plan whose hyperparameters Optuna will choose: the trials of one suggestion, before it is made."""
+    """A search that decides while it runs: which hyperparameters to try (Optuna), or which to stop (a scheduler)."""
 
     method: str
     space: SearchSpace
     trials: list[TrialSpec]
+    """those of one suggestion, before it is made"""
+    drawn: list[Values] | None = None
+    """random suggestions; None where Optuna makes them"""
 
 
 @dataclass(frozen=True)
@@ -64,23 +68,33 @@ def plan(study: Study, fingerprints: Fingerprints) -> Plan:
                 "search: {algorithm: random, samples: 20}"
             )
         for values in _grid({key: axis for key, axis in axes.items() if not _is_range(axis)}):
-            if not space or search is None:
-                suggestions = [values]
-            elif search.algorithm == "optuna":
-                config = method.Config.parse(name, values)
-                _check_reads_the_same(name, config, space)
-                adaptive.append(Adaptive(name, space, _seeds(study, name, config, fingerprints)))
+            drawn = None
+            if search is not None and search.algorithm == "random" and space:
+                drawn = [_draw(space, generator) for _ in range(search.samples)]
+            if search is not None and space and (drawn is None or search.scheduler):
+                adaptive.append(_adaptive(study, search, name, values, space, drawn, fingerprints))
                 continue
-            else:
-                suggestions = [values | _draw(space, generator) for _ in range(search.samples)]
-            for suggestion in suggestions:
-                config = method.Config.parse(name, suggestion)
+            for suggestion in drawn or [{}]:
+                config = method.Config.parse(name, values | suggestion)
                 trials |= {spec.id: spec for spec in _seeds(study, name, config, fingerprints)}
     if search and not any(_is_range(axis) for axes in study.methods.values() for axis in axes.values()):
         raise ConfigError(
             "the study has a `search` but no hyperparameter to search; give one as {low: ..., high: ...} or as `search`"
+            + (" (stopping seeds early by their accuracy would bias every mean over seeds)" if search.scheduler else "")
         )
     return Plan(list(trials.values()), adaptive)
+
+
+def _adaptive(
+    study: Study, search: Search, name: str, values: Values, space: SearchSpace, drawn: list[Values] | None,
+    fingerprints: Fingerprints,
+) -> Adaptive:  # fmt: skip
+    config = method_named(name).Config.parse(name, values)
+    _check_reads_the_same(name, config, space)
+    part = Adaptive(name, space, _seeds(study, name, config, fingerprints), drawn)
+    if search.scheduler is not None:
+        early_stopping.check(search.scheduler, part.trials[0], space)
+    return part
 
 
 def _seeds(study: Study, name: str, config: MethodConfig, fingerprints: Fingerprints) -> list[TrialSpec]:
@@ -123,7 +137,7 @@ def _trial(study: Study, name: str, config: MethodConfig, seed: int, fingerprint
 
 
 def _check_reads_the_same(name: str, config: MethodConfig, space: SearchSpace) -> None:
-    """Refuse to let Optuna choose what a search reads: its trials are identified before it has chosen."""
+    """Refuse to let a search choose what its trials read: they are identified before it has chosen."""
     method = method_named(name)
     reads = (method.needs(config), method.signal_epochs(config))
     for key, choice in space.items():

@@ -37,7 +37,7 @@ def prepare(
     """Plan the study and check that its data, table, device and store are usable. Raises NasStudyError."""
     if study.resources.gpu and address is None and not torch.cuda.is_available():
         raise ConfigError(
-            f"a trial asks for gpu: {study.resources.gpu:g}, but torch sees no GPU on this machine; set resources.gpu "
+            f"a trial asks for gpu: {study.resources.gpu}, but torch sees no GPU on this machine; set resources.gpu "
             "to 0 (--set resources.gpu=0), or name a cluster that has GPUs with --address"
         )
     surroundings = Surroundings(

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
-from ray import tune
+from ray.tune.progress_reporter import TrialProgressCallback
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
+from study.stopping import Stop
+
 LINE_EVERY_S = 10.0
 
 
-class ProgressDisplay(tune.Callback):
-    """Follows the reports of all workers; counts trials of the study, not of Tune."""
+class ProgressDisplay(TrialProgressCallback):
+    """Follows the reports of all workers; counts trials of the study, not of Tune.
 
-    def __init__(self, console: Console, total: int, done: int) -> None:
-        self.console, self.total, self.done = console, total, done
-        self.failed = 0
+    Its base is Tune's own display, which Tune would add beside any other callback.
+    """
+
+    def __init__(self, console: Console, total: int, done: set[str], stop: Stop) -> None:
+        """``done``: ids of the trials that were finished before."""
+        self.console, self.total, self.done, self.stop = console, total, set(done), stop
+        self.announced = False
         self.running: dict[str, dict[str, Any]] = {}
         self.bar = Progress(
             TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
             TextColumn("left"), TimeRemainingColumn(), console=console,
         )  # fmt: skip
-        self.task = self.bar.add_task("trials", total=total, completed=done)
+        self.task = self.bar.add_task("trials", total=total, completed=len(done))
         self.live = Live(console=console, refresh_per_second=4, transient=True, get_renderable=self.render)
         self.started = self.line_at = time.monotonic()
 
@@ -49,11 +56,17 @@ class ProgressDisplay(tune.Callback):
         lines = [Text("  " + describe(run), style="dim") for _, run in sorted(self.running.items())]
         return Group(self.bar, *lines[:16])
 
+    def on_step_begin(self, iteration: int, trials: list[Any], **_: Any) -> None:
+        if self.stop.requested and not self.announced:
+            self.announced = True
+            self.console.print(
+                f"[yellow]{self.stop.reason}[/]: finishing the epochs under way (a second signal does not wait)"
+            )
+
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any) -> None:
         for row in result.get("finished", []):
-            self.done += 1
-            if row["status"] != "ok":
-                self.failed += 1
+            self.done.add(row["trial_id"])
+            if row["status"] in ("failed", "diverged"):
                 self.console.print(
                     f"[yellow]{row['status']}[/]: {row['method']} seed {row['seed']}", Text(f"({row['error']})")
                 )
@@ -62,21 +75,35 @@ class ProgressDisplay(tune.Callback):
         else:
             self.running.pop(trial.trial_id, None)
         partial = sum(run["epoch"] / run["epochs"] for run in self.running.values() if run["epochs"])
-        self.bar.update(self.task, completed=min(self.total, self.done + partial))
+        self.bar.update(self.task, completed=min(self.total, len(self.done) + partial))
         if not self.console.is_terminal and time.monotonic() - self.line_at >= LINE_EVERY_S:
             self.line_at = time.monotonic()
             now = "; ".join(describe(run) for _, run in sorted(self.running.items())[:4])
             self.console.print(
-                f"{self.done}/{self.total} trials, {time.monotonic() - self.started:.0f} s: {now}", highlight=False,
-                soft_wrap=True,
+                f"{len(self.done)}/{self.total} trials, {time.monotonic() - self.started:.0f} s: {now}",
+                highlight=False, soft_wrap=True,
             )  # fmt: skip
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         self.running.pop(trial.trial_id, None)
 
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
+        self.running.pop(trial.trial_id, None)
+        self.console.print(
+            "[yellow]a worker is started anew[/]; its trials go on from their last epoch", Text(f"({reason(trial)})")
+        )
+
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         self.running.pop(trial.trial_id, None)
-        self.console.print("[yellow]a worker process died; its trials go on from their last epoch[/]")
+        self.console.print("[red]the workers of a batch failed too often[/]; it is left", Text(f"({reason(trial)})"))
+
+
+def reason(trial: Any) -> str:
+    """Why Tune's trial failed last: the user's mistake, or a dead process."""
+    path = Path(trial.error_file or "")
+    lines = path.read_text().splitlines() if path.is_file() else []
+    mistakes = [line for line in lines if line.startswith("trainables.errors.")]
+    return mistakes[-1].partition(": ")[2] if mistakes else "its process ended"
 
 
 def describe(run: dict[str, Any]) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from study.schema import TABLE_DATASETS, TABLE_SPLITS
-from study.store import Row, Store
+from study.store import Store
+from study.tables import Row
 from trainables.benchmarks.table import Table
 from trainables.trial import look_up
 

@@ -12,12 +12,15 @@ import pyarrow as pa
 from trainables.training_free import PROXIES
 
 SCHEMA_VERSION = 1
+MERGED = "compact-"
+"""How the name of a file with many trials begins."""
 TABLE_DATASETS = ("cifar10", "cifar100", "imagenet16_120")
 TABLE_SPLITS = ("valid", "test")
 TRAINING_SEEDS = (777, 888, 999)
 
-STATUSES = ("ok", "diverged", "failed")
-"""ok: a derived cell. diverged: a loss or parameter stopped being finite. failed: an error, a dead worker."""
+STATUSES = ("ok", "diverged", "failed", "stopped")
+"""ok: a derived cell. diverged: a loss or parameter stopped being finite. failed: an error, a dead worker, a limit.
+stopped: ended early by the scheduler of a hyperparameter search, so without a derived cell."""
 
 
 def table_columns() -> list[str]:
@@ -48,8 +51,9 @@ TRIALS = pa.schema(
         ("batch_size", pa.int32()),
         ("seed", pa.int64()),
         ("status", pa.string()),
-        ("error", pa.string()),  # one line: why a trial failed or diverged
+        ("error", pa.string()),  # one line: why a trial failed, diverged or was stopped
         ("traceback", pa.string()),
+        ("notes", pa.string()),  # what happened on the way: run again with a larger share of a GPU
         ("genotype", pa.string()),
         *[(name, pa.float64()) for name in table_columns()],
         ("table_fingerprint", pa.string()),  # which table the looked-up columns came from
@@ -92,6 +96,9 @@ EPOCHS = pa.schema(
 )
 
 VOLATILE = frozenset(
-    {"search_wall_s", "retrain_wall_s", "peak_memory_mib", "device", "host", "code_version", "finished_at", "wall_s"}
-)
+    {
+        "search_wall_s", "retrain_wall_s", "peak_memory_mib", "device", "host", "code_version", "finished_at", "wall_s",
+        "notes",
+    }
+)  # fmt: skip
 """Columns that say how a trial ran, not what came out: the only ones that may differ when a trial is repeated."""

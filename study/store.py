@@ -3,32 +3,36 @@
     <store>/<study>/study.yaml         the study as run
                     environment.json   versions, hardware, fingerprints of data and table
                     trials/            <trial id>.parquet, one row; compact-*.parquet, many
-                    epochs/            the same names: one row a trial-epoch
-                    checkpoints/       trials in progress
+                    epochs/            the same: one row a trial-epoch
+                    checkpoints/       trials in progress, and the claims of those who run them
 
-A trial's epochs are written before its row, so a row that exists is complete. A file appears whole or not at all: on a
-disk it is written aside and renamed, on object storage it is one PUT. Nothing is ever appended to.
+A trial's epochs are written before its row, so a row that exists is complete. Whether a trial is finished is asked by
+its own name; listings serve to read many, and one that lags behind at worst has a trial asked for by its name in vain.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
+import threading
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.fs as pafs
-import pyarrow.parquet as pq
 
+from study.claims import Claims
+from study.compaction import compact
+from study.files import Files, one_line
+from study.rows import Cache, RowFiles
 from study.schema import EPOCHS, SCHEMA_VERSION, TRIALS
+from study.tables import Row
 from trainables.errors import StoreError
+from trainables.secrets import refuse_credentials
 
-Row = dict[str, Any]
+MOST_TRIALS = 50_000
+"""A merged file of so many trials is full; it has less than twice as many."""
+MOST_EPOCHS = 250_000
 
 
 class Store:
@@ -36,16 +40,27 @@ class Store:
 
     def __init__(self, uri: str | Path, study: str) -> None:
         self.uri, self.study = str(uri), study
+        self._rearranging = threading.Lock()
+        refuse_credentials(self.uri)
 
     def __reduce__(self) -> tuple[type[Store], tuple[str, str]]:
         return Store, (self.uri, self.study)  # never the file system object: it may hold credentials
 
     @cached_property
-    def _location(self) -> tuple[pafs.FileSystem, str]:
-        if "://" not in self.uri:
-            return pafs.LocalFileSystem(), str(Path(self.uri).expanduser().resolve() / self.study)
-        filesystem, path = pafs.FileSystem.from_uri(self.uri)
-        return filesystem, f"{path}/{self.study}"
+    def files(self) -> Files:
+        return Files(self.uri, self.study)
+
+    @cached_property
+    def trials(self) -> RowFiles:
+        return RowFiles(self.files, "trials", TRIALS, ["trial_id"], newest="finished_at")
+
+    @cached_property
+    def epochs(self) -> RowFiles:
+        return RowFiles(self.files, "epochs", EPOCHS, ["trial_id", "epoch"])
+
+    @cached_property
+    def claims(self) -> Claims:
+        return Claims(self.files)
 
     @property
     def path(self) -> str:
@@ -57,200 +72,107 @@ class Store:
 
     def prepare(self) -> None:
         """Make the folders and prove they can be written. Raises StoreError."""
-        filesystem, root = self._location
-        probe = f"{root}/checkpoints/.probe-{uuid.uuid4().hex}"
+        probe = f"checkpoints/.probe-{uuid.uuid4().hex}"
         try:
-            for folder in ("trials", "epochs", "checkpoints"):
-                filesystem.create_dir(f"{root}/{folder}", recursive=True)
-            self._write(probe, b"")
-            filesystem.delete_file(probe)
-        except OSError as error:
+            self.files.create_folders(("trials", "epochs", "checkpoints"))
+            self.files.write(probe, b"")
+            self.files.delete(probe)
+        except (OSError, StoreError) as error:
             raise StoreError(
-                f"the result store must be writable, but {self.path} is not ({error}); give another one with --store"
+                f"the result store must be writable, but {self.path} is not ({one_line(error)}); give another one with "
+                "--store"
             ) from None
 
     def read_text(self, name: str) -> str | None:
         """A small file of the study (study.yaml, environment.json), or None if there is none yet."""
-        content = self._read(f"{self._location[1]}/{name}")
+        content = self.files.read(name)
         return None if content is None else content.decode()
 
     def write_text(self, name: str, text: str) -> None:
-        self._write(f"{self._location[1]}/{name}", text.encode())
+        self.files.write(name, text.encode())
 
     # finished trials ---------------------------------------------------------------------------------------------
 
-    def finished(self, columns: Iterable[str] = ("status",)) -> dict[str, Row]:
-        """Trial id -> the named columns of its row, for every finished trial."""
-        table = self._dataset("trials", ["trial_id", *columns])
-        return {row["trial_id"]: row for row in table.to_pylist()}
+    def finished(self, columns: Iterable[str] = ("status",), cache: Cache | None = None) -> dict[str, Row]:
+        """Trial id -> the named columns of its row, for every finished trial.
 
-    def merged(self) -> dict[str, str]:
-        """Trial id -> path, for the trials in merged files."""
-        files = [info.path for info in self._files("trials") if info.base_name.startswith("compact-")]
-        return {i: path for path in files for i in self._open(path, ["trial_id"])["trial_id"].to_pylist()}
+        ``cache``, for the same columns, remembers between calls what was read of each file.
+        """
+        wanted = list(dict.fromkeys(["trial_id", *columns]))
+        found: dict[str, Row] = {}
+        newest: dict[str, int] = {}
+        for table in self.trials.tables(list(dict.fromkeys([*wanted, "finished_at"])), cache):
+            times = table["finished_at"].cast(TRIALS.field("finished_at").type).cast(pa.int64()).to_pylist()
+            for row, finished_at in zip(table.select(wanted).to_pylist(), times, strict=True):
+                if (finished_at or 0) > newest.get(row["trial_id"], -1):
+                    found[row["trial_id"]], newest[row["trial_id"]] = row, finished_at or 0
+        return found
 
-    def find(self, trial_id: str, merged: Mapping[str, str]) -> Row | None:
-        """The row of one trial, in a file of its own or where ``merged()`` saw it; None while it is not finished."""
-        filesystem, root = self._location
-        path = f"{root}/trials/{trial_id}.parquet"
-        if not filesystem.get_file_info(path).is_file:
-            if trial_id not in merged:
-                return None
-            path = merged[trial_id]
-        row: Row = self._open(path).filter(pc.field("trial_id") == trial_id).to_pylist()[0]
-        return row
+    def find(self, trial_id: str) -> Row | None:
+        """The row of one trial; None while it is not finished."""
+        return next(iter(self.trials.find(trial_id)), None)
+
+    def find_epochs(self, trial_id: str) -> list[Row]:
+        """The epochs of one finished trial, in order."""
+        return sorted(self.epochs.find(trial_id), key=lambda row: int(row["epoch"]))
 
     def write(self, trial: Row, epochs: list[Row]) -> None:
-        """Store a finished trial: its epochs, then its row, then drop its checkpoint."""
+        """Store a finished trial: its epochs, then its row, then drop its checkpoint and claim."""
         trial_id = trial["trial_id"]
-        self._write_table("epochs", trial_id, _table([{"trial_id": trial_id, **row} for row in epochs], EPOCHS))
-        self._write_table("trials", trial_id, _table([{"schema_version": SCHEMA_VERSION, **trial}], TRIALS))
+        self.epochs.write(trial_id, [{"trial_id": trial_id, **row} for row in epochs])
+        self.trials.write(trial_id, [{"schema_version": SCHEMA_VERSION, **trial}])
         self.delete_checkpoint(trial_id)
+        self.release(trial_id)
 
     def rewrite(self, transform: Callable[[str, list[Row]], list[Row]]) -> None:
-        """Replace every file of ``trials`` and ``epochs`` by ``transform(kind, rows)``, file by file."""
-        for kind, schema in (("epochs", EPOCHS), ("trials", TRIALS)):
-            for info in self._files(kind):
-                rows = self._open(info.path).to_pylist()
-                name = info.base_name.removesuffix(".parquet")
-                self._write_table(kind, name, _table(transform(kind, rows), schema))
+        """Replace every file of ``trials`` and ``epochs`` by ``transform(kind, rows)``, some thousand at a time."""
+        with self._rearranging:
+            self.epochs.rewrite(lambda rows: transform("epochs", rows))
+            self.trials.rewrite(lambda rows: transform("trials", rows))
 
     def remove(self, trial_ids: Iterable[str]) -> None:
         """Forget trials (to run failed ones again): their row and epochs leave the store."""
         gone = set(trial_ids)
-        if not gone:
-            return
-        for kind in ("trials", "epochs"):
-            for info in self._files(kind):
-                table = self._open(info.path)
-                ids = table["trial_id"].to_pylist()
-                if info.base_name.removesuffix(".parquet") in gone or (ids and gone.issuperset(ids)):
-                    self._location[0].delete_file(info.path)
-                elif gone.intersection(ids):
-                    keep = table.filter(pa.array([trial_id not in gone for trial_id in ids]))
-                    self._write_table(kind, info.base_name.removesuffix(".parquet"), keep)
+        with self._rearranging:
+            self.trials.remove(gone)
+            self.epochs.remove(gone)
 
-    def compact(self) -> int:
-        """Merge the files of finished trials into one a kind; returns how many trials it holds.
+    def compact(self) -> None:
+        """Merge the files of finished trials where they are many and small; what is read stays the same.
 
-        The merged file appears before the small ones go, so a kill in between leaves rows twice, which every reader
-        takes for one; nothing is ever missing.
+        To be called now and then while a study runs, by any number of runs at once.
         """
-        files = self._files("trials")
-        if len(files) > 1:
-            ids = sorted(self._dataset("trials", ["trial_id"])["trial_id"].to_pylist())
-            name = "compact-" + hashlib.sha256("".join(ids).encode()).hexdigest()[:16]
-            for kind, schema in (("epochs", EPOCHS), ("trials", TRIALS)):
-                old = [info.path for info in self._files(kind) if info.base_name != f"{name}.parquet"]
-                self._write_table(kind, name, self._dataset(kind, None, schema, set(ids)))
-                for path in old:
-                    if kind == "trials" or not self._holds_other(path, set(ids)):
-                        self._location[0].delete_file(path)
-        return len(self.finished())
+        with self._rearranging:
+            compact(self.epochs, MOST_EPOCHS)
+            compact(self.trials, MOST_TRIALS)
 
     # trials in progress ------------------------------------------------------------------------------------------
 
+    def in_progress(self) -> list[pafs.FileInfo]:
+        """The checkpoints (``.pt``) and claims (``.claim``) of trials that have begun."""
+        return self.files.listing("checkpoints")
+
     def checkpoints(self) -> list[str]:
         """Ids of trials that have a checkpoint."""
-        return [i.base_name.removesuffix(".pt") for i in self._files("checkpoints") if i.base_name.endswith(".pt")]
+        return [i.base_name.removesuffix(".pt") for i in self.in_progress() if i.base_name.endswith(".pt")]
 
     def read_checkpoint(self, trial_id: str) -> bytes | None:
-        return self._read(f"{self._location[1]}/checkpoints/{trial_id}.pt")
+        return self.files.read(f"checkpoints/{trial_id}.pt")
 
     def write_checkpoint(self, trial_id: str, content: bytes) -> None:
-        self._write(f"{self._location[1]}/checkpoints/{trial_id}.pt", content)
+        self.files.write(f"checkpoints/{trial_id}.pt", content)
 
     def delete_checkpoint(self, trial_id: str) -> None:
-        """Drop what is left of a trial in progress."""
-        filesystem, root = self._location
-        for suffix in ("pt", "attempts"):
-            path = f"{root}/checkpoints/{trial_id}.{suffix}"
-            if filesystem.get_file_info(path).type == pafs.FileType.File:
-                filesystem.delete_file(path)
+        self.files.delete(f"checkpoints/{trial_id}.pt")
 
-    def count_attempt(self, trial_id: str, run_id: str) -> int:
-        """Note that a worker starts (or restarts) a trial; returns how often it did so in this run."""
-        path = f"{self._location[1]}/checkpoints/{trial_id}.attempts"
-        content = self._read(path)
-        earlier = json.loads(content) if content else {}
-        count = earlier["count"] + 1 if earlier.get("run_id") == run_id else 1
-        self._write(path, json.dumps({"run_id": run_id, "count": count}).encode())
-        return count
+    def claim(self, trial_id: str, run_id: str) -> int | None:
+        """Take a trial on: how often workers of this run have begun it; None while another worker runs it."""
+        return self.claims.take(trial_id, run_id)
 
-    # files -------------------------------------------------------------------------------------------------------
+    def holds(self, trial_id: str) -> bool:
+        """Whether a claimed trial is still this worker's. Costs nothing."""
+        return self.claims.holds(trial_id)
 
-    def _files(self, folder: str) -> list[pafs.FileInfo]:
-        filesystem, root = self._location
-        selector = pafs.FileSelector(f"{root}/{folder}", allow_not_found=True)
-        infos = [i for i in filesystem.get_file_info(selector) if i.is_file and not i.base_name.startswith(".")]
-        return sorted(infos, key=lambda info: info.path)
-
-    def _dataset(
-        self, kind: str, columns: list[str] | None, base: pa.Schema = TRIALS, ids: set[str] | None = None
-    ) -> pa.Table:
-        """All rows of a kind, each trial (and epoch) once."""
-        tables = []
-        seen: set[str] = set()
-        for info in self._files(kind):
-            table = self._open(info.path, columns)
-            fresh = [t not in seen and (ids is None or t in ids) for t in table["trial_id"].to_pylist()]
-            seen |= set(table["trial_id"].to_pylist())
-            tables.append(table.filter(pa.array(fresh, pa.bool_())))
-        if not tables:
-            return base.empty_table().select(columns or base.names)
-        return pa.concat_tables(tables, promote_options="permissive")
-
-    def _holds_other(self, path: str, ids: set[str]) -> bool:
-        return not ids.issuperset(self._open(path, ["trial_id"])["trial_id"].to_pylist())
-
-    def _open(self, path: str, columns: list[str] | None = None) -> pa.Table:
-        """A file's rows; a column it does not have (another method's hyperparameter, a newer schema's) is null."""
-        try:
-            with self._location[0].open_input_file(path) as source:
-                file = pq.ParquetFile(source)
-                present = file.schema_arrow.names
-                table = file.read([name for name in columns or present if name in present], use_threads=False)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise StoreError(
-                f"a result file must be a whole Parquet file, but {path} is not ({error}); delete it and run the study "
-                "again to make it anew"
-            ) from None
-        for name in set(columns or ()) - set(table.column_names):
-            table = table.append_column(name, pa.nulls(len(table)))
-        return table
-
-    def _read(self, path: str) -> bytes | None:
-        try:
-            with self._location[0].open_input_stream(path) as stream:
-                return bytes(stream.read())
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            raise StoreError(f"the result store must be readable, but {path} is not ({error})") from None
-
-    def _write_table(self, kind: str, name: str, table: pa.Table) -> None:
-        sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd")
-        self._write(f"{self._location[1]}/{kind}/{name}.parquet", sink.getvalue())
-
-    def _write(self, path: str, content: bytes | pa.Buffer) -> None:
-        filesystem = self._location[0]
-        local = isinstance(filesystem, pafs.LocalFileSystem)
-        folder, _, name = path.rpartition("/")
-        target = f"{folder}/.{name}-{uuid.uuid4().hex}" if local else path
-        with filesystem.open_output_stream(target) as stream:
-            stream.write(content)
-        if local:
-            filesystem.move(target, path)
-
-
-def _table(rows: list[Row], schema: pa.Schema) -> pa.Table:
-    """Rows as a typed table; keys outside the schema are hyperparameters, typed by their values."""
-    extra = sorted({key for row in rows for key in row} - set(schema.names))
-    unknown = [key for key in extra if not key.startswith("hp.")]
-    assert not unknown, f"columns {unknown} are not in the schema"
-    kinds = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
-    for key in extra:
-        value = next(row[key] for row in rows if row.get(key) is not None)
-        schema = schema.append(pa.field(key, kinds[type(value)]))
-    return pa.Table.from_pylist(rows, schema=schema)
+    def release(self, trial_id: str) -> None:
+        """Hand a claimed trial back; whoever comes next goes on from its checkpoint."""
+        self.claims.release(trial_id)

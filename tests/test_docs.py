@@ -14,10 +14,8 @@ def test_the_methods_page_is_current() -> None:
     assert PAGE.read_text() == page(), "run: python docs/make_methods.py"
 
 
-def test_every_method_that_trains_has_a_measured_cost_near_its_estimate() -> None:
+def test_every_method_that_trains_has_a_measured_cost() -> None:
     costs = measured()
     for name, method in METHODS.items():
-        if method.needs(method.Config()) == "images":
-            ratio = next(float(cost) for config, cost in costs[name] if not config or name == "zarts")
-            estimate = method.relative_cost(method.Config())
-            assert 0.5 < estimate / ratio < 2, f"{name}: estimate {estimate:.2f}, measured {ratio:.2f}"
+        assert (name in costs) == (method.needs(method.Config()) == "images"), f"{name}: run speed/method_cost.py"
+        assert all(float(cost) > 0 for _, cost in costs.get(name, []))

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import yaml
 
 from study.schema import EPOCHS, TRIALS, VOLATILE
@@ -37,9 +39,9 @@ def run(study: Path, store: Path, *options: str, **environment: str) -> subproce
 def rows(store: Path, study: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """All trial and epoch rows in a fixed order, without the columns that say how a trial ran."""
     results = Store(store, study)
-    names = {name for path in (store / study / "trials").iterdir() for name in results._open(str(path)).column_names}
+    names = {name for path in (store / study / "trials").iterdir() for name in pq.read_schema(path).names}
     found = results.finished(sorted(names - VOLATILE - {"trial_id"}))
-    epochs = results._dataset("epochs", [n for n in EPOCHS.names if n not in VOLATILE])
+    epochs = pa.concat_tables(results.epochs.tables([n for n in EPOCHS.names if n not in VOLATILE]))
     assert set(TRIALS.names) <= names
     return [found[key] for key in sorted(found)], epochs.sort_by(
         [("trial_id", "ascending"), ("epoch", "ascending")]

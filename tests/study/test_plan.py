@@ -10,8 +10,8 @@ from study.config import parse
 from study.plan import Fingerprints, plan
 from trainables.errors import ConfigError
 from trainables.methods import METHODS
+from trainables.records import changed, describe
 from trainables.spec import TrialSpec
-from trainables.trainable import changed, describe
 
 KNOWN = Fingerprints(images="a" * 16, signals={200: "b" * 16})
 

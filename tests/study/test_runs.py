@@ -10,7 +10,7 @@ import drills
 import pytest
 
 from study.config import Resources
-from study.runner import BATCH_S, pack, slots_of
+from study.packing import BATCH_S, pack, slots_of
 from study.store import Store
 from trainables.errors import ConfigError
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import pickle
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from study.schema import EPOCHS, SCHEMA_VERSION, TRIALS
+from analysis import pool
+from study.rows import Cache
+from study.schema import SCHEMA_VERSION, TRIALS
 from study.store import Store
 from trainables.errors import StoreError
 
@@ -27,7 +31,7 @@ def fill(store: Store, count: int) -> None:
 
 def everything(store: Store) -> dict[str, list[dict[str, Any]]]:
     columns = [name for name in TRIALS.names if name != "trial_id"]
-    epochs = store._dataset("epochs", None, EPOCHS).sort_by([("trial_id", "ascending"), ("epoch", "ascending")])
+    epochs = pa.concat_tables(store.epochs.tables()).sort_by([("trial_id", "ascending"), ("epoch", "ascending")])
     trials = store.finished([*columns, "hp.arch_lr", "hp.order"])
     return {"trials": [trials[key] for key in sorted(trials)], "epochs": epochs.to_pylist()}
 
@@ -40,75 +44,52 @@ def test_rows_are_typed_and_complete(tmp_path: Path) -> None:
     assert [table.schema.field(name).type for name in TRIALS.names] == list(TRIALS.types)
     assert table["schema_version"].to_pylist() == [SCHEMA_VERSION]
     assert table["genotype"].null_count == 1  # not known is null, never zero
-    assert store.find("0" * 16, {}) == table.to_pylist()[0]
-    assert store.find("f" * 16, {}) is None
+    assert store.find("0" * 16) == table.to_pylist()[0]
+    assert store.find("f" * 16) is None
 
 
 def test_compacting_changes_nothing_that_is_read(tmp_path: Path) -> None:
     store = Store(tmp_path, "s")
     fill(store, 7)
     before = everything(store)
-    assert store.compact() == 7
+    store.compact()
     assert len(list((tmp_path / "s/trials").iterdir())) == len(list((tmp_path / "s/epochs").iterdir())) == 1
     assert everything(store) == before
-    assert store.find(f"{3:016x}", store.merged()) == before["trials"][3]
+    assert Store(tmp_path, "s").find(f"{3:016x}") == before["trials"][3]
     store.write(row(f"{7:016x}"), [])
-    assert store.compact() == store.compact() == 8
-    assert everything(store)["trials"][:7] == before["trials"]
+    store.compact()
+    assert everything(store)["trials"][:7] == before["trials"] and store.find(f"{7:016x}")
 
 
-def test_a_kill_between_merging_and_deleting_loses_and_doubles_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_two_rows_of_a_trial_the_one_that_finished_last_counts(tmp_path: Path) -> None:
+    """A failed trial that was merged while another run removed it, and has been repeated since."""
     store = Store(tmp_path, "s")
-    fill(store, 4)
-    before = everything(store)
-
-    class Killed(BaseException):
-        pass
-
-    original = Store._write_table
-
-    def killed_after(writes: list[int]) -> Any:
-        def write_then_die(self: Store, *args: Any) -> None:
-            original(self, *args)
-            writes.pop()
-            if not writes:
-                raise Killed
-
-        return write_then_die
-
-    for writes in (1, 2):
-        monkeypatch.setattr(Store, "_write_table", killed_after([0] * writes))
-        with pytest.raises(Killed):
-            store.compact()
-        monkeypatch.undo()
-        assert everything(store) == before
-    assert store.compact() == 4
-    assert everything(store) == before
+    store.prepare()
+    late, early = datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
+    for name, status, finished_at in (("a", "failed", early), ("b", "ok", late), ("c", "failed", early)):
+        store.trials.write(name, [row("t", status=status, finished_at=finished_at)])
+    assert store.finished() == {"t": {"trial_id": "t", "status": "ok"}}
+    store.compact()
+    assert store.find("t")["status"] == "ok" and len(next(store.trials.tables())) == 1  # type: ignore[index]
 
 
-def test_files_appear_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A writer that dies half-way leaves no file under a final name."""
+def test_what_was_read_before_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store(tmp_path, "s")
-    fill(store, 1)
-    filesystem = store._location[0]
-
-    class Dying:
-        def __getattr__(self, name: str) -> Any:
-            return getattr(filesystem, name)
-
-        def move(self, *_: Any) -> None:
-            raise KeyboardInterrupt
-
-    dying = Store(tmp_path, "s")
-    dying.__dict__["_location"] = (Dying(), store._location[1])
-    monkeypatch.setattr("study.store.pafs.LocalFileSystem", Dying)
-    with pytest.raises(KeyboardInterrupt):
-        dying.write(row("f" * 16), [])
-    monkeypatch.undo()
-    assert store.find("f" * 16, store.merged()) is None
-    assert set(store.finished()) == {"0" * 16}
+    fill(store, 3)
+    cache: Cache = {}
+    first = store.finished(("status",), cache)
+    read: list[str] = []
+    original = store.trials.read
+    monkeypatch.setattr(
+        store.trials, "read", lambda info, columns: read.append(info.base_name) or original(info, columns)
+    )
+    assert store.finished(("status",), cache) == first and read == []
+    store.write(row("e" * 16), [])
+    store.write(row(f"{0:016x}", status="failed", finished_at=datetime(2026, 1, 1, tzinfo=UTC)), [])
+    assert store.finished(("status",), cache)[f"{0:016x}"]["status"] == "failed"
+    assert sorted(read) == [f"{0:016x}.parquet", "e" * 16 + ".parquet"]
+    Store(tmp_path, "s").compact()
+    assert len(store.finished(("status",), cache)) == len(next(iter(cache.values()))) == 4 and len(cache) == 1
 
 
 def test_a_truncated_file_is_named(tmp_path: Path) -> None:
@@ -131,6 +112,49 @@ def test_removing_trials_from_small_and_merged_files(tmp_path: Path) -> None:
     assert {e["trial_id"] for e in everything(store)["epochs"]} == {f"{0:016x}", f"{2:016x}", "d" * 16}
 
 
+def test_a_report_reads_what_is_merged_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each listing is followed by a merge: first of the files it shows, then of none of them but a new one appears."""
+    store = Store(tmp_path, "s")
+    fill(store, 4)
+    original, listings = pool._parquet_files, [0]
+
+    def listed_and_then_merged(filesystem: Any, folder: str) -> list[str]:
+        found = original(filesystem, folder)
+        listings[0] += 1
+        if listings[0] in (1, 3):
+            store.write(row("e" * 15 + str(listings[0])), [])
+            store.compact()
+        return found
+
+    monkeypatch.setattr(pool, "_parquet_files", listed_and_then_merged)
+    results = pool.load(tmp_path)
+    assert sorted(results.trials["trial_id"]) == [f"{n:016x}" for n in range(4)] + ["e" * 15 + "1"]
+    assert len(results.epochs) == 12
+
+
+def test_rewriting_keeps_columns_that_only_some_rows_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("study.rows.ROW_GROUP", 2)
+    store = Store(tmp_path, "s")
+    fill(store, 3)
+    store.write(row("e" * 16), [{"epoch": 1}])
+    store.compact()
+    before = everything(store)
+    store.rewrite(lambda kind, rows: [r | {"genotype": kind} for r in rows])
+    assert everything(store) == {kind: [r | {"genotype": kind} for r in rows] for kind, rows in before.items()}
+
+
+def test_epochs_of_one_trial_come_in_order_wherever_they_lie(tmp_path: Path) -> None:
+    store = Store(tmp_path, "s")
+    fill(store, 3)
+    assert [epoch["epoch"] for epoch in store.find_epochs(f"{1:016x}")] == [1, 2, 3]
+    store.compact()
+    store.epochs.write("x", [{"trial_id": f"{1:016x}", "epoch": 4}, {"trial_id": f"{1:016x}", "epoch": 3}])
+    store.epochs.write("y", [])
+    store.compact()
+    assert [epoch["epoch"] for epoch in store.find_epochs(f"{1:016x}")] == [1, 2, 3, 4]
+    assert Store(tmp_path, "s").find_epochs("e" * 16) == []
+
+
 def test_an_unwritable_store_is_said_before_anything_runs(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StoreError, match=r"must be writable, but .*give another one with --store"):
@@ -149,20 +173,20 @@ def test_where_a_study_lies(uri: str, path: str) -> None:
     assert Store(uri, "s").path == path
 
 
-def test_attempts_count_within_one_run_only(tmp_path: Path) -> None:
-    store = Store(tmp_path, "s")
+def test_a_claim_goes_with_the_trial(tmp_path: Path) -> None:
+    store, other = Store(tmp_path, "s"), Store(tmp_path, "s")
     store.prepare()
-    assert [store.count_attempt("a", "run 1") for _ in range(3)] == [1, 2, 3]
-    assert store.count_attempt("a", "run 2") == 1
+    assert [store.claim("a", "run 1"), store.claim("a", "run 1"), store.claim("a", "run 2")] == [1, 2, 1]
+    assert store.holds("a") and not other.holds("a")
     store.write(row("a"), [])
-    assert store.count_attempt("a", "run 2") == 1
+    assert store.in_progress() == [] and not store.holds("a")
 
 
 def test_a_pickled_store_holds_no_file_system(tmp_path: Path) -> None:
     store = Store(tmp_path, "s")
     fill(store, 1)
     again = pickle.loads(pickle.dumps(store))
-    assert "_location" not in again.__dict__ and again.finished() == store.finished()
+    assert "files" not in again.__dict__ and again.finished() == store.finished()
 
 
 def test_checkpoints_are_replaced_and_dropped(tmp_path: Path) -> None:

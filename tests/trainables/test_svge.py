@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ from trainables.spaces.nas_bench_201 import NUM_CELLS, Genotype
 from trainables.streams import Streams
 
 RUGGED = np.random.default_rng(0).permutation(NUM_CELLS) / NUM_CELLS * 100
-SMALL = {"hidden": 24, "latent": 16, "vae_lr": 0.01, "predictor_lr": 0.01}
+SMALL = {"hidden": 24, "latent": 16, "vae_lr": 0.01, "predictor_lr": 0.003}
 
 
 def searcher(seed: int = 0, **hyperparameters: Any) -> Svge:
@@ -165,26 +166,54 @@ def test_generation_follows_the_loss() -> None:
     assert (links[~stopped, :2, 2].mean() - 0.5).abs() < 0.4 and links.tril().sum() == 0
 
 
-def test_training_leads_to_graphs_that_decode_to_themselves_and_then_to_their_accuracies() -> None:
-    """Nine cells, learned by heart: phases 1 and 2 as the search runs them."""
-    search = searcher(vae_graphs=10, vae_epochs=80, predictor_epochs=20, labelled=9, queries=9)
-    cells = search.labelled_cells
+LEARNED = {"vae_graphs": 10, "vae_epochs": 70, "predictor_epochs": 20, "labelled": 5, "queries": 9, "batch_queries": 2}
 
-    def means() -> Tensor:
+
+@pytest.fixture(scope="module")
+def learned() -> dict[str, Any]:
+    """The state of a search after phase 1, nine cells learned by heart."""
+    search = searcher(**LEARNED)
+    losses = [search.epoch()["train_loss"] for _ in range(70)]
+    assert losses[-1] < 0.05 * losses[0]
+    return search.state_dict()
+
+
+def test_trained_cells_decode_to_themselves_and_then_learn_their_accuracies(learned: dict[str, Any]) -> None:
+    search = searcher(**LEARNED)
+    search.load_state_dict(copy.deepcopy(learned))
+
+    def means(cells: Tensor) -> Tensor:
         return search.autoencoder.encode(search.types[cells])[0].detach()
 
     def error() -> float:
-        predicted = 100 * search.predictor(means())[:, 0].detach().numpy()
-        return float(np.sqrt(np.mean((predicted - RUGGED[cells]) ** 2)))
+        predicted = 100 * search.predictor(means(search.labelled_cells))[:, 0].detach().numpy()
+        return float(np.sqrt(np.mean((predicted - RUGGED[search.labelled_cells]) ** 2)))
 
-    losses = [search.epoch()["train_loss"] for _ in range(80)]
-    assert losses[-1] < 0.05 * losses[0]
-    drawn = np.array([search.draw(means()) for _ in range(5)])
-    assert np.mean(drawn == cells.numpy()) > 0.8
+    drawn = np.array([search.draw(means(search.training_cells)) for _ in range(5)])
+    assert np.mean(drawn == search.training_cells.numpy()) > 0.7
     before = error()
     for _ in range(20):
         search.epoch()
-    assert error() < 0.5 * before
+    assert error() < 0.6 * before
+    drawn = np.array([search.draw(means(search.labelled_cells)) for _ in range(5)])
+    assert np.mean(drawn == search.labelled_cells.numpy()) > 0.7
+
+
+def test_rounds_draw_new_cells_and_go_on_after_an_interruption(
+    learned: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At points that are cells not labelled."""
+    one, other = (searcher(**LEARNED | {"predictor_epochs": 0}) for _ in range(2))
+    one.load_state_dict(copy.deepcopy(learned))
+    unlabelled = one.autoencoder.encode(one.types[one.training_cells[5:]])[0].detach().double()
+    monkeypatch.setattr("trainables.methods.svge.propose", lambda seen, *_: unlabelled[len(seen) - 5 :][:2])
+    for _ in range(2):
+        other.context.streams.load_state_dict(one.context.streams.state_dict())
+        other.load_state_dict(copy.deepcopy(one.state_dict()))
+        for search in (one, other):
+            search.epoch()
+        assert one.queried == other.queried and one.recorded == other.recorded
+    assert len(one.queried) == len(set(one.queried)) == 9
 
 
 # the search in the latent space ----------------------------------------------------------------------------------
@@ -201,13 +230,13 @@ def test_proposals_beat_random_points_and_depend_on_the_generator_alone() -> Non
         torch.tensor([[-1.0], [1.0]]).double(),
     )
     before = torch.get_rng_state()
-    proposed = [propose(points, peak(points), low.expand(3), high.expand(3), 6, generator()) for _ in range(2)]
+    proposed = [propose(points, peak(points), low.expand(3), high.expand(3), 4, generator()) for _ in range(2)]
     assert torch.equal(*proposed) and torch.equal(torch.get_rng_state(), before)
-    assert proposed[0].shape == (6, 3) and (proposed[0] >= -1).all() and (proposed[0] <= 1).all()
-    chance = torch.rand(1000, 6, 3, generator=generator()).double() * 2 - 1
+    assert proposed[0].shape == (4, 3) and (proposed[0] >= -1).all() and (proposed[0] <= 1).all()
+    chance = torch.rand(1000, 4, 3, generator=generator()).double() * 2 - 1
     best_of_chance = peak(chance).amax(1)
     assert peak(proposed[0]).max() > best_of_chance.quantile(0.95)
-    assert len({tuple(point) for point in proposed[0].tolist()}) == 6
+    assert len({tuple(point) for point in proposed[0].tolist()}) == 4
 
 
 def test_points_decode_to_new_cells_first() -> None:
@@ -236,7 +265,13 @@ BRIEF = {
 
 
 def run_with(monkeypatch: pytest.MonkeyPatch, draw: Any, **settings: Any) -> Svge:
-    """A whole search whose decoder is replaced by ``draw``, a function of the number of points."""
+    """A whole search at random points, whose decoder is replaced by ``draw``, a function of the number of points."""
+
+    def anywhere(points: Tensor, values: Tensor, low: Tensor, high: Tensor, count: int, _: Any) -> Tensor:
+        assert len(points) == len(values)
+        return low + (high - low) * torch.rand(count, points.shape[1], generator=generator())
+
+    monkeypatch.setattr("trainables.methods.svge.propose", anywhere)
     search = searcher(**BRIEF | settings)
     monkeypatch.setattr(search, "draw", lambda points: draw(len(points)))
     for _ in range(search.planned_epochs(search.config, None)):

@@ -32,7 +32,7 @@ def propose(
     from botorch.acquisition import LogExpectedImprovement
     from botorch.fit import fit_gpytorch_mll
     from botorch.models import SingleTaskGP
-    from botorch.models.model import Model
+    from botorch.models.gpytorch import BatchedMultiOutputGPyTorchModel
     from botorch.optim import optimize_acqf
     from gpytorch.mlls import ExactMarginalLogLikelihood
 
@@ -46,7 +46,7 @@ def propose(
         process = SingleTaskGP((points - low) / side, standardised[:, None], outcome_transform=None)
         likelihood = ExactMarginalLogLikelihood(process.likelihood, process)
         fit_gpytorch_mll(likelihood, optimizer_kwargs={"options": {"maxiter": FIT_STEPS}})
-        model: Model = process
+        model: BatchedMultiOutputGPyTorchModel = process
         for _ in range(count):
             point, _ = optimize_acqf(
                 LogExpectedImprovement(model, best_f=best),

@@ -1,0 +1,295 @@
+"""A worker's way through a batch: its trials one after another, each one epoch after another. No Ray.
+
+Whatever happens to a trial ends as its row in the store: it finished, failed, diverged, was stopped by the search it
+belongs to, or killed its process too often. A trial that is left in the middle has its last epoch in the store.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+import time
+import traceback
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import torch
+
+from trainables.benchmarks.signal import read_signal
+from trainables.errors import StoreError
+from trainables.methods import Diverged, method_named
+from trainables.records import describe
+from trainables.secrets import redact
+from trainables.spaces.nas_bench_201 import Genotype
+from trainables.spec import TrialSpec
+from trainables.trial import Row, Surroundings, Trial, look_up
+from trainables.watchdog import Limits, Watchdog
+
+MOST_ATTEMPTS = 3
+"""A trial whose worker process died this often in one run is recorded as failed."""
+WAIT_S = 1.0
+"""Between two looks at a trial that another worker runs."""
+REPORTED = ("trial_id", "method", "config", "seed", "status", "error")
+POSTPONED: Row = {"status": "postponed"}
+"""Not a row: the trial did not fit into its share of a GPU."""
+
+
+class TrialStore(Protocol):
+    """What a worker needs of the result store."""
+
+    def find(self, trial_id: str) -> Row | None: ...
+    def find_epochs(self, trial_id: str) -> list[Row]: ...
+    def write(self, trial: Row, epochs: list[Row]) -> None: ...
+    def read_checkpoint(self, trial_id: str) -> bytes | None: ...
+    def write_checkpoint(self, trial_id: str, content: bytes) -> None: ...
+    def claim(self, trial_id: str, run_id: str) -> int | None: ...
+    def holds(self, trial_id: str) -> bool: ...
+    def release(self, trial_id: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Work:
+    """What all workers of a run share: the batches, and where to read and write."""
+
+    study: str
+    run_id: str
+    batches: list[list[TrialSpec]]
+    store: TrialStore
+    surroundings: Surroundings
+    objective: str = "cifar10_valid_accuracy"
+    """the trial column whose mean over a batch's seeds a hyperparameter search maximises; a failed seed counts as 0"""
+    limits: Limits = field(default_factory=Limits)
+    shares_grow: bool = False
+    """whether a trial that does not fit into its share of a GPU is handed back, to be run with a larger one"""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a worker is given to do: a batch, to its end or up to an epoch. Plain values, for it is a Tune config."""
+
+    batch: int
+    """index into Work.batches"""
+    hyperparameters: dict[str, Any] = field(default_factory=dict)
+    """suggested for all of it"""
+    until: int | None = None
+    """leave each trial saved after this many epochs"""
+    stop: str | None = None
+    """record each trial as stopped where it is, for this reason"""
+    gpu: float = 0.0
+    """share of a GPU that each of its trials has to itself"""
+    note: str | None = None
+    """what the rows of the trials run now are to say about how they ran"""
+
+
+class Batch:
+    """The trials of an assignment. ``queue`` holds what is left of it, ``trial`` the one in progress."""
+
+    def __init__(self, work: Work, assignment: Assignment, watchdog: Watchdog) -> None:
+        self.work, self.store, self.assignment, self.watchdog = work, work.store, assignment, watchdog
+        suggested = assignment.hyperparameters
+        self.queue = [suggest(spec, suggested) if suggested else spec for spec in work.batches[assignment.batch]]
+        self.trial: Trial | None = None
+        self.saved_epochs = 0
+        self.ended: list[Row] = []
+        """what is REPORTED of the trials whose row is in the store"""
+        self.stale: list[str] = []
+        """trials that an earlier search stopped before the epoch they are wanted at: their rows have to go first"""
+        self.out_of_memory = False
+        """whether some trials need a larger share of a GPU"""
+        self._deferred: set[str] = set()
+        self._objectives: list[float] = []
+        self._signals: list[float] = []
+
+    def advance(self) -> None:
+        """One epoch of the trial at hand. Only the store may raise."""
+        spec = self.queue[0]
+        if self.trial is None and not self._take_on(spec):
+            return
+        if not self.store.holds(spec.id):
+            self._defer()
+            return
+        failure = self._run(spec)
+        if failure is POSTPONED:
+            self.out_of_memory = True
+            self._hand_back()
+            torch.cuda.empty_cache()
+        elif failure is not None:
+            self._finish(failure)
+        elif self.assignment.stop:
+            self._finish({"status": "stopped", "error": self.assignment.stop})
+        elif self.trial is not None and self.trial.finished:
+            self._finish({"status": "ok"})
+        elif self.trial is not None and self._is_paused():
+            self.save()
+            self._add_signal(spec, self.trial.epochs)
+            self._hand_back()
+
+    def save(self) -> None:
+        """Put what the trial in progress has done into the store, if anything is new."""
+        if self.trial is not None and self.trial.epochs_done > self.saved_epochs:
+            self.store.write_checkpoint(self.trial.spec.id, serialise(self.trial))
+            self.saved_epochs = self.trial.epochs_done
+
+    def leave(self) -> None:
+        """Let go of the trial in progress, whose epochs are saved, for any worker to go on with."""
+        if self.trial is not None:
+            self.store.release(self.trial.spec.id)
+            self.trial = None
+
+    def give_up(self, reason: str, stack: str) -> None:
+        """Record the trial at hand as failed. For the watchdog, while ``advance`` is stuck at ``stack``."""
+        self._finish({"status": "failed", "error": reason, "traceback": redact(stack)})
+
+    def objective(self) -> float:
+        """Mean over the trials so far; a failed one counts as 0."""
+        return math.fsum(self._objectives) / len(self._objectives) if self._objectives else math.nan
+
+    def signal(self) -> float:
+        """Mean over the trials so far of the anytime signal at the epoch asked for; a failed one counts as 0."""
+        return math.fsum(self._signals) / len(self._signals) if self._signals else math.nan
+
+    def _take_on(self, spec: TrialSpec) -> bool:
+        """Claim a trial; False if nothing is to be run for it now: the store has it, another runs it, it kills us."""
+        attempts = self.store.claim(spec.id, self.work.run_id)
+        if (row := self.store.find(spec.id)) is not None:
+            self._recall(spec, row)
+            self._hand_back()
+        elif attempts is None:
+            self._defer()
+        elif attempts > MOST_ATTEMPTS:
+            reason = f"the worker process died {MOST_ATTEMPTS} times while it ran this trial"
+            self._finish({"status": "failed", "error": reason})
+        else:
+            return True
+        return False
+
+    def _recall(self, spec: TrialSpec, row: Row) -> None:
+        """Count a trial that is in the store, unless it was stopped there and is wanted further now."""
+        until = self.assignment.until
+        stopped = row["status"] == "stopped" and not self.assignment.stop
+        epochs = self.store.find_epochs(spec.id) if stopped or until is not None else []
+        if stopped and (until is None or len(epochs) < until):
+            self.stale.append(spec.id)
+        else:
+            self._add_signal(spec, epochs)
+            self._count(row)
+
+    def _run(self, spec: TrialSpec) -> Row | None:
+        """Take up the trial, run an epoch of it; returns what its row says if it failed."""
+        spent_s = self.trial.search_wall_s + self.trial.retrain_wall_s if self.trial else 0.0
+        with self.watchdog.watching(spent_s):
+            try:
+                if self.trial is None:
+                    self.trial = restore(spec, self.work.surroundings, self.store.read_checkpoint(spec.id))
+                    self.saved_epochs = self.trial.epochs_done
+                if not (self.assignment.stop or self.trial.finished or self._is_paused()):
+                    self.trial.advance()
+            except Exception as error:
+                if is_out_of_memory(error) and self.work.shares_grow and self.assignment.gpu < 1:
+                    return POSTPONED
+                return outcome(error)
+        return None
+
+    def _is_paused(self) -> bool:
+        until = self.assignment.until
+        return until is not None and self.trial is not None and len(self.trial.epochs) >= until
+
+    def _hand_back(self) -> None:
+        """This assignment is over with the trial at hand."""
+        self.store.release(self.queue.pop(0).id)
+        self.trial = None
+
+    def _defer(self) -> None:
+        """Leave a trial that another worker runs for the end of the queue; wait where there is nothing else to do."""
+        self.trial, spec = None, self.queue.pop(0)
+        if spec.id in self._deferred:
+            time.sleep(WAIT_S)
+            self._deferred.clear()
+        self._deferred.add(spec.id)
+        self.queue.append(spec)
+
+    def _finish(self, result: Row) -> None:
+        """Look up what the trial at hand came to, and put its row and its epochs into the store."""
+        spec, epochs = self.queue[0], self.trial.epochs if self.trial else []
+        table = self.work.surroundings.table()
+        row = describe(spec, self.work.study) | {"error": None, "notes": self.assignment.note}
+        row |= {"finished_at": datetime.now(UTC)} | (self.trial.record() if self.trial else {}) | result
+        row["table_fingerprint"] = table.fingerprint
+        row |= {name: values[0] for name, values in look_up(table, [row.get("genotype")]).items()}
+        looked_up = look_up(table, [epoch["genotype"] for epoch in epochs])
+        means = {name: values for name, values in looked_up.items() if "_seed" not in name}
+        for index, epoch in enumerate(epochs):
+            epoch |= {name: values[index] for name, values in means.items()}
+        self.store.write(row, epochs)
+        self._add_signal(spec, epochs)
+        self._count(row)
+        self.queue.pop(0)
+        self.trial = None
+
+    def _count(self, row: Row) -> None:
+        self.ended.append({name: row[name] for name in REPORTED})
+        self._objectives.append(row.get(self.work.objective) or 0.0)
+
+    def _add_signal(self, spec: TrialSpec, epochs: list[Row]) -> None:
+        if self.assignment.until is not None:
+            self._signals.append(signal_at(self.assignment.until, spec, epochs, self.work.surroundings))
+
+
+def suggest(spec: TrialSpec, values: dict[str, Any]) -> TrialSpec:
+    """The trial at suggested hyperparameters, typed as the method declares them."""
+    config = method_named(spec.method).Config.parse(spec.method, {**spec.hyperparameters, **values})
+    return spec.with_hyperparameters(config.model_dump())
+
+
+def restore(spec: TrialSpec, surroundings: Surroundings, checkpoint: bytes | None) -> Trial:
+    """The trial at its checkpoint, or at its beginning if there is none."""
+    trial = Trial(spec, surroundings)
+    if checkpoint is not None:
+        try:
+            state = torch.load(io.BytesIO(checkpoint), map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+            raise StoreError(
+                f"a checkpoint must be whole and hold nothing but tensors and plain values, but that of {spec.id} was "
+                f"refused ({type(error).__name__}); run again with --retry-failed to begin the trial anew"
+            ) from None
+        trial.load_state_dict(state)
+    return trial
+
+
+def serialise(trial: Trial) -> bytes:
+    """A checkpoint that loads without executing code."""
+    buffer = io.BytesIO()
+    torch.save(trial.state_dict(), buffer)
+    return buffer.getvalue()
+
+
+def signal_at(epoch: int, spec: TrialSpec, epochs: list[Row], surroundings: Surroundings) -> float:
+    """The anytime signal in percent after ``epoch`` epochs; 0 for a trial that did not come so far.
+
+    It is what the search itself sees, never a test accuracy: the supernet's accuracy on held-out images, or of the best
+    cell so far the validation accuracy that a searcher of the table reads.
+    """
+    if len(epochs) < epoch:
+        return 0.0
+    row, method = epochs[epoch - 1], method_named(spec.method)
+    if spec.scale is not None:
+        return float(row["valid_accuracy"])
+    config = method.Config.parse(spec.method, spec.hyperparameters)
+    seen = read_signal(surroundings.table(), spec.dataset.name, method.signal_epochs(config))
+    return float(seen.accuracy[Genotype.from_string(row["genotype"]).index])
+
+
+def outcome(error: Exception) -> Row:
+    """Status and reason of a trial that raised."""
+    status = "diverged" if isinstance(error, Diverged) else "failed"
+    name = "" if isinstance(error, Diverged) else f"{type(error).__name__}: "
+    reason = f"{name}{error}".splitlines()[0] if str(error) else type(error).__name__
+    return {"status": status, "error": redact(reason), "traceback": redact("".join(traceback.format_exception(error)))}
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a GPU's memory was too small; the driver and cuDNN say so in words only."""
+    signs = ("CUDA out of memory", "CUDA error: out of memory", "ALLOC_FAILED")
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
