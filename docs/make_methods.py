@@ -17,7 +17,8 @@ HEADER = """# Search methods
 
 Generated from `trainables/methods/` by `python docs/make_methods.py`; do not edit. Cost is the time of an epoch
 relative to first-order DARTS at the same scale, as measured by `speed/method_cost.py` on so small a scale (six steps an
-epoch) that evaluations between epochs weigh more than in a real search. Ranges are what a hyperparameter search draws from.
+epoch) that evaluations between epochs weigh more than in a real search. Ranges are what a hyperparameter search draws
+from.
 """
 
 
