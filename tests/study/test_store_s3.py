@@ -17,7 +17,7 @@ import pytest
 from faulty_s3 import Fault, FaultyS3
 
 from analysis import load
-from study import files
+from study import claims, files, rows
 from study.claims import parse
 from study.config import parse as parse_study
 from study.files import Files
@@ -127,7 +127,11 @@ def test_a_bucket_that_is_not_there(s3: FaultyS3) -> None:
         elsewhere.prepare()
 
 
-def test_a_small_file_is_one_request_and_a_short_trial_ten(store: Store, s3: FaultyS3) -> None:
+def test_a_small_file_is_one_request_and_a_short_trial_ten(
+    store: Store, s3: FaultyS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "BEAT_S", 600.0)
+    monkeypatch.setattr(rows, "LOOK_AGAIN_S", 600.0)
     run_trials(store, range(1))
     s3.calm()
     store.write_text("study.yaml", "name: s")
