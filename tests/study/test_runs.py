@@ -185,9 +185,9 @@ def test_packing_fills_slots_and_balances() -> None:
 
 
 def test_slots_and_impossible_resources() -> None:
-    assert slots_of(Resources(cpu=1), {"CPU": 2.0}) == 2
-    assert slots_of(Resources(cpu=1, gpu=0.25), {"CPU": 16.0, "GPU": 2.0}) == 8
+    assert slots_of(Resources(cpu=1), 0.0, {"CPU": 2.0}) == 2
+    assert slots_of(Resources(cpu=1, gpu=0.25), 0.25, {"CPU": 16.0, "GPU": 2.0}) == 8
     with pytest.raises(ConfigError, match=r"asks for gpu: 0\.25, but the cluster has 0 GPU"):
-        slots_of(Resources(gpu=0.25), {"CPU": 2.0})
+        slots_of(Resources(gpu=0.25), 0.25, {"CPU": 2.0})
     with pytest.raises(ConfigError, match="asks for cpu: 64, but the cluster has 2 CPU"):
-        slots_of(Resources(cpu=64), {"CPU": 2.0})
+        slots_of(Resources(cpu=64), 0.0, {"CPU": 2.0})
