@@ -52,7 +52,7 @@ def test_only_epochs_that_train_the_supernet_are_judged() -> None:
         "name": "x",
         "dataset": "digits",
         "scale": {"epochs": 9},
-        "methods": {"darts_pt": {"tune_epochs": {"low": 1, "high": 30}}},
+        "methods": {"darts_pt": {"tune_epochs": {"low": 2, "high": 30}}},
         "seeds": 1,
         "search": {"algorithm": "random", "samples": 2, "scheduler": "asha"},
     }

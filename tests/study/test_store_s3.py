@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import drills
@@ -102,7 +103,7 @@ def test_storage_that_is_away_for_longer_than_pyarrow_tries(
         waits.append(seconds)
         s3.calm()
 
-    monkeypatch.setattr(files.time, "sleep", back_after_the_first)
+    monkeypatch.setattr(files, "time", SimpleNamespace(sleep=back_after_the_first))
     s3.faults = lambda method, path: 503
     store.write_text("study.yaml", "name: s")
     assert waits == [1.0] and store.read_text("study.yaml") == "name: s"
