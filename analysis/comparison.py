@@ -13,15 +13,13 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
 from analysis import metrics
 from analysis.pairing import Arm, arms, pairing
 from analysis.statistics import Estimate, HypothesisTest, bayes, multiplicity, paired, power, probability, unpaired
 from analysis.statistics.attainable import Attainable, attainable_paired, attainable_unpaired
-from analysis.statistics.estimate import ALPHA, NAN, FloatArray
+from analysis.statistics.estimate import ALPHA, NAN, Equivalence, FloatArray
 from analysis.statistics.intervals import t_interval
-from analysis.statistics.paired import Equivalence
 from analysis.tables import listed
 from analysis.verdicts import Evidence, Verdict, Wording, judge, sentence
 from trainables.errors import ConfigError, StoreError, choose
@@ -217,23 +215,12 @@ def _compare(a: Arm, b: Arm, margin: float, family: int, generator: np.random.Ge
         primary=unpaired.permutation(a.values, b.values, generator),
         rank_test=unpaired.brunner_munzel(a.values, b.values),
         t_test=unpaired.welch(a.values, b.values),
-        equivalence=_unpaired_equivalence(a, b, margin),
+        equivalence=unpaired.equivalence(a.values, b.values, margin),
         posterior=bayes.Posterior(
             NAN, NAN, NAN, margin, n, "Bayesian signed-rank test", note="needs pairs of common seeds"
         ),
         attainable=attainable_unpaired(a.n, b.n, family),
     )
-
-
-def _unpaired_equivalence(a: Arm, b: Arm, margin: float) -> Equivalence:
-    """Welch's TOST: at level 0.05 the same as a 90 % Welch interval within the margin."""
-    n = min(a.n, b.n)
-    method = f"two one-sided Welch tests of {a.n} and {b.n} seeds, margin ±{margin:g}"
-    if n < 2 or not a.std + b.std > 0:
-        return Equivalence(NAN, NAN, NAN, margin, n, method, note="needs two seeds in each arm, and a spread")
-    means = CompareMeans(DescrStatsW(a.values[a.known]), DescrStatsW(b.values[b.known]))
-    p, ((_, p_lower, _), (_, p_upper, _)) = means.ttost_ind(-margin, margin, usevar="unequal")
-    return Equivalence(float(p), float(p_lower), float(p_upper), margin, n, method)
 
 
 def _concluded(pair: Comparison, family: int, what: str) -> Comparison:

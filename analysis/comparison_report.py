@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis import comparison_figures as figures
 from analysis import comparison_tables as tables
-from analysis import metrics, plots, study_tables
+from analysis import metrics, plots, rank_figures, seeds_figure, study_tables
 from analysis.comparison import ALL_PAIRS_UP_TO, MARGIN, Comparisons, compare
 from analysis.comparison_findings import cautions, findings
 from analysis.page import Page, Section, check_output, write_page
@@ -151,8 +151,8 @@ def block_columns(trials: pd.DataFrame, column: str) -> list[str]:
 
 def _ranks(found: Comparisons, trials: pd.DataFrame, generator: np.random.Generator) -> Section:
     lead = "What another draw of the seeds would have said of the order, and how the seeds of each arm are distributed."
-    distribution, refused = figures.ranks(found, generator)
-    shown = [figures.profile(found, generator)]
+    distribution, refused = rank_figures.ranks(found, generator)
+    shown = [rank_figures.profile(found, generator)]
     if distribution is None:
         lead += f" No rank distribution: {refused}."
     else:
@@ -165,7 +165,7 @@ def _ranks(found: Comparisons, trials: pd.DataFrame, generator: np.random.Genera
             f" Friedman test over {test.test.n} blocks ({blocks}): F = {number(test.test.statistic)}, p = "
             f"{p_value(test.test.p).replace('< ', 'below ')}, Kendall's W {number(test.kendall_w)}."
         )
-        shown.append(figures.critical_difference(names, diagram, test.test.p, blocks))
+        shown.append(rank_figures.critical_difference(names, diagram, test.test.p, blocks))
     else:
         lead += f" No critical-difference diagram: {diagram.note} ({blocks})."
     return Section("ranks", "Ranks and profiles", lead, shown)
@@ -194,7 +194,7 @@ def _equivalence(found: Comparisons) -> Section:
 
 
 def _seeds(found: Comparisons) -> Section:
-    curve = figures.seeds_curve(found)
+    curve = seeds_figure.seeds_curve(found)
     lead = f"What a study needs to detect {found.margin:g} points." + (
         "" if curve is not None else " No two seeds of any comparison tell a spread, so there is no curve."
     )

@@ -42,12 +42,11 @@ _DEFINITIONS = {
     "spread has a table of its own and is never merged with the spread over search seeds.",
     "Regret": f"Accuracy of the best of all {NUM_CELLS:,} cells minus that of this cell, both means over training "
     "seeds, in percentage points.",
-    "Bootstrap interval": "BCa, whole seeds drawn with replacement, from five seeds on; up to eight seeds all distinct "
-    "resamples are enumerated, above that 9,999 are drawn. With few seeds it is narrower than it should be; Student's "
-    "interval is the default here because it is not.",
-    "Other intervals": "Of the std: chi-squared, for normal values. Of a probability (collapse, failure): exact "
-    "(Clopper-Pearson). Of the median, the studentised bootstrap and the percentile bootstrap of the IQM: in "
-    "intervals.csv beside the page.",
+    "Bootstrap interval": "Whole seeds drawn with replacement; up to eight seeds all distinct resamples are "
+    "enumerated, above that 9,999 are drawn. With few seeds it is narrower than it should be, so Student's interval is "
+    "the default of a mean, and the IQM has one from ten seeds on only.",
+    "Other intervals": "Of a probability (collapse, failure): exact (Clopper-Pearson). Of the std (chi-squared, for "
+    "normal values), and the studentised and BCa bootstraps: in intervals.csv beside the page.",
     "Regret to the best seen": "The same against the best value of any trial of this study, which needs no table.",
     "Search seeds against training seeds": "The first is what the search decides, the second what one training of a "
     "given cell adds; a published ± is often only the second.",

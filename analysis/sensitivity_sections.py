@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from analysis import hyperparameter_figures
 from analysis import sensitivity_figures as figures
 from analysis import sensitivity_tables as tables
 from analysis.figures import Plot
@@ -76,7 +77,7 @@ def _importance(found: Sensitivity) -> Section:
             lead += f" {one.name} has more settings than fANOVA is given off a full grid; PED-ANOVA is in the table."
         elif one.importances.note and one.importances.table["importance"].isna().all():
             lead += f" {one.name}: {one.importances.note}."
-    plots = _known([figures.importance(one) for one in found.methods])
+    plots = _known([hyperparameter_figures.importance(one) for one in found.methods])
     rows = [table for one in found.methods for table in (tables.importance(one), tables.decomposition(one))]
     return Section("importance", "Importances", lead, plots, _known(rows))
 
@@ -86,7 +87,11 @@ def _effects(found: Sensitivity) -> Section:
     for one in found.methods:
         if one.effects.table.empty:
             lead += f" {one.name} has no curves: {one.effects.note}."
-    drawn = [plot for one in found.methods for plot in (figures.effects(one), figures.surfaces(one))]
+    drawn = [
+        plot
+        for one in found.methods
+        for plot in (hyperparameter_figures.effects(one), hyperparameter_figures.surfaces(one))
+    ]
     return Section("effects", "Main effects and pairs", lead, _known(drawn))
 
 
@@ -123,7 +128,7 @@ def _transfer(found: Sensitivity) -> Section:
 
 
 def _settings(found: Sensitivity, generator: np.random.Generator) -> Section:
-    drawn = _known([figures.parallel_coordinates(one, generator) for one in found.methods])
+    drawn = _known([hyperparameter_figures.parallel_coordinates(one, generator) for one in found.methods])
     lead = "Where the best settings lie." if drawn else "Too few settings or hyperparameters to draw as lines."
     return Section("settings", "All settings", lead, drawn)
 

@@ -1,8 +1,8 @@
 """Choose a setting on some seeds and score it on the others: the remedy for the winner's curse.
 
 The best mean of many settings is too high by chance alone (``analysis.statistics.selection``), the worst too low. Here
-every half of the seeds chooses and the other half scores; unlike there, single trials may be missing, any subset of the
-settings may be chosen from, and what is chosen may be any mixture of ranks.
+every half of the seeds chooses and the other half scores. Single trials may be missing, any subset of the settings may
+be chosen from, and what is chosen may be any mixture of ranks.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from math import comb
 import numpy as np
 
 from analysis.statistics.estimate import NAN, FloatArray
-from analysis.statistics.selection import EXACT_HALVES
+
+EXACT_HALVES = 252
+"""Up to so many ways to halve the seeds (ten seeds) all are taken; above, so many are drawn."""
 
 Weights = Callable[[int], FloatArray]
 """Number of settings C -> weights [..., C] of their ranks, worst first."""

@@ -142,9 +142,11 @@ def _regret(found: Bands, naive: FloatArray, target: int, source: int) -> dict[s
 
 
 def _ceiling(split: Halves) -> float:
-    """The mean tau-b between the two sides of the splits."""
+    """The mean tau-b between the two sides of the splits; NaN where a side is all ties in each of them."""
     sides = zip(split.chosen_on.T, split.scored_on.T, strict=True)
-    return float(np.nanmean([stats.kendalltau(one, other, nan_policy="omit").statistic for one, other in sides]))
+    taus = np.array([stats.kendalltau(one, other, nan_policy="omit").statistic for one, other in sides])
+    known = taus[np.isfinite(taus)]
+    return float(known.mean()) if len(known) else NAN
 
 
 def _taus(names: Sequence[str], means: Sequence[FloatArray], ceilings: Sequence[float]) -> pd.DataFrame:

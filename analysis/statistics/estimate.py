@@ -57,6 +57,23 @@ class HypothesisTest:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Equivalence:
+    """Two one-sided tests: small ``p`` says that the mean difference lies within ± ``margin``."""
+
+    p: float
+    """The larger of the two below."""
+    p_lower: float
+    """Of the difference not being above -margin."""
+    p_upper: float
+    """Of the difference not being below +margin."""
+    margin: float
+    n: int
+    method: str
+    dropped: int = 0
+    note: str = ""
+
+
 def finite(values: npt.ArrayLike) -> tuple[FloatArray, int]:
     """The known values [n] in ascending order, and how many were missing: row order never moves a result."""
     array = np.asarray(values, dtype=np.float64).ravel()

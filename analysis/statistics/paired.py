@@ -24,6 +24,7 @@ from analysis.statistics.estimate import (
     LEVEL,
     NAN,
     RESAMPLES,
+    Equivalence,
     Estimate,
     FloatArray,
     HypothesisTest,
@@ -66,23 +67,6 @@ class Gain:
     variance_ratio: float
     """var(a - b) / (var a + var b): below 1 pairing helped, above 1 it hurt."""
     n: int
-
-
-@dataclass(frozen=True)
-class Equivalence:
-    """Two one-sided tests: small ``p`` says that the mean difference lies within ± ``margin``."""
-
-    p: float
-    """The larger of the two below."""
-    p_lower: float
-    """Of the difference not being above -margin."""
-    p_upper: float
-    """Of the difference not being below +margin."""
-    margin: float
-    n: int
-    method: str
-    dropped: int = 0
-    note: str = ""
 
 
 def pair(seeds_a: npt.ArrayLike, a: npt.ArrayLike, seeds_b: npt.ArrayLike, b: npt.ArrayLike) -> Pairs:

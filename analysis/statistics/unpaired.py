@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 from statsmodels.stats.nonparametric import rank_compare_2indep
+from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
 from analysis.statistics.attainable import smallest_unpaired_p
 from analysis.statistics.bootstrap import IntArray, chunks
@@ -22,6 +23,7 @@ from analysis.statistics.estimate import (
     LEVEL,
     NAN,
     RESAMPLES,
+    Equivalence,
     Estimate,
     FloatArray,
     HypothesisTest,
@@ -122,6 +124,22 @@ def brunner_munzel(a: npt.ArrayLike, b: npt.ArrayLike) -> HypothesisTest:
         return HypothesisTest(p, math.copysign(math.inf, x[0] - y[0]), n, method, 0.0, dropped, note)
     result = rank_compare_2indep(x, y)
     return HypothesisTest(float(result.pvalue), float(result.statistic), n, method, 0.0, dropped)
+
+
+def equivalence(a: npt.ArrayLike, b: npt.ArrayLike, margin: float) -> Equivalence:
+    """Welch's TOST: whether the difference of means lies within ± ``margin``, which the study declares beforehand.
+
+    At level 0.05 it does if and only if the 90 % Welch interval of the difference lies within the margin.
+    """
+    x, y, dropped = two_samples(a, b)
+    n = min(len(x), len(y))
+    method = f"two one-sided Welch tests of {len(x)} and {len(y)} seeds, margin ±{margin:g}"
+    if n < 2 or (np.ptp(x) == 0 and np.ptp(y) == 0):
+        note = "needs two seeds in each arm, and a spread"
+        return Equivalence(NAN, NAN, NAN, margin, n, method, dropped, note)
+    means = CompareMeans(DescrStatsW(x), DescrStatsW(y))
+    p, ((_, p_lower, _), (_, p_upper, _)) = means.ttost_ind(-margin, margin, usevar="unequal")
+    return Equivalence(float(p), float(p_lower), float(p_upper), margin, n, method, dropped)
 
 
 def hodges_lehmann_shift(a: npt.ArrayLike, b: npt.ArrayLike, level: float = LEVEL) -> Estimate:

@@ -108,7 +108,8 @@ def _reml(matrix: FloatArray, moments: VarianceComponents) -> VarianceComponents
     scale = float(values.std())
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        fit = MixedLM((values - values.mean()) / scale, np.ones(len(values)), groups=group).fit(reml=True)
+        model = MixedLM((values - values.mean()) / scale, np.ones(len(values)), groups=group)
+        fit = model.fit(reml=True, method="powell")
     search, training = float(fit.cov_re[0, 0]) * scale**2, float(fit.scale) * scale**2
     doubts = [str(w.message) for w in caught if issubclass(w.category, ConvergenceWarning)]
     note = f"statsmodels: {doubts[0]}" if doubts else ""

@@ -12,7 +12,6 @@ from sensitivity_trials import VALUE, golden_cases, grid, sample, trials_of
 
 from analysis.sensitivity import Settings, ablation_path, declared_defaults, read_settings, tunability
 from analysis.sensitivity.games import coalitions, faithful_interactions, shapley_values
-from analysis.statistics.selection import cross_fitted_best
 from trainables.errors import StoreError
 
 DEFAULT = {"lr": 0, "wd": 0, "opt": 0}
@@ -74,12 +73,6 @@ class TestWinnersCurse:
         assert abs(np.mean(gaps)) < 0.2
         assert np.mean(predicted) == pytest.approx(0.835, abs=0.04)  # E[max of 20 normals] / sqrt(5)
         assert np.mean(inflations) == pytest.approx(0.835, abs=0.15)
-
-    def test_agrees_with_the_plain_estimate_where_nothing_is_missing(self) -> None:
-        settings = grid({"a": range(12)}, lambda a: 0.3 * a, seeds=5, noise=1.0)
-        found = tunability(settings, {"a": 3}, np.random.default_rng(0))
-        plain = cross_fitted_best(settings.values.T, np.random.default_rng(0)).estimate
-        assert found.gap.estimate == pytest.approx(plain - settings.means[3])
 
     def test_failed_trials_leave_the_rest_usable(self) -> None:
         settings = grid({"a": [0, 1, 2], "b": [0, 1]}, lambda a, b: a + b, seeds=4, noise=0.01)

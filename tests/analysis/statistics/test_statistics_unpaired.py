@@ -18,7 +18,14 @@ from analysis.statistics.probability import (
     probability_over_datasets,
 )
 from analysis.statistics.ranksums import rank_sum_null
-from analysis.statistics.unpaired import brunner_munzel, hodges_lehmann_shift, mean_difference, permutation, welch
+from analysis.statistics.unpaired import (
+    brunner_munzel,
+    equivalence,
+    hodges_lehmann_shift,
+    mean_difference,
+    permutation,
+    welch,
+)
 
 
 def generator(seed: int = 0) -> np.random.Generator:
@@ -140,6 +147,15 @@ def test_welch_is_scipys_and_its_interval_agrees_with_it() -> None:
     found, test = mean_difference(a, b), welch(a, b)
     assert (test.statistic, test.p) == pytest.approx(tuple(stats.ttest_ind(a, b, equal_var=False)))
     assert welch(a - found.low, b).p == pytest.approx(0.05)
+
+
+def test_equivalence_agrees_with_the_90_percent_welch_interval() -> None:
+    a, b = samples()
+    interval = mean_difference(a, b, level=0.9)
+    margin = max(-interval.low, interval.high)
+    assert equivalence(a, b, margin).p == pytest.approx(0.05)
+    assert equivalence(a, b, 1.1 * margin).p < 0.05 < equivalence(a, b, 0.9 * margin).p
+    assert np.isnan(equivalence([1.0, 1.0], [2.0, 2.0], 1.0).p)
 
 
 @pytest.mark.parametrize(("n_a", "n_b"), [(1, 1), (3, 4), (6, 5)])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.statistics.selection import cross_fitted_best, expected_inflation
+from analysis.statistics.selection import expected_inflation
 from analysis.statistics.variance import nested
 
 
@@ -75,21 +75,3 @@ def test_inflation_is_that_of_simulated_selection(settings: int, n: int, inflati
     means = generator().normal(size=(4000, settings, n)).mean(axis=2)
     assert means.max(axis=1).mean() == pytest.approx(inflation, abs=0.03)
     assert expected_inflation(1, n) == 0
-
-
-@pytest.mark.parametrize("n", [6, 11])
-def test_cross_fitting_takes_the_bias_away(n: int) -> None:
-    draw = generator()
-    scores = [90 + draw.normal(size=(n, 15)) for _ in range(100)]
-    crossed = [cross_fitted_best(s, generator()).estimate for s in scores]
-    picked = [s.mean(axis=0).max() for s in scores]
-    assert np.mean(crossed) == pytest.approx(90, abs=0.12)
-    assert np.mean(picked) == pytest.approx(90 + expected_inflation(15, n), abs=0.12)
-
-
-def test_cross_fitting_finds_a_setting_that_is_truly_better() -> None:
-    scores = generator().normal(size=(6, 4)) + np.array([0, 0, 50, 0])
-    found = cross_fitted_best(scores, generator())
-    assert found.estimate == pytest.approx(scores[:, 2].mean())
-    assert "chosen on 3 seeds" in found.method and "all 20 halves" in found.method
-    assert np.isnan(cross_fitted_best(scores[:1], generator()).estimate)
