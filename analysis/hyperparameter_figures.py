@@ -85,6 +85,7 @@ def effects(one: MethodSensitivity) -> Plot | None:
         axes.set_xlabel(name)
     for axes in grid.flat[len(names) :]:
         axes.set_visible(False)
+    grid[0, 0].set_ylim(top=min(grid[0, 0].get_ylim()[1], 101))  # a band may reach above 100 %, a method cannot
     ends = table.groupby("hyperparameter", sort=False)["mean"].agg(lambda m: m.max() - m.min())
     return Plot(
         f"effects_{slug(one.name)}",

@@ -83,8 +83,9 @@ def importance(one: MethodSensitivity) -> Table:
         shown["where nothing matters (%)"] = (100 * main["null"]).map(lambda v: number(v, 1))
         shown["p"] = main["p"].map(p_value)
     named = ped.loc[list(main["hyperparameter"])]
-    shown["PED-ANOVA"] = [number(v, 4) for v in named["importance"]]
-    shown["PED-ANOVA p"] = [p_value(v) for v in named["p"]]
+    if named["importance"].notna().any():
+        shown["PED-ANOVA"] = [number(v, 4) for v in named["importance"]]
+        shown["PED-ANOVA p"] = [p_value(v) for v in named["p"]]
     data = data.assign(ped_anova=named["importance"].to_numpy(), ped_anova_p=named["p"].to_numpy())
     words = [] if one.importances is None else [one.importances.method]
     caption = f"{_sentence('; '.join([*words, one.ped_anova.method]))}. p-values are unadjusted, a screen and no claim."

@@ -2,15 +2,16 @@
 
     y[k, h, s] = mean + method_k + setting_kh + seed_s + error_khs,    seed_s only where all settings share the seeds
 
-Balanced designs (K methods with H settings each and n seeds, nothing missing) are solved by moments:
+Where every setting has all n seeds, it is solved by moments (K methods with H_k settings, H in all):
 
-    seeds shared    error = MS_e,  seed = (MS_s - MS_e) / KH,  setting = (MS_h - MS_e) / n,  method = (MS_m - MS_h) / nH
-    not shared      error = MS_within, setting = (MS_h - MS_within) / n,                     method = (MS_m - MS_h) / nH
+    seeds shared    error = MS_e,  seed = (MS_s - MS_e) / H,  setting = (MS_h - MS_e) / n,  method = (MS_m - MS_h) / nh
+    not shared      error = MS_within, setting = (MS_h - MS_within) / n,                    method = (MS_m - MS_h) / nh
+    h = (H - sum H_k² / H) / (K - 1), which is the number of settings of each method if all have as many
 
-and their intervals are generalised confidence intervals, from chi-squared draws of the mean squares. Other designs are
-fitted by REML (statsmodels), without intervals. A negative moment is shown as 0 with its raw value beside it, and a
-component on the boundary of REML is named. Methods are compared with their settings (F = MS_m / MS_h), not with seeds:
-what is known of a method is limited by the settings tried.
+and the intervals are generalised confidence intervals, from chi-squared draws of the mean squares; that of the method
+is exact with equal H_k only. Other designs are fitted by REML (statsmodels), without intervals. A negative moment is
+shown as 0 with its raw value beside it, and a component on the boundary of REML is named. Methods are compared with
+their settings (F = MS_m / MS_h), not with seeds: what is known of a method is limited by the settings tried.
 
 Sources: Searle, Casella and McCulloch, "Variance Components", 1992, chapters 3, 4 and 6; Weerahandi, "Generalized
 confidence intervals", JASA 1993.
@@ -45,7 +46,6 @@ class VarianceDecomposition:
 
     table: pd.DataFrame
     test: HypothesisTest
-    balanced: bool
     method: str
     note: str = ""
 
@@ -56,66 +56,68 @@ def variance_decomposition(methods: Sequence[Settings], generator: np.random.Gen
         found = sorted({settings.dataset for settings in methods})
         raise StoreError(f"variance is decomposed on one data set, but the methods have {found}; select one")
     shared = all(s.shared_seeds for s in methods) and len({s.seeds for s in methods}) == 1
-    shapes = {settings.values.shape for settings in methods}
-    if len(shapes) == 1 and not any(np.isnan(settings.values).any() for settings in methods):
-        return _by_moments(np.stack([settings.values for settings in methods]), shared, generator)
+    values = [settings.values for settings in methods]
+    if len({of_method.shape[1] for of_method in values}) == 1 and not any(np.isnan(v).any() for v in values):
+        return _by_moments(values, shared, generator)
     return _by_reml(methods, shared)
 
 
-def mean_squares(values: FloatArray, shared: bool) -> tuple[dict[str, float], dict[str, int]]:
-    """Mean squares of values [K, H, n] and their degrees of freedom, by component, without those that have none."""
-    methods, settings, n = values.shape
-    of_method, of_setting = values.mean(axis=(1, 2)), values.mean(axis=2)
+def mean_squares(values: Sequence[FloatArray], shared: bool) -> tuple[dict[str, float], dict[str, int]]:
+    """Mean squares of values [H_k, n] of each method and their degrees of freedom, without those that have none."""
+    every = np.concatenate(values)
+    settings, n = every.shape
+    grand, of_setting = every.mean(), every.mean(axis=1)
+    of_method = np.concatenate([np.full(len(part), part.mean()) for part in values])
     sums = {
-        METHOD: settings * n * np.square(of_method - values.mean()).sum(),
-        SETTING: n * np.square(of_setting - of_method[:, None]).sum(),
-        SEED: methods * settings * np.square(values.mean(axis=(0, 1)) - values.mean()).sum() if shared else 0.0,
-        ERROR: np.square(values - of_setting[:, :, None]).sum(),
+        METHOD: n * np.square(of_method - grand).sum(),
+        SETTING: n * np.square(of_setting - of_method).sum(),
+        SEED: settings * np.square(every.mean(axis=0) - grand).sum() if shared else 0.0,
+        ERROR: np.square(every - of_setting[:, None]).sum(),
     }
     sums[ERROR] -= sums[SEED]
-    cells = methods * settings
-    freedom = {METHOD: methods - 1, SETTING: methods * (settings - 1), SEED: (n - 1) * shared}
-    freedom[ERROR] = cells * (n - 1) - freedom[SEED]
+    freedom = {METHOD: len(values) - 1, SETTING: settings - len(values), SEED: (n - 1) * shared}
+    freedom[ERROR] = settings * (n - 1) - freedom[SEED]
     kept = {name: df for name, df in freedom.items() if df > 0}
     return {name: float(sums[name] / df) for name, df in kept.items()}, kept
 
 
-def _moments(squares: Mapping[str, Any], shape: tuple[int, ...]) -> dict[str, Any]:
-    """Each component by the mean squares that contain it; those may be arrays of draws."""
-    methods, settings, n = shape
+def moments(squares: Mapping[str, Any], counts: Sequence[int], n: int) -> dict[str, Any]:
+    """Each component by the mean squares that contain it, which may be arrays of draws; ``counts`` are the H_k."""
     found: dict[str, Any] = {}
     below = squares[ERROR]
     if SEED in squares:
-        found[SEED] = (squares[SEED] - below) / (methods * settings)
+        found[SEED] = (squares[SEED] - below) / sum(counts)
     if SETTING in squares:
         found[SETTING] = (squares[SETTING] - below) / n
         below = squares[SETTING]
     if METHOD in squares:
-        found[METHOD] = (squares[METHOD] - below) / (n * settings)
+        typical = (sum(counts) - sum(count**2 for count in counts) / sum(counts)) / (len(counts) - 1)
+        found[METHOD] = (squares[METHOD] - below) / (n * typical)
     return {name: found[name] for name in (METHOD, SETTING, SEED) if name in found} | {ERROR: squares[ERROR]}
 
 
-def _by_moments(values: FloatArray, shared: bool, generator: np.random.Generator) -> VarianceDecomposition:
-    squares, freedom = mean_squares(values, shared and values.shape[0] * values.shape[1] > 1)
+def _by_moments(values: Sequence[FloatArray], shared: bool, generator: np.random.Generator) -> VarianceDecomposition:
+    counts, n = [len(of_method) for of_method in values], values[0].shape[1]
+    squares, freedom = mean_squares(values, shared and sum(counts) > 1)
     if ERROR not in squares:
-        return _nothing(f"settings and seeds cannot be told apart: {too_few(2, values.shape[2], 'seeds')}")
-    raw = _moments(squares, values.shape)
+        return _nothing(f"settings and seeds cannot be told apart: {too_few(2, n, 'seeds')}")
+    raw = moments(squares, counts, n)
     drawn = {
         name: square * freedom[name] / generator.chisquare(freedom[name], RESAMPLES) for name, square in squares.items()
     }
-    possible = np.maximum(np.array(list(_moments(drawn, values.shape).values())), 0.0)
+    possible = np.maximum(np.array(list(moments(drawn, counts, n).values())), 0.0)
     total = possible.sum(axis=0)
     shares = np.divide(possible, total, out=np.full_like(possible, NAN), where=total > 0)
     low, high = np.quantile(shares, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=1)
-    methods, settings, n = values.shape
+    equal = len(set(counts)) == 1
+    each = f"{counts[0]} settings" if equal else f"{min(counts)} to {max(counts)} settings"
     method = (
-        f"balanced analysis of variance of {methods} × {settings} settings × {n} seeds, "
-        f"{'shared by all settings' if SEED in raw else 'not shared'}; shares with {percent(LEVEL)} generalised "
-        "confidence intervals"
+        f"analysis of variance of {len(counts)} × {each} × {n} seeds, {'' if SEED in raw else 'not '}shared by all "
+        f"settings; shares with {percent(LEVEL)} generalised confidence intervals"
+        f"{'' if equal else ', that of the method approximate'}"
     )
-    return VarianceDecomposition(
-        _table(raw, low, high), _f_test(squares, freedom, settings), True, method, _negative(raw)
-    )
+    test = _f_test(squares, freedom, sum(counts))
+    return VarianceDecomposition(_table(raw, low, high), test, method, _negative(raw))
 
 
 def _by_reml(methods: Sequence[Settings], shared: bool) -> VarianceDecomposition:
@@ -132,7 +134,7 @@ def _by_reml(methods: Sequence[Settings], shared: bool) -> VarianceDecomposition
     if METHOD in levels and SETTING in levels and len(levels[METHOD]) == len(levels[SETTING]):
         del levels[SETTING]  # one setting a method
     if len(values) > LARGEST:
-        return _nothing(f"an unbalanced design is fitted up to {LARGEST} values, but there are {len(values)}")
+        return _nothing(f"a design with gaps is fitted up to {LARGEST:,} values, but there are {len(values):,}")
     if not levels.keys() & {METHOD, SETTING} or np.ptp(values) == 0:
         return _nothing("settings and seeds cannot be told apart: no setting has two seeds, or no value differs")
     scale = values.std()
@@ -148,10 +150,12 @@ def _by_reml(methods: Sequence[Settings], shared: bool) -> VarianceDecomposition
     boundary = [name for name, variance in raw.items() if variance < 1e-4 * variances.sum()]
     notes = [f"no variance was found for {', '.join(boundary)}: on the boundary"] if boundary else []
     notes += [] if fit.converged else ["statsmodels did not converge: do not rely on these numbers"]
-    method = f"mixed model by REML (statsmodels) of {len(values)} values, unbalanced; no intervals"
+    method = f"mixed model by REML (statsmodels) of {len(values)} values, some are missing; no intervals"
     nothing = np.full(len(raw), NAN)
-    test = HypothesisTest(NAN, NAN, 0, "F test of methods against their settings", note="needs a balanced design")
-    return VarianceDecomposition(_table(raw, nothing, nothing), test, False, method, "; ".join(notes))
+    test = HypothesisTest(
+        NAN, NAN, 0, "F test of methods against their settings", note="needs all seeds of every setting"
+    )
+    return VarianceDecomposition(_table(raw, nothing, nothing), test, method, "; ".join(notes))
 
 
 def _table(raw: Mapping[str, float], low: FloatArray, high: FloatArray) -> pd.DataFrame:
@@ -188,4 +192,4 @@ def _negative(raw: Mapping[str, float]) -> str:
 def _nothing(note: str) -> VarianceDecomposition:
     columns = ["component", "variance", "raw", "share", "low", "high"]
     test = HypothesisTest(NAN, NAN, 0, "F test of methods against their settings", note=note)
-    return VarianceDecomposition(pd.DataFrame(columns=columns), test, False, "not computed", note)
+    return VarianceDecomposition(pd.DataFrame(columns=columns), test, "not computed", note)

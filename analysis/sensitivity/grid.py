@@ -75,7 +75,7 @@ def anova(settings: Settings, order: int | None = None) -> Anova:
     ss, within, within_df = sums(values), _within(values), values.size - len(values)
     with np.errstate(divide="ignore", invalid="ignore"):  # seeds that all agree
         f = ss / df / _mse(values)
-        shares = jackknife(values, omega2)
+        shares = jackknife(values, omega2, bounds=(0, 1))
         table = pd.DataFrame(
             {
                 "term": [*terms, SEEDS],

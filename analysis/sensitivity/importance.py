@@ -149,7 +149,10 @@ def _evaluate(
     null = np.array([by_chance() for _ in range(permutations)]).reshape(permutations, len(settings.names))
     flat = not known.any() or np.ptp(means[known]) == 0
     unexplained = NAN if flat or evaluator.name == PED_ANOVA else float(1 - found.estimate.sum())
-    method = f"{evaluator.method}; {found.method}; null and p from {permutations} shuffles of the settings"
+    if permutations:
+        method = f"{evaluator.method}; {found.method}; null and p from {permutations} shuffles of the settings"
+    else:
+        method = f"{found.note}: not computed"
     return Importances(
         evaluator=evaluator.name,
         table=_table(settings, found, null),
