@@ -41,12 +41,15 @@ def agreement(trials: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for variant, part in trials.groupby("variant", observed=True):
-        cells = [Genotype.from_string(g) for g in part.loc[part["status"] == "ok", "genotype"].dropna()]
-        classes = pd.Series([cell.isomorphism_key() for cell in cells], dtype=object)
+        derived = part.loc[part["status"] == "ok", "genotype"].dropna()
+        known = {text: Genotype.from_string(text) for text in derived.unique()}
+        cells = [known[text] for text in derived]
+        keys = {cell: cell.isomorphism_key() for cell in known.values()}
+        classes = pd.Series([keys[cell] for cell in cells], dtype=object)
         row = {
             "variant": variant,
             "derived": len(cells),
-            "distinct": len(set(cells)),
+            "distinct": len(known),
             "classes": classes.nunique(),
             "modal": 100 * classes.value_counts(normalize=True).max() if len(cells) else float("nan"),
         }

@@ -6,8 +6,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import metrics, plots
+from analysis.curves import Curves, all_curves, collected, held, in_searches, thinned
+from analysis.epochs import Epochs
 from analysis.figures import MOST_VARIANTS, Plot, count_range, panels
-from analysis.robustness import curve_summary, curves
 from analysis.tables import listed, number
 
 DIAGNOSTICS = {
@@ -20,22 +21,23 @@ _BANDS_UP_TO = 5
 """Variants in one panel up to which their intervals are drawn: more cover each other."""
 
 
-def by_time(curve: pd.DataFrame, column: str) -> Plot | None:
-    """Regret against the minutes of search, one panel a variant. ``curve``: anytime.on_common_grid, seconds."""
-    if curve.empty:
+def by_time(curve: Curves, column: str) -> Plot | None:
+    """Regret against the minutes of search, one panel a variant. ``curve``: anytime.all_against_seconds."""
+    if curve.summary.empty:
         return None
-    minutes = curve.assign(budget=curve["budget"] / 60)
-    summary = curve_summary(minutes)
+    minutes = curve.in_unit(1, 60)
     label = f"{metrics.split_title(column)} regret (points)"
-    figure = plots.curves_figure(minutes, summary, logarithmic=True, x="minutes of search", y=label, logarithmic_x=True)
-    return panels(f"{column}_by_time", f"{metrics.title(column)} against minutes of search", figure, minutes, summary)
+    figure = plots.curves_figure(
+        minutes.lines, minutes.summary, logarithmic=True, x="minutes of search", y=label, logarithmic_x=True
+    )
+    return panels(f"{column}_by_time", f"{metrics.title(column)} against minutes of search", figure, minutes.summary)
 
 
-def by_cost(curve: pd.DataFrame, column: str, factor: float, unit: str) -> Plot | None:
+def by_cost(curve: Curves, column: str, factor: float, unit: str) -> Plot | None:
     """Mean regret against cost, all variants on one axis. ``factor`` is what an hour of a trial costs in ``unit``."""
-    if curve.empty:
+    if curve.summary.empty:
         return None
-    summary = curve_summary(curve.assign(budget=curve["budget"] * factor / 3600))
+    summary = curve.in_unit(factor, 3600).summary
     variants = [str(variant) for variant in summary["variant"].unique()]
     look = plots.looks(summary["variant"].cat.categories)
     figure = Figure(figsize=(6.4, max(3.2, 0.75 + 0.2 * len(variants))), layout="constrained")
@@ -66,15 +68,26 @@ def by_cost(curve: pd.DataFrame, column: str, factor: float, unit: str) -> Plot 
     return Plot(f"{column}_by_cost", caption, alternative, figure, wide=True, data=summary)
 
 
-def diagnostics(trials: pd.DataFrame, epochs: pd.DataFrame) -> list[Plot]:
+def diagnostics(trials: pd.DataFrame, epochs: Epochs) -> list[Plot]:
     """One figure for each of DIAGNOSTICS that was recorded, against the epoch."""
-    rows = epochs.assign(gap=epochs["relaxed_accuracy"] - epochs["discrete_accuracy"])
     shown = []
+    trained = trials[trials["protocol"].notna()]
     for column, (subject, label) in DIAGNOSTICS.items():
-        curve = curves(trials[trials["protocol"].notna()], rows, column)
-        if curve.empty:
+        found = _curves(trained, epochs, column)
+        if found.summary.empty:
             continue
-        summary = curve_summary(curve)
-        figure = plots.curves_figure(curve, summary, logarithmic=False, x="search epochs", y=label)
-        shown.append(panels(column, f"{subject} against search epochs", figure, curve, summary))
+        figure = plots.curves_figure(found.lines, found.summary, logarithmic=False, x="search epochs", y=label)
+        shown.append(panels(column, f"{subject} against search epochs", figure, found.summary))
     return shown
+
+
+def _curves(trials: pd.DataFrame, epochs: Epochs, column: str) -> Curves:
+    if column != "gap":
+        return all_curves(trials, epochs, column)
+    both = ["relaxed_accuracy", "discrete_accuracy"]
+    found = (
+        one
+        for own, rows in epochs.read(trials, both)
+        for one in thinned(held(in_searches(own, rows.assign(gap=rows[both[0]] - rows[both[1]])), "gap"))
+    )
+    return collected(found, trials)

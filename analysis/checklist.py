@@ -83,8 +83,9 @@ def _protocol(results: Results) -> Answer:
 
 
 def _over_time(results: Results) -> Answer:
-    epochs = results.read_epochs([])
-    return Answer(YES, "regret against epoch, time and cost") if len(epochs) else Answer(NO, "no epochs were recorded")
+    if not results.has_epochs:
+        return Answer(NO, "no epochs were recorded")
+    return Answer(YES, "regret against epoch, time and cost")
 
 
 def _random_baseline(results: Results) -> Answer:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from analysis import metrics
 from analysis.statistics.proportions import proportion_interval
+from study.schema import EPOCHS
 from trainables.errors import ConfigError
 from trainables.spaces.nas_bench_201.genotype import EDGES, SKIP, Genotype
 
@@ -59,6 +60,11 @@ class Collapse:
             values = trials[metrics.headline(trials)].where(ok)
             return (values < self.below).astype(float).where(values.notna())
         return self.of_cells(trials["genotype"].where(ok))
+
+    def epoch_columns(self, trials: pd.DataFrame) -> list[str]:
+        """What ``of_epochs`` looks at; none where epochs cannot have it."""
+        column = "skip_share" if self.below is None else metrics.headline(trials)
+        return [column] if column in EPOCHS.names else []
 
     def of_epochs(self, trials: pd.DataFrame, epochs: pd.DataFrame) -> pd.Series:
         """The same of the cell that would be derived at each epoch; by accuracy, on the table's own data set.

@@ -179,7 +179,8 @@ def labelled_rows(labels: list[str], width: float) -> tuple[Figure, Axes, np.nda
     shown = [wrapped(label, 44) for label in labels]
     padded = [label if "\n" in label else f"{label}\n" for label in shown]
     rows = row_centres(padded)
-    figure = Figure(figsize=(width, 0.95 + 0.24 * (rows[-1] + 1)), layout="constrained")
+    height = 0.32 if any("\n" in label for label in shown) else 0.24
+    figure = Figure(figsize=(width, 0.95 + height * (rows[-1] + 1)), layout="constrained")
     axes = figure.subplots()
     axes.set_yticks(rows, shown)
     axes.set_ylim(rows[-1] + 0.7, -0.7)

@@ -162,8 +162,8 @@ def _ranks(found: Comparisons, trials: pd.DataFrame, generator: np.random.Genera
     test, diagram = friedman(scores), nemenyi(scores)
     if np.isfinite(diagram.critical_difference):
         lead += (
-            f" Friedman test over {test.test.n} blocks ({blocks}): F = {number(test.test.statistic)}, p = "
-            f"{p_value(test.test.p).replace('< ', 'below ')}, Kendall's W {number(test.kendall_w)}."
+            f" Friedman test over {test.test.n} blocks ({blocks}): χ² = {number(test.test.statistic)}, p "
+            f"{p_value(test.test.p)}, Kendall's W {number(test.kendall_w)}."
         )
         shown.append(rank_figures.critical_difference(names, diagram, test.test.p, blocks))
     else:

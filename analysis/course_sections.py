@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis import anytime, anytime_figures, figures, metrics, plots, proxies
 from analysis.collapse import Collapse
+from analysis.epochs import Epochs
 from analysis.page import Section
 from analysis.study_tables import early_stopping
 from analysis.tables import Table, listed
@@ -17,21 +18,19 @@ from trainables.spaces.nas_bench_201.genotype import EDGES
 
 EPOCH_COLUMNS = [
     *(metrics.regret_column(column) for column in metrics.TABLE_ACCURACIES),
-    *metrics.TABLE_ACCURACIES,
-    "skip_share", "entropy", "relaxed_accuracy", "discrete_accuracy", "hessian_eigenvalue", "wall_s", "simulated_s",
+    "skip_share", "entropy", "relaxed_accuracy", "discrete_accuracy", "hessian_eigenvalue", *anytime.TIMES,
 ]  # fmt: skip
-"""What these sections read of the epochs."""
+"""What these sections read of the epochs, beside what the rule of collapse looks at."""
 _NO_EPOCHS = "Unknown: no epochs are recorded, so there is no course of a search to draw."
 _NO_REGRET = "Unknown: no epochs are recorded, or there was no benchmark table to look their cells up in."
 
 
-def regret(trials: pd.DataFrame, epochs: pd.DataFrame, rule: Collapse) -> Section:
+def regret(trials: pd.DataFrame, epochs: Epochs, rule: Collapse) -> Section:
     """Regret of the cell that would be derived at each epoch; test where the table has it."""
     columns, absent = _regret_columns(epochs)
     if not columns:
         return Section("regret", "Regret against epoch", _NO_REGRET)
-    rows = anytime.with_seconds(trials, epochs)
-    onsets = anytime.collapse_onsets(trials, rows, rule)
+    onsets = anytime.all_collapse_onsets(trials, epochs, rule)
     lead = (
         "How far the cell that would be derived at each epoch lies below the best cell of the table; it is looked up, "
         f"and no search that trains ever sees it. Thin lines are search seeds (above {plots.LINES_UP_TO} seeds, a band "
@@ -42,14 +41,16 @@ def regret(trials: pd.DataFrame, epochs: pd.DataFrame, rule: Collapse) -> Sectio
     shown = [plot for c in columns for plot in figures.course(figures.drawn(trials), epochs, c, onsets)]
     own = metrics.own_dataset(trials)
     tables = [
-        replace(early_stopping(anytime.early_stopping(rows, c), onsets, c), folded=not c.startswith(f"{own}_"))
+        replace(
+            early_stopping(anytime.all_early_stopping(trials, epochs, c), onsets, c), folded=not c.startswith(f"{own}_")
+        )
         for c in columns
     ]
     lead += f" Unknown for {listed(absent)}." if absent else ""
     return Section("regret", "Regret against epoch", lead + figures.drawn_note(trials), shown, _with_rows(tables))
 
 
-def cost(trials: pd.DataFrame, epochs: pd.DataFrame, study: dict[str, Any]) -> Section:
+def cost(trials: pd.DataFrame, epochs: Epochs, study: dict[str, Any]) -> Section:
     """Regret against time and cost, on the study's own data set."""
     title = "Regret against time and cost"
     columns, _ = _regret_columns(epochs)
@@ -58,7 +59,7 @@ def cost(trials: pd.DataFrame, epochs: pd.DataFrame, study: dict[str, Any]) -> S
     if not column:
         return Section("cost-course", title, _NO_REGRET)
     drawn = figures.drawn(trials)
-    curve = anytime.on_common_grid(drawn, anytime.with_seconds(drawn, epochs), column)
+    curve = anytime.all_against_seconds(drawn, epochs, column)
     factor, unit = anytime.hours_factor(study)
     found = [anytime_figures.by_time(curve, column), anytime_figures.by_cost(curve, column, factor, unit)]
     if not (shown := [plot for plot in found if plot]):
@@ -72,9 +73,9 @@ def cost(trials: pd.DataFrame, epochs: pd.DataFrame, study: dict[str, Any]) -> S
     return Section("cost-course", title, lead + figures.drawn_note(trials), shown)
 
 
-def skips(trials: pd.DataFrame, epochs: pd.DataFrame, rule: Collapse) -> Section:
+def skips(trials: pd.DataFrame, epochs: Epochs, rule: Collapse) -> Section:
     """Share of skip connections over the search."""
-    onsets = anytime.collapse_onsets(trials, anytime.with_seconds(trials, epochs), rule)
+    onsets = anytime.all_collapse_onsets(trials, epochs, rule)
     shown = figures.course(figures.drawn(trials), epochs, "skip_share", onsets)
     lead = (
         f"How many of the {len(EDGES)} edges of the cell that would be derived at each epoch are skip connections. A "
@@ -86,7 +87,7 @@ def skips(trials: pd.DataFrame, epochs: pd.DataFrame, rule: Collapse) -> Section
     return Section("skips", "Skip connections over the search", lead, shown)
 
 
-def diagnostics(trials: pd.DataFrame, epochs: pd.DataFrame, column: str) -> Section:
+def diagnostics(trials: pd.DataFrame, epochs: Epochs, column: str) -> Section:
     """What the supernet says of itself, and what training-free scores say of the derived cells."""
     title = "Diagnostics"
     shown = anytime_figures.diagnostics(figures.drawn(trials), epochs)
@@ -103,12 +104,12 @@ def diagnostics(trials: pd.DataFrame, epochs: pd.DataFrame, column: str) -> Sect
     return Section("diagnostics", title, lead, shown, [scores] if scores else [])
 
 
-def _regret_columns(epochs: pd.DataFrame) -> tuple[list[str], list[str]]:
+def _regret_columns(epochs: Epochs) -> tuple[list[str], list[str]]:
     """One regret a data set, test where it is known; and the data sets without."""
     columns, absent = [], []
     for dataset in TABLE_DATASETS:
         both = [f"{dataset}_{split}_regret" for split in ("test", "valid")]
-        column = next((c for c in both if metrics.is_known(epochs, c)), None)
+        column = next((c for c in both if c in epochs.known), None)
         if column:
             columns.append(column)
         else:

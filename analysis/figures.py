@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import metrics, plots
-from analysis.robustness import curve_summary, curves, summarise
+from analysis.curves import all_curves
+from analysis.epochs import Epochs
+from analysis.robustness import summarise
 from analysis.tables import listed, number
 
 MOST_VARIANTS = 20
+MOST_DOTS = 2_001
+"""Dots of a variant in the figure of seeds; their number less one divides by four: the quartiles are among them."""
 _X_AXES = {"epochs": "search epochs", "queries": "table queries"}
 
 
@@ -56,7 +61,7 @@ def seeds(trials: pd.DataFrame, column: str) -> Plot:
     optimum = None
     if column in metrics.TABLE_ACCURACIES and metrics.is_known(trials, metrics.regret_column(column)):
         optimum = float((trials[column] + trials[metrics.regret_column(column)]).max())
-    figure = plots.strip_figure(trials, summary, column, f"{what} (%)", optimum)
+    figure = plots.strip_figure(_dots(trials, column), summary, column, f"{what} (%)", optimum)
     shown = summary.dropna(subset="mean").sort_values("mean", ascending=False, kind="stable")
     top, last = shown.iloc[0], shown.iloc[-1]
     alternative = (
@@ -67,6 +72,8 @@ def seeds(trials: pd.DataFrame, column: str) -> Plot:
     caption = f"{what[0].upper()}{what[1:]}, n = {count_range(summary['values'])} seeds a variant"
     caption += ", bar: 95 % t interval of the mean (three seeds or more)"
     caption += f"; {lost} trials without a value are not drawn." if lost else "."
+    if summary["values"].max() > MOST_DOTS:
+        caption += f" Of a variant with more than {MOST_DOTS:,} seeds so many dots are drawn, at even steps in rank."
     if optimum is not None:
         caption += " Means over the benchmark's training seeds; dashed: the best cell of the table."
     if plots.is_logarithmic(summary, optimum):
@@ -77,7 +84,17 @@ def seeds(trials: pd.DataFrame, column: str) -> Plot:
     return Plot(f"seeds_{metrics.slug(column)}", caption, alternative, figure, data=values)
 
 
-def course(trials: pd.DataFrame, epochs: pd.DataFrame, column: str, onsets: pd.DataFrame | None = None) -> list[Plot]:
+def _dots(trials: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The trials that seeds draws: of a large variant as many as show its distribution, both ends among them."""
+    values = trials.loc[(trials["status"] == "ok") & trials[column].notna(), ["variant", "status", column]]
+    rank = values.groupby("variant", observed=True)[column].rank(method="first") - 1
+    size = values.groupby("variant", observed=True)[column].transform("size")
+    step = np.maximum((size - 1) / (MOST_DOTS - 1), 1)
+    nearest = (rank / step).round()
+    return values[(nearest * step).round() == rank]
+
+
+def course(trials: pd.DataFrame, epochs: Epochs, column: str, onsets: pd.DataFrame | None = None) -> list[Plot]:
     """A regret or share over the search, apart for methods that train and methods that query: their x axes differ.
 
     ``onsets`` (anytime.collapse_onsets) puts a cross where a seed collapses for good.
@@ -87,25 +104,28 @@ def course(trials: pd.DataFrame, epochs: pd.DataFrame, column: str, onsets: pd.D
     label = f"{metrics.split_title(column)} regret (points)" if is_regret else "skip connections (% of edges)"
     plotted = []
     for name, chosen in (("epochs", trials["protocol"].notna()), ("queries", trials["protocol"].isna())):
-        curve = curves(trials[chosen], epochs, column)
-        if curve.empty:
+        found = all_curves(trials[chosen], epochs, column)
+        if found.summary.empty:
             continue
-        summary = curve_summary(curve)
         marks = marks_of(onsets, trials[chosen])
         figure = plots.curves_figure(
-            curve, summary, logarithmic=is_regret, x=_X_AXES[name], y=label, marks=marks, share=not is_regret
+            found.lines,
+            found.summary,
+            logarithmic=is_regret,
+            x=_X_AXES[name],
+            y=label,
+            marks=marks,
+            share=not is_regret,
         )
         plotted.append(
             panels(
-                f"{column}_by_{name}", f"{subject} against {_X_AXES[name]}", figure, curve, summary, marks=bool(marks)
+                f"{column}_by_{name}", f"{subject} against {_X_AXES[name]}", figure, found.summary, marks=bool(marks)
             )
         )
     return plotted
 
 
-def panels(
-    name: str, subject: str, figure: Figure, curve: pd.DataFrame, summary: pd.DataFrame, *, marks: bool = False
-) -> Plot:
+def panels(name: str, subject: str, figure: Figure, summary: pd.DataFrame, *, marks: bool = False) -> Plot:
     """A figure of curves with its caption and its message in words."""
     last = summary.groupby("variant", observed=True).tail(1)
     ends = [f"{variant} {number(mean)}" for variant, mean in zip(last["variant"], last["mean"], strict=True)]
@@ -121,11 +141,11 @@ def panels(
 
 
 def marks_of(onsets: pd.DataFrame | None, trials: pd.DataFrame) -> dict[str, list[float]]:
-    """Variant -> the epochs of its seeds' collapse."""
+    """Variant -> the epochs of its seeds' collapse, each once: crosses would cover each other."""
     if onsets is None:
         return {}
     own = onsets[onsets["trial_id"].isin(trials["trial_id"])]
-    return {str(variant): part["epoch"].tolist() for variant, part in own.groupby("variant")}
+    return {str(variant): part["epoch"].unique().tolist() for variant, part in own.groupby("variant")}
 
 
 def count_range(values: pd.Series) -> str:

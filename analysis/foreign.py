@@ -15,7 +15,9 @@ import pandas as pd
 from pyarrow import ArrowInvalid, fs
 
 from analysis import metrics
-from analysis.pool import Results, with_variants
+from analysis.pool import Results
+from analysis.tables import setting_text
+from analysis.variants import with_variants
 from study.schema import TRIALS
 from trainables.errors import StoreError, choose
 
@@ -109,19 +111,24 @@ def _percent(path: Path, values: pd.Series) -> pd.Series:
 
 
 def _configurations(frame: pd.DataFrame, settings: list[str]) -> pd.Series:
-    """The hyperparameters that vary within a method, "lr=0.1, wd=0"."""
+    """The hyperparameters that vary within a method, "lr=0.1, wd=0"; two configurations never share a label."""
     labels = pd.Series("", index=frame.index, dtype=object)
     for _, rows in frame.groupby("method", sort=False):
-        texts = []
-        for column in settings:
-            if rows[column].nunique(dropna=False) > 1:
-                name = column.removeprefix(_PREFIX)
-                texts.append(
-                    rows[column].map(lambda v, name=name: f"{name}={v:g}" if isinstance(v, float) else f"{name}={v}")
-                )
-        if texts:
-            labels.loc[rows.index] = pd.concat(texts, axis=1).astype(str).agg(", ".join, axis=1)
+        varying = [column for column in settings if rows[column].nunique(dropna=False) > 1]
+        if varying:
+            texts = [_texts(rows[column], f"{column.removeprefix(_PREFIX)}=") for column in varying]
+            label = texts[0]
+            for text in texts[1:]:
+                label = label + ", " + text
+            labels.loc[rows.index] = label
     return labels
+
+
+def _texts(values: pd.Series, prefix: str) -> pd.Series:
+    """Each value as text, written once for every distinct one."""
+    codes, distinct = pd.factorize(values, use_na_sentinel=False)
+    texts = np.array([prefix + setting_text(value) for value in distinct.to_numpy()], dtype=object)
+    return pd.Series(texts[codes], index=values.index)
 
 
 def _check_repeats(path: Path, frame: pd.DataFrame) -> None:

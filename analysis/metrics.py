@@ -61,9 +61,14 @@ def is_known(trials: pd.DataFrame, column: str) -> bool:
     return column in trials and bool(trials[column].notna().any())
 
 
+def is_known_ok(trials: pd.DataFrame, column: str) -> bool:
+    """Whether any trial that ended ok has a value in ``column``."""
+    return column in trials and bool((trials[column].notna() & (trials["status"] == "ok")).any())
+
+
 def own_dataset(trials: pd.DataFrame) -> str:
     """The table's data set that the study is read on: the one it searched on, or CIFAR-10 where the table lacks it."""
-    searched = set(trials["dataset"].dropna())
+    searched = set(trials["dataset"].dropna().unique())
     return next((dataset for dataset in TABLE_DATASETS if dataset in searched), TABLE_DATASETS[0])
 
 
@@ -75,19 +80,18 @@ def headline(trials: pd.DataFrame) -> str:
     if foreign := foreign_columns(trials):
         return foreign[0]
     dataset = own_dataset(trials)
-    ok = trials[trials["status"] == "ok"]
     candidates = (RETRAIN, f"{dataset}_test_accuracy")
-    return next((column for column in candidates if is_known(ok, column)), f"{dataset}_valid_accuracy")
+    return next((column for column in candidates if is_known_ok(trials, column)), f"{dataset}_valid_accuracy")
 
 
 def headline_regret(trials: pd.DataFrame) -> str:
     """The regret shown beside the headline: on the study's own data set, test where the table has it."""
     dataset = own_dataset(trials)
     test = f"{dataset}_test_regret"
-    return test if is_known(trials[trials["status"] == "ok"], test) else f"{dataset}_valid_regret"
+    return test if is_known_ok(trials, test) else f"{dataset}_valid_regret"
 
 
 def headline_lookup(trials: pd.DataFrame) -> str:
     """The accuracy that cells are looked up by: on the study's own data set, test where the table has it."""
     test = f"{own_dataset(trials)}_test_accuracy"
-    return test if is_known(trials[trials["status"] == "ok"], test) else f"{own_dataset(trials)}_valid_accuracy"
+    return test if is_known_ok(trials, test) else f"{own_dataset(trials)}_valid_accuracy"

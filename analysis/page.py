@@ -10,6 +10,7 @@ import html
 import io
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -34,6 +35,9 @@ _FORMATS = {
 """Suffix -> its name for people, and its media type."""
 CARRIED_UP_TO = 24_000
 """Bytes up to which the page carries a figure's file along; a larger one is a link to the file beside the page."""
+
+TABLE_CARRIED_UP_TO = 1_000_000
+"""The same of a table's file."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ def write_page(page: Page, output: Path) -> Path:
     templates = Path(__file__).parent / "templates"
     css, script = (Markup((templates / f"report.{kind}").read_text(encoding="utf-8")) for kind in ("css", "js"))
     links = {plot.name: _figure_links(plot, files) for plot in drawn}
-    text = _template().render(page=page, svgs=svgs, files_of=links, css=css, script=script, files=files.name)
+    text = _template(files.name).render(page=page, svgs=svgs, files_of=links, css=css, script=script, files=files.name)
     output.write_text(text, encoding="utf-8")
     output.with_suffix(".md").write_text(_markdown(page, tables), encoding="utf-8")
     return output
@@ -166,12 +170,15 @@ class _Link:
     of: str
 
 
-def _table_links(table: Table) -> dict[str, _Link]:
-    """Format -> link; the page carries its tables along."""
-    return {
-        _FORMATS[suffix][0]: _Link(f"{table.name}.{suffix}", _data_uri(suffix, text.encode()), table.title)
-        for suffix, text in _texts(table).items()
-    }
+def _table_links(table: Table, folder: str) -> dict[str, _Link]:
+    """Format -> the file itself: the page carries its tables along; or a link to one too large, beside the page."""
+    links = {}
+    for suffix, text in _texts(table).items():
+        name, content = f"{table.name}.{suffix}", text.encode()
+        small = len(content) <= TABLE_CARRIED_UP_TO
+        uri = _data_uri(suffix, content) if small else f"{quote(folder)}/tables/{quote(name)}"
+        links[_FORMATS[suffix][0]] = _Link(name, uri, table.title)
+    return links
 
 
 def _figure_links(plot: Plot, files: Path) -> dict[str, _Link]:
@@ -190,7 +197,7 @@ def _data_uri(suffix: str, content: bytes) -> str:
     return f"data:{_FORMATS[suffix][1]};base64,{base64.b64encode(content).decode()}"
 
 
-def _template() -> jinja2.Template:
+def _template(folder: str) -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -198,7 +205,7 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["downloads"] = _table_links
+    environment.filters["downloads"] = partial(_table_links, folder=folder)
     environment.filters["table"] = lambda table: Markup(table.to_html())
     environment.filters["drawn"] = Markup
     return environment.get_template("report.html.j2")

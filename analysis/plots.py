@@ -213,7 +213,7 @@ def seed_curves(
     means = means.interpolate(method="index", limit_area="inside")
     axes.fill_between(means.index, means.min(axis=1), means.max(axis=1), color=MUTED, alpha=0.16, linewidth=0, zorder=1)
     own, mean = curve[curve["variant"] == variant], summary[summary["variant"] == variant]
-    if own["trial_id"].nunique() <= LINES_UP_TO:
+    if mean["values"].max() <= LINES_UP_TO:
         seeds = own.pivot(index="budget", columns="trial_id", values="value")
         axes.plot(seeds.index, seeds.to_numpy(), color=look.colour, linewidth=0.7, alpha=0.4)
     else:
@@ -274,7 +274,8 @@ def curves_figure(
     if logarithmic_x:
         logarithmic_budget(grid[0, 0])
     if logarithmic:
-        grid[0, 0].set_ylim(-0.01, max(float(np.nanmax(curve["value"])) * 1.15, 1.0))
+        highest = np.nanmax([0.0, *curve["value"], *summary["p90"]])
+        grid[0, 0].set_ylim(-0.01, max(float(highest) * 1.15, 1.0))
     elif share:
         grid[0, 0].set_ylim(-2, 102)
     figure.supxlabel(x, fontsize=9)

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from analysis.metrics import headline, headline_regret, title
-from analysis.statistics.anytime import course
 from analysis.statistics.intervals import MINIMUM_N, t_multiplier
 from study.schema import STATUSES, TRAINING_SEEDS
 from trainables.spaces.nas_bench_201.genotype import EDGES, SKIP, Genotype
@@ -124,50 +123,6 @@ def top_cells(trials: pd.DataFrame, accuracies: list[str], per_variant: int = 3)
     frame = frame.sort_values(["variant", "count", "genotype"], ascending=[True, False, True], kind="stable")
     frame["derived"] = frame.groupby("variant", observed=True)["count"].transform("sum")
     return frame.groupby("variant", observed=True).head(per_variant).reset_index(drop=True)
-
-
-def curves(trials: pd.DataFrame, epochs: pd.DataFrame, column: str, points: int = 80) -> pd.DataFrame:
-    """``column`` against the epoch, one row a trial that ended ok and an epoch: variant, trial_id, budget, value.
-
-    Every trial is put on the grid of its variant's epochs (thinned to about ``points``), each epoch holding the last
-    value recorded so far: a cell stays derived until another one is. A variant of a single epoch has no course.
-    """
-    variant = trials[trials["status"] == "ok"].set_index("trial_id")["variant"]
-    rows = epochs[["trial_id", "epoch", column]].dropna()
-    rows = rows.assign(variant=rows["trial_id"].map(variant)).dropna(subset="variant")
-    parts = []
-    for name, part in rows.groupby("variant", observed=True):
-        wide = part.pivot(index="epoch", columns="trial_id", values=column).ffill()
-        if len(wide) < 2:
-            continue
-        keep = np.unique(np.linspace(0, len(wide) - 1, min(points, len(wide))).round().astype(int))
-        long = wide.iloc[keep].rename_axis("budget").reset_index().melt("budget", value_name="value").dropna()
-        parts.append(long.assign(variant=name))
-    return joined(parts, trials)
-
-
-def joined(parts: list[pd.DataFrame], trials: pd.DataFrame) -> pd.DataFrame:
-    """Curves of single variants as one frame, variants in the order that they have in ``trials``."""
-    if not parts:
-        return pd.DataFrame({"variant": [], "trial_id": [], "budget": [], "value": []})
-    frame = pd.concat(parts, ignore_index=True)
-    return frame.assign(variant=pd.Categorical(frame["variant"], trials["variant"].cat.categories, ordered=True))
-
-
-def curve_summary(curve: pd.DataFrame) -> pd.DataFrame:
-    """``curves`` over the seeds: variant, budget, values, mean, std (ddof=1), low, high, p10, p90.
-
-    low and high are the pointwise Student-t 95 % interval of the mean (three seeds or more), p10 and p90 percentiles of
-    the seeds.
-    """
-    grouped = curve.groupby(["variant", "budget"], observed=True)["value"]
-    frame = grouped.agg(values="count", mean="mean", std="std").reset_index()
-    for variant, part in curve.groupby("variant", observed=True):
-        wide = part.pivot(index="budget", columns="trial_id", values="value").sort_index()
-        found = course(wide.index, wide.to_numpy(float).T)
-        frame.loc[frame["variant"] == variant, ["low", "high"]] = np.stack([found.low, found.high], axis=1)
-    frame["p10"], frame["p90"] = grouped.quantile(0.1).to_numpy(), grouped.quantile(0.9).to_numpy()
-    return frame
 
 
 def failures(trials: pd.DataFrame) -> pd.DataFrame:

@@ -77,13 +77,17 @@ class Options:
 def build(results: Results, options: Options) -> list[Section]:
     """All sections of the page after its summary. Draws figures: call it inside plots.style()."""
     trials, rule = results.trials, options.collapse
-    epochs = results.read_epochs(course_sections.EPOCH_COLUMNS)
+    columns = [*course_sections.EPOCH_COLUMNS, *rule.epoch_columns(trials)]
+    with results.epochs_by_variant(dict.fromkeys(columns)) as epochs:
+        courses = [
+            course_sections.regret(trials, epochs, rule),
+            course_sections.cost(trials, epochs, results.study),
+            course_sections.skips(trials, epochs, rule),
+            course_sections.diagnostics(trials, epochs, metrics.headline_lookup(trials)),
+        ]
     return [
         accuracy(trials),
-        course_sections.regret(trials, epochs, rule),
-        course_sections.cost(trials, epochs, results.study),
-        course_sections.skips(trials, epochs, rule),
-        course_sections.diagnostics(trials, epochs, metrics.headline_lookup(trials)),
+        *courses,
         cells(trials),
         tables(trials),
         robustness(trials, options),

@@ -133,7 +133,7 @@ def improvement(trials: pd.DataFrame, column: str, reference: Baseline) -> pd.Da
 def variance_components(trials: pd.DataFrame, accuracy: str) -> dict[str, VarianceComponents]:
     """Variant -> search-seed variance apart from training-seed variance of an accuracy of the table (points²)."""
     columns = [f"{accuracy}_seed{seed}" for seed in TRAINING_SEEDS]
-    ok = trials[trials["status"] == "ok"]
+    ok = trials.loc[trials["status"] == "ok", ["variant", *columns]]
     return {
         str(variant): nested(part[columns].astype(float).to_numpy())
         for variant, part in ok.groupby("variant", observed=True)

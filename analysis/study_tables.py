@@ -15,17 +15,18 @@ from analysis.robustness import (
     summarise,
     training_seed_spread,
 )
-from analysis.tables import UNKNOWN, Table, interval, mean_std, number
+from analysis.tables import UNKNOWN, Table, interval, mean_std, number, setting_text
 
+MOST_ROWS = 1_000
+"""Rows of a table of trials that are shown; its file has all."""
 _STD = "std over search seeds (points)"
 _SPREAD = "Mean ± standard deviation over search seeds (ddof = 1)"
 
 
 def known_accuracies(trials: pd.DataFrame) -> list[str]:
     """The accuracies that any trial that ended ok has: retrained, the table's, values of results from elsewhere."""
-    ok = trials[trials["status"] == "ok"]
     columns = (metrics.RETRAIN, *metrics.TABLE_ACCURACIES, *metrics.foreign_columns(trials))
-    return [column for column in columns if metrics.is_known(ok, column)]
+    return [column for column in columns if metrics.is_known_ok(trials, column)]
 
 
 def counts(trials: pd.DataFrame) -> Table:
@@ -204,8 +205,10 @@ def failed(trials: pd.DataFrame) -> Table:
     """Every trial that did not end ok, with its reason."""
     data = failures(trials).drop(columns="traceback")
     data["error"] = data["error"].astype(object).where(data["error"].notna(), "no reason was recorded")
-    shown = data.rename(columns={"error": "reason", "trial_id": "trial"})
+    shown = data.head(MOST_ROWS).rename(columns={"error": "reason", "trial_id": "trial"})
     caption = "Every trial that failed or diverged, and why."
+    if len(data) > MOST_ROWS:
+        caption += f" The first {MOST_ROWS:,} of {len(data):,} are shown; the CSV file has all."
     return Table("failed_trials", "Reasons", caption, shown, data, prose=("reason",))
 
 
@@ -228,5 +231,5 @@ def _each(frame: pd.DataFrame, text: Callable[[pd.Series], str]) -> list[str]:
 
 
 def _distinct(values: pd.Series) -> str:
-    texts = dict.fromkeys(f"{value:g}" if isinstance(value, float) else str(value) for value in values.dropna())
+    texts = dict.fromkeys(setting_text(value) for value in values.dropna().unique())
     return " / ".join(texts) or UNKNOWN

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 UNKNOWN = "–"
@@ -117,6 +118,14 @@ def number(value: float | None, digits: int = 2) -> str:
     if value is None or pd.isna(value):
         return UNKNOWN
     return f"{round(float(value), digits) + 0.0:.{digits}f}"
+
+
+def setting_text(value: object) -> str:
+    """A hyperparameter, as short as tells it from every other value: 0.1, but 0.1000001 and 1234567.5."""
+    if not isinstance(value, (float, np.floating)):
+        return str(value)
+    short = f"{value:g}"
+    return short if np.isnan(value) or type(value)(short) == value else str(value)
 
 
 def p_value(p: float) -> str:

@@ -10,11 +10,9 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 FIGURES = {
     "all_methods_seeds.svg": ("report --study all_methods_cifar10_small", "cifar10_test_accuracy_seeds"),
-    "all_methods_differences.svg": (
-        "compare --study all_methods_cifar10_small --against random_search",
-        "differences",
-    ),
+    "table_searchers_differences.svg": ("compare --study table_searchers", "differences"),
     "sensitivity_profile.svg": ("sensitivity --study sensitivity_small", "robustness_profile"),
+    "sensitivity_tuned.svg": ("sensitivity --study sensitivity_table", "default_tuned"),
 }
 """File -> the command that draws it, and the figure's name in what the command writes."""
 

@@ -13,10 +13,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 import analysis
+from analysis.sensitivity import declared_defaults, read_settings, tunability
 from trainables import datasets
 from trainables.methods import METHODS
 from trainables.spec import DatasetSpec, Scale, TrialSpec
@@ -41,6 +43,12 @@ def blocks(language: str) -> list[str]:
 def commands() -> list[str]:
     lines = [line.partition("#")[0].strip() for block in blocks("bash") for line in block.splitlines()]
     return [line for line in lines if line and not line.startswith("make ")]
+
+
+def rows(header: str) -> list[tuple[str, ...]]:
+    """The cells of the table whose first line begins with ``header``."""
+    table = README.partition(header)[2].partition("\n\n")[0]
+    return [tuple(cell.strip() for cell in line.split("|")[1:-1]) for line in table.splitlines()[2:]]
 
 
 def test_links_lead_somewhere() -> None:
@@ -81,6 +89,12 @@ def test_every_command_runs(tmp_path: Path) -> None:
     )
     assert status.returncode == 0 and "quickstart" in status.stdout
     assert (tmp_path / "report.html").is_file()
+    tuning = (tmp_path / "tuning.md").read_text()
+    for method, *_, gain, decides in rows("| method | varied |")[:3]:
+        told = next(line for line in tuning.splitlines() if line.startswith(f"| {method} |"))
+        assert told.split("|")[-2].strip().replace("\\", "") == gain.removeprefix("+")
+        name, share = decides.split(", ")
+        assert f"{method}: {name} alone explains {share} of the variance" in tuning
 
 
 def test_the_results_table_is_what_the_stored_rows_say() -> None:
@@ -91,9 +105,32 @@ def test_the_results_table_is_what_the_stored_rows_say() -> None:
         (variant, f"{c['mean']:.2f} ± {c['std']:.2f}", f"{c['min']:.2f}", f"{d['mean']:.2f} ± {d['std']:.2f}")
         for variant, c, d in ((v, row[columns[0]], row[columns[1]]) for v, row in found.iterrows())
     }
-    table = README.partition("| variant | CIFAR-10 test, mean ± std (%) |")[2].partition("\n\n")[0]
-    shown = {tuple(cell.strip() for cell in line.split("|")[1:5]) for line in table.splitlines()[2:]}
-    assert shown == expected
+    assert {row[:4] for row in rows("| variant | CIFAR-10 test, mean ± std (%) |")} == expected
+
+
+def test_the_table_of_searchers_is_what_the_stored_rows_say() -> None:
+    trials = analysis.load(ROOT / "results", "table_searchers").trials
+    columns = ["cifar10_test_accuracy", "cifar10_valid_regret"]
+    found = trials.groupby("variant", observed=True)[columns].agg(["mean", "std"])
+    expected = {
+        (str(variant).replace(" (defaults)", ""), f"{test['mean']:.2f} ± {test['std']:.2f}", f"{regret['mean']:.3f}")
+        for variant, test, regret in ((v, row[columns[0]], row[columns[1]]) for v, row in found.iterrows())
+    }
+    assert set(rows("| searcher |")) == expected
+
+
+def test_the_gains_of_tuning_are_what_the_stored_rows_say() -> None:
+    """Of the weight-sharing methods; those of the table searchers are compared with the page that the README makes."""
+    trials = analysis.load(ROOT / "results", "sensitivity_small").trials
+    trials = trials.assign(dataset="CIFAR-10 test")
+    told = {method: gain for method, *_, gain, _ in rows("| method | varied |")[3:]}
+    for method, part in trials.groupby("method"):
+        settings = read_settings(part, "cifar10_test_accuracy")
+        default = declared_defaults(settings)
+        assert default is not None
+        gap = tunability(settings, default, np.random.default_rng(0)).gap
+        assert told.pop(str(method)) == f"{gap.estimate:+.2f} [{gap.low:.2f}, {gap.high:.2f}]"
+    assert not told
 
 
 def test_the_example_method_searches(monkeypatch: pytest.MonkeyPatch) -> None:

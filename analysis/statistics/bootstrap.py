@@ -11,7 +11,7 @@ al., NeurIPS 2021.
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, pairwise
 from math import factorial
 from typing import Literal
 
@@ -205,12 +205,20 @@ def _bca_tails(
     share = 0.5 + (below - above) / (2 * weights.sum())
     if share in (0, 1):
         return np.full(2, NAN)
-    n = len(data)
-    others = np.arange(n - 1) + (np.arange(n - 1) >= np.arange(n)[:, None])
-    left_out = statistic(data[others])
+    left_out = _jackknife(data, statistic)
     distance = left_out.mean() - left_out
     squares = np.sum(distance**2)
     acceleration = np.sum(distance**3) / (6 * squares**1.5) if squares > 0 else 0.0
     bias = special.ndtri(share)
     z = bias + special.ndtri(tails)
     return special.ndtr(bias + z / (1 - acceleration * z))
+
+
+def _jackknife(data: FloatArray, statistic: Statistic) -> FloatArray:
+    """The statistic without each seed in turn, [n]: n * (n - 1) numbers, in chunks."""
+    n, starts = len(data), np.cumsum([0, *chunks(len(data), data.size)])
+    parts = []
+    for start, end in pairwise(starts):
+        others = np.arange(n - 1) + (np.arange(n - 1) >= np.arange(start, end)[:, None])
+        parts.append(statistic(data[others]))
+    return np.concatenate(parts)

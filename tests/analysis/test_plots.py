@@ -12,7 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from analysis import plots
-from analysis.robustness import curve_summary, summarise
+from analysis.curves import curve_summary
+from analysis.robustness import summarise
 
 COLUMN = "cifar10_test_accuracy"
 

@@ -14,10 +14,9 @@ from synthetic_store import OPTIMUM, Row, epochs_of, genotype, trial
 
 from analysis import Results
 from analysis.collapse import Collapse, collapse_probability
+from analysis.curves import curve_summary, curves
 from analysis.robustness import (
     accounting,
-    curve_summary,
-    curves,
     derived_cells,
     failures,
     final_table,
