@@ -5,8 +5,8 @@
 The worker that runs the trial counts ``beat`` up every BEAT_S seconds. Another takes the trial over once the claim has
 not changed for SILENT_S seconds of its own monotonic clock, so that no clocks are compared and none may jump; at once
 where the claim is a process of this machine that no longer exists. Two that claim at the same moment both begin; the
-claim written last stays, and who reads another's claim at its next beat gives the trial up after the epoch it is in.
-Until then both compute the same numbers.
+claim written last stays, and who reads another's claim at its next beat, or finds none since another has finished the
+trial, gives it up after the epoch it is in. Until then both compute the same numbers.
 """
 
 from __future__ import annotations
@@ -103,8 +103,9 @@ class Claims:
 
     def _beat_of(self, trial_id: str) -> None:
         claim = self._held[trial_id]
-        now = parse(self._files.read(path(trial_id)))
-        if now is not None and now.owner != claim.owner:
+        content = self._files.read(path(trial_id))
+        now = parse(content)
+        if content is None or (now is not None and now.owner != claim.owner):
             del self._held[trial_id]
             return
         claim.beat += 1

@@ -144,10 +144,8 @@ def report(
     store: StoreArgument = "store",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The HTML file to write.")] = None,
     study: StudyOption = None,
-    table: Annotated[
-        Path | None, typer.Option(help="Instead of a store: results from elsewhere, a tidy .parquet or .csv file.")
-    ] = None,
-    value: Annotated[list[str] | None, typer.Option(help="A column of --table with accuracies in percent.")] = None,
+    table: TableOption = None,
+    value: ValueOption = None,
     benchmark: BenchmarkOption = None,
     collapse_skips: Annotated[int, typer.Option(help="Skip connections from which a cell has collapsed.")] = 4,
     collapse_below: Annotated[
@@ -156,17 +154,13 @@ def report(
     margin: Annotated[float, typer.Option(help="Points that matter: seeds are planned for them.")] = 0.5,
 ) -> None:
     """Write the report: one self-contained page, and its tables and figures beside it."""
-    import analysis
     from analysis.collapse import Collapse
     from analysis.report import write_report
     from analysis.sections import Options
     from trainables.benchmarks.table import open_table
 
-    if value and table is None:
-        raise ConfigError("--value names columns of a table of results, but no table is given; add --table FILE")
     options = Options(Collapse(collapse_skips, collapse_below), margin, open_table(benchmark))
-    results = analysis.load(store, study) if table is None else analysis.load_table(table, value or [])
-    beside = _report_path(store, results.name) if table is None else table.with_name(f"{table.stem}-report.html")
+    results, beside = _results(store, study, table, value, "report")
     Console(soft_wrap=True).print(f"report: {write_report(results, output or beside, options)}")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 from ray.tune.progress_reporter import TrialProgressCallback
@@ -12,6 +11,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
+from study.failures import failures
 from study.stopping import Stop
 
 LINE_EVERY_S = 10.0
@@ -90,20 +90,15 @@ class ProgressDisplay(TrialProgressCallback):
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         self.running.pop(trial.trial_id, None)
         self.console.print(
-            "[yellow]a worker is started anew[/]; its trials go on from their last epoch", Text(f"({reason(trial)})")
+            "[yellow]a worker is started anew[/]; its trials go on from their last epoch",
+            Text(f"({failures(trial)[-1]})"),
         )
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         self.running.pop(trial.trial_id, None)
-        self.console.print("[red]the workers of a batch failed too often[/]; it is left", Text(f"({reason(trial)})"))
-
-
-def reason(trial: Any) -> str:
-    """Why Tune's trial failed last: the user's mistake, or a dead process."""
-    path = Path(trial.error_file or "")
-    lines = path.read_text().splitlines() if path.is_file() else []
-    mistakes = [line for line in lines if line.startswith("trainables.errors.")]
-    return mistakes[-1].partition(": ")[2] if mistakes else "its process ended"
+        self.console.print(
+            "[red]the workers of a batch failed too often[/]; it is left", Text(f"({failures(trial)[-1]})")
+        )
 
 
 def describe(run: dict[str, Any]) -> str:

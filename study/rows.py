@@ -165,9 +165,10 @@ class RowFiles:
 
     def find(self, trial_id: str) -> list[Row]:
         """The rows of one trial, asked for by its own name; of merged files only the part that holds them is read."""
-        content = self.files.read(f"{self.folder}/{trial_id}.parquet")
-        if content is not None:
-            return list(pq.read_table(pa.BufferReader(content), use_threads=False).to_pylist())
+        name = f"{self.folder}/{trial_id}.parquet"
+        if (content := self.files.read(name)) is not None:
+            source = pa.BufferReader(content)
+            return self._reading(name, lambda: pq.read_table(source, use_threads=False).to_pylist()) or []
         if time.monotonic() - self._listed_at >= LOOK_AGAIN_S:
             self.list_merged()
         tables = [self._rows_of(path, trial_id) for path in self._paths_of(trial_id)]
@@ -193,9 +194,9 @@ class RowFiles:
         except FileNotFoundError:
             return None
         except (pa.ArrowInvalid, OSError) as error:
+            remedy = "; the curves of its trials are lost" if self.folder == "epochs" else " and run the study again"
             raise StoreError(
-                f"a result file must be a whole Parquet file, but {path} is not ({one_line(error)}); delete it and "
-                "run the study again to make it anew"
+                f"a result file must be a whole Parquet file, but {path} is not ({one_line(error)}); delete it{remedy}"
             ) from None
 
     def _paths_of(self, trial_id: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Ending a run early without losing anything: a signal, the end of its time, or of the trials it may take.
+"""Ending a run early without losing anything: a signal, the end of its time or of the trials it may take, a full store.
 
 A step of a worker ends with everything in the store, so stopping is waiting for the steps under way and starting no
 others. A second signal does not wait: then the epochs under way are lost, and run again next time.
@@ -16,7 +16,11 @@ from typing import Any
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import FIFOScheduler
 
+from study.failures import DIED, failures
 from trainables.spec import TrialSpec
+
+STORE_FAILURES = 3
+"""When the workers of a batch failed so often in a row because of the store, the run ends: others would fail, too."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,11 @@ class Fifo(FIFOScheduler):
             for trial in list(tune_controller.get_live_trials()):
                 if trial.status == TuneTrial.PENDING:
                     tune_controller.stop_trial(trial)
+
+    def on_trial_error(self, tune_controller: Any, trial: TuneTrial) -> None:
+        last = failures(trial)[-STORE_FAILURES:]
+        if len(last) == STORE_FAILURES and DIED not in last and not self.stop.requested:
+            self.stop.request(last[-1])
 
     def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:
         return self.STOP if self.stop.requested else self.CONTINUE

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import math
-import pickle
 import time
 import traceback
 from dataclasses import dataclass, field
@@ -249,7 +248,7 @@ def restore(spec: TrialSpec, surroundings: Surroundings, checkpoint: bytes | Non
     if checkpoint is not None:
         try:
             state = torch.load(io.BytesIO(checkpoint), map_location="cpu", weights_only=True)
-        except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        except Exception as error:  # what a damaged file raises depends on where it is damaged
             raise StoreError(
                 f"a checkpoint must be whole and hold nothing but tensors and plain values, but that of {spec.id} was "
                 f"refused ({type(error).__name__}); run again with --retry-failed to begin the trial anew"

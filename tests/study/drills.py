@@ -1,4 +1,4 @@
-"""Helpers of the drills: run ``nas-study`` as a user does, find its workers, read the rows that may not differ."""
+"""Helpers of the drills: run ``nas-study`` as a user does, find its processes, read the rows that may not differ."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ import yaml
 
 from study.schema import EPOCHS, TRIALS, VOLATILE
 from study.store import Store
+
+Rows = tuple[list[dict[str, Any]], list[dict[str, Any]]]
+"""Of trials and of epochs."""
 
 
 def command(study: Path, store: Path, *options: str) -> list[str]:
@@ -36,16 +40,17 @@ def run(study: Path, store: Path, *options: str, **environment: str) -> subproce
     )
 
 
-def rows(store: Path, study: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def rows(store: Path, study: str) -> Rows:
     """All trial and epoch rows in a fixed order, without the columns that say how a trial ran."""
     results = Store(store, study)
     names = {name for path in (store / study / "trials").iterdir() for name in pq.read_schema(path).names}
     found = results.finished(sorted(names - VOLATILE - {"trial_id"}))
-    epochs = pa.concat_tables(results.epochs.tables([n for n in EPOCHS.names if n not in VOLATILE]))
+    columns = [name for name in EPOCHS.names if name not in VOLATILE]
+    epochs = pa.concat_tables(results.epochs.tables(columns)).select(columns)
+    epochs = epochs.group_by(columns, use_threads=False).aggregate([])  # a row may lie in two files, if it is the same
     assert set(TRIALS.names) <= names
-    return [found[key] for key in sorted(found)], epochs.sort_by(
-        [("trial_id", "ascending"), ("epoch", "ascending")]
-    ).to_pylist()
+    order = [("trial_id", "ascending"), ("epoch", "ascending")]
+    return [found[key] for key in sorted(found)], epochs.sort_by(order).to_pylist()
 
 
 def descendants(root: int) -> list[int]:
@@ -65,21 +70,6 @@ def descendants(root: int) -> list[int]:
     return found
 
 
-def workers(driver: int) -> list[int]:
-    """The processes that run trials."""
-
-    def is_worker(pid: int) -> bool:
-        try:
-            return (
-                b"ray::" in Path(f"/proc/{pid}/cmdline").read_bytes()
-                and b"Trainable" in Path(f"/proc/{pid}/cmdline").read_bytes()
-            )
-        except OSError:
-            return False
-
-    return [pid for pid in descendants(driver) if is_worker(pid)]
-
-
 def wait_until(condition: Callable[[], Any], process: subprocess.Popen[str], seconds: float = 120) -> Any:
     """Poll until the condition holds; fails if the process ends or time runs out first."""
     deadline = time.monotonic() + seconds
@@ -91,10 +81,14 @@ def wait_until(condition: Callable[[], Any], process: subprocess.Popen[str], sec
     raise AssertionError("waited too long")
 
 
-def start(study: Path, store: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(command(study, store), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def start(study: Path, store: Path, *options: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command(study, store, *options), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
 
 
 def kill(*pids: int) -> None:
+    """Those that have gone already, perhaps with their parent, are as good."""
     for pid in pids:
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)

@@ -111,6 +111,17 @@ def test_of_two_that_claim_at_once_one_gives_up(
     assert parse(files.read("checkpoints/t.claim")).run == "their run"  # type: ignore[union-attr]
 
 
+def test_a_worker_that_was_silent_while_another_finished_its_trial_lets_go_of_it(
+    worker: Callable[[], Claims], files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "BEAT_S", 0.05)
+    mine = worker()
+    mine.take("t", "run")
+    files.delete("checkpoints/t.claim")
+    wait_for(lambda: not mine.holds("t"))
+    assert files.listing("checkpoints") == []
+
+
 def test_a_claim_beats_until_it_is_released(
     worker: Callable[[], Claims], files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:

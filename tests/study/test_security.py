@@ -86,15 +86,6 @@ def test_a_checkpoint_that_would_execute_code_is_refused(
     assert trial(work).id in row["error"] and "UnpicklingError" in row["error"] and "--retry-failed" in row["error"]
 
 
-@pytest.mark.parametrize("length", [0, 100, -100])
-def test_a_truncated_checkpoint_is_said(work: Work, length: int) -> None:
-    work.store.write_checkpoint(trial(work).id, torch_saved({"trial_id": trial(work).id, "x": torch.ones(99)})[:length])
-    row = run(work)
-    assert row["status"] == "failed" and row["error"].startswith("StoreError: a checkpoint must be whole")
-    work.store.remove([trial(work).id])
-    assert run(work)["status"] == "ok"
-
-
 def test_a_secret_in_an_error_reaches_neither_record_nor_report(
     work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

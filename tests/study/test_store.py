@@ -11,11 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis import pool
+from analysis import load, stored
 from study.rows import Cache
 from study.schema import SCHEMA_VERSION, TRIALS
 from study.store import Store
-from trainables.errors import StoreError
 
 
 def row(trial_id: str, **values: Any) -> dict[str, Any]:
@@ -92,15 +91,6 @@ def test_what_was_read_before_is_not_read_again(tmp_path: Path, monkeypatch: pyt
     assert len(store.finished(("status",), cache)) == len(next(iter(cache.values()))) == 4 and len(cache) == 1
 
 
-def test_a_truncated_file_is_named(tmp_path: Path) -> None:
-    store = Store(tmp_path, "s")
-    fill(store, 2)
-    damaged = tmp_path / f"s/trials/{1:016x}.parquet"
-    damaged.write_bytes(damaged.read_bytes()[:100])
-    with pytest.raises(StoreError, match=f"must be a whole Parquet file, but .*{1:016x}.parquet"):
-        store.finished()
-
-
 def test_removing_trials_from_small_and_merged_files(tmp_path: Path) -> None:
     store = Store(tmp_path, "s")
     fill(store, 3)
@@ -116,7 +106,7 @@ def test_a_report_reads_what_is_merged_meanwhile(tmp_path: Path, monkeypatch: py
     """Each listing is followed by a merge: first of the files it shows, then of none of them but a new one appears."""
     store = Store(tmp_path, "s")
     fill(store, 4)
-    original, listings = pool._parquet_files, [0]
+    original, listings = stored._parquet_files, [0]
 
     def listed_and_then_merged(filesystem: Any, folder: str) -> list[str]:
         found = original(filesystem, folder)
@@ -126,8 +116,8 @@ def test_a_report_reads_what_is_merged_meanwhile(tmp_path: Path, monkeypatch: py
             store.compact()
         return found
 
-    monkeypatch.setattr(pool, "_parquet_files", listed_and_then_merged)
-    results = pool.load(tmp_path)
+    monkeypatch.setattr(stored, "_parquet_files", listed_and_then_merged)
+    results = load(tmp_path)
     assert sorted(results.trials["trial_id"]) == [f"{n:016x}" for n in range(4)] + ["e" * 15 + "1"]
     assert len(results.epochs) == 12
 
@@ -153,12 +143,6 @@ def test_epochs_of_one_trial_come_in_order_wherever_they_lie(tmp_path: Path) -> 
     store.compact()
     assert [epoch["epoch"] for epoch in store.find_epochs(f"{1:016x}")] == [1, 2, 3, 4]
     assert Store(tmp_path, "s").find_epochs("e" * 16) == []
-
-
-def test_an_unwritable_store_is_said_before_anything_runs(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StoreError, match=r"must be writable, but .*give another one with --store"):
-        Store(tmp_path / "file", "s").prepare()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,106 @@
+"""Faults that travel to the workers with a study's surroundings, and a ledger of every epoch that workers begin."""
+
+from __future__ import annotations
+
+import functools
+import io
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ray import cloudpickle, tune
+from rich.console import Console
+
+from study import runner
+from study.config import parse
+from study.preparation import prepare
+from study.runner import Outcome
+from trainables.trial import Surroundings, Trial
+
+Fault = Callable[[Trial], None]
+"""Is called in the worker before each epoch."""
+EPOCH_S = 0.25
+"""At least; so that a trial is long enough to be disturbed, on a machine however fast."""
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers do not have this folder on their path
+
+
+@dataclass(frozen=True)
+class Sabotaged(Surroundings):
+    """Surroundings that bring a fault to every worker which they reach."""
+
+    fault: Fault = lambda trial: None
+
+    def __reduce__(self) -> tuple[Callable[..., Surroundings], tuple[Surroundings, Fault]]:
+        return arrive, (Surroundings(self.data, self.benchmark, self.device), self.fault)
+
+
+def arrive(surroundings: Surroundings, fault: Fault) -> Surroundings:
+    original = getattr(Trial.advance, "__wrapped__", Trial.advance)
+
+    @functools.wraps(original)
+    def advance(self: Trial) -> None:
+        fault(self)
+        original(self)
+
+    Trial.advance = advance  # type: ignore[method-assign]
+    return surroundings
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """A fault that does no harm: it notes each epoch begun, and makes it last."""
+
+    path: Path
+
+    def __call__(self, trial: Trial) -> None:
+        with self.path.open("a") as file:
+            file.write(f"{trial.spec.id} {trial.epochs_done + 1}\n")
+        time.sleep(EPOCH_S)
+
+    def begun(self) -> Counter[tuple[str, int]]:
+        """(trial id, epoch) -> how often it was begun."""
+        lines = self.path.read_text().splitlines() if self.path.exists() else []
+        return Counter((line.split()[0], int(line.split()[1])) for line in lines)
+
+    def repeated(self) -> Counter[str]:
+        """Trial id -> how many epochs of it were begun again."""
+        found: Counter[str] = Counter()
+        for (trial_id, _), times in self.begun().items():
+            found[trial_id] += times - 1
+        return +found
+
+
+class AtAReport(tune.Callback):
+    """In the driver: does something when a worker reports a trial in progress, until it says that it was done."""
+
+    def __init__(self, act: Callable[[dict[str, Any]], bool]) -> None:
+        self.act, self.acted = act, False
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Tune pickles callbacks with its state; this one lives in the driver only
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        pass
+
+    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any) -> None:
+        if result["running"] is not None and not self.acted:
+            self.acted = self.act(result)
+
+
+def run(
+    raw: dict[str, Any], store: Path, address: str, fault: Fault, callbacks: Sequence[tune.Callback] = ()
+) -> tuple[Outcome, str]:
+    """``nas-study run`` in this process, without its report: how it ended and what it said."""
+    prepared = prepare(parse(raw), str(store))
+    prepared.store.prepare()
+    shown = io.StringIO()
+    outcome = runner.run(
+        prepared.study, prepared.plan, prepared.store, Sabotaged(fault=fault), address=address,
+        console=Console(file=shown, width=250), callbacks=callbacks,
+    )  # fmt: skip
+    return outcome, shown.getvalue()

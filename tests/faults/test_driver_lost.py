@@ -1,0 +1,33 @@
+"""The driver, ``nas-study run`` itself, is killed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import drills
+import pytest
+from driver import start, wait_until_gone, wait_until_half_done
+from ray_head import Cluster
+from sabotage import Ledger, run
+
+from study.store import Store
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "with all it started"])
+def test_a_killed_driver_changes_no_row(
+    alone: bool, study: dict[str, Any], undisturbed: drills.Rows, cluster: Cluster, ledger: Ledger, tmp_path: Path
+) -> None:
+    """It leaves no process behind; repeated, the command runs what is left, each trial from its last second."""
+    path, store = drills.write_study(tmp_path, study), tmp_path / "store"
+    process = start(path, store, ledger)
+    finished = wait_until_half_done(store, "tiny", process)
+    below = drills.descendants(process.pid)
+    drills.kill(process.pid, *([] if alone else below))
+    process.wait()
+    wait_until_gone(below)
+    assert Store(store, "tiny").checkpoints() and len(Store(store, "tiny").finished()) < 4
+    outcome, said = run(study, store, cluster.address, ledger)
+    assert outcome.exit_code == 0, said
+    assert drills.rows(store, "tiny") == undisturbed and not Store(store, "tiny").in_progress()
+    assert not finished & set(ledger.repeated()) and ledger.repeated().total() <= 10

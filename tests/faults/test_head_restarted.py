@@ -1,0 +1,28 @@
+"""The head of a cluster loses its power during a study and comes back, knowing nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import drills
+from driver import start, wait_until_half_done
+from ray_head import Cluster
+from sabotage import Ledger, run
+
+
+def test_a_head_that_restarts_ends_the_run_which_goes_on_when_repeated(
+    study: dict[str, Any], undisturbed: drills.Rows, cluster: Cluster, ledger: Ledger, tmp_path: Path
+) -> None:
+    """The driver ends by itself, with an error; on the new head the same command runs what is left."""
+    path, store = drills.write_study(tmp_path, study), tmp_path / "store"
+    process = start(path, store, ledger, "--address", cluster.address)
+    finished = wait_until_half_done(store, "tiny", process)
+    cluster.kill()
+    cluster.start()
+    output, _ = process.communicate(timeout=240)
+    assert process.returncode not in (0, 3), output
+    outcome, said = run(study, store, cluster.address, ledger)
+    assert outcome.exit_code == 0, said
+    assert drills.rows(store, "tiny") == undisturbed
+    assert not finished & set(ledger.repeated()) and ledger.repeated().total() <= 10

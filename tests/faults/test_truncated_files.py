@@ -1,0 +1,90 @@
+"""Files that lost their end, as a disk may leave them when the power fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import drills
+import pytest
+from inline import Inline
+
+from study.store import Store
+from trainables.batch import serialise
+from trainables.errors import StoreError
+from trainables.trial import Trial
+
+
+@pytest.fixture
+def undisturbed(table_study: dict[str, Any], tmp_path: Path) -> drills.Rows:
+    Inline(table_study, tmp_path / "undisturbed").run()
+    return drills.rows(tmp_path / "undisturbed", "table")
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.5, 0.99])
+def test_a_truncated_checkpoint_is_said_and_its_trial_begun_anew_when_asked_for(
+    kept: float, table_study: dict[str, Any], undisturbed: drills.Rows, tmp_path: Path
+) -> None:
+    """The trial is recorded as failed, for this reason; --retry-failed runs it from its beginning."""
+    first = Inline(table_study, tmp_path)
+    spec = first.work.batches[0][0]
+    trial = Trial(spec, first.work.surroundings)
+    trial.advance()
+    whole = serialise(trial)
+    first.prepared.store.write_checkpoint(spec.id, whole[: int(kept * len(whole))])
+    first.run()
+    rows = first.prepared.store.finished(("status", "error"))
+    assert [row["status"] for row in rows.values()].count("ok") == 5
+    said = rows[spec.id]["error"]
+    assert said.startswith("StoreError: a checkpoint must be whole") and "run again with --retry-failed" in said
+    first.prepared.store.remove([spec.id])
+    Inline(table_study, tmp_path).run()
+    assert drills.rows(tmp_path, "table") == undisturbed
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+def test_a_truncated_result_file_is_named_and_what_it_held_is_run_anew(
+    compacted: bool, table_study: dict[str, Any], undisturbed: drills.Rows, tmp_path: Path
+) -> None:
+    """Nothing runs before it is deleted; then the trials that it held do, and no others."""
+    store = Inline(table_study, tmp_path).run().prepared.store
+    if compacted:
+        store.compact()
+    damaged = sorted((tmp_path / "table/trials").iterdir())[0]
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    with pytest.raises(StoreError, match=f"must be a whole Parquet file, but .*{damaged.name}.*delete it and run the"):
+        Inline(table_study, tmp_path)
+    damaged.unlink()
+    kept = set(store.finished())
+    again = Inline(table_study, tmp_path)
+    assert {spec.id for spec in again.work.batches[0]} == {row["trial_id"] for row in undisturbed[0]} - kept
+    again.run()
+    assert drills.rows(tmp_path, "table") == undisturbed
+
+
+def test_a_result_file_truncated_while_a_study_runs_is_named_by_whoever_reads_it(
+    table_study: dict[str, Any], tmp_path: Path
+) -> None:
+    """Also by a worker, which asks for one trial."""
+    store = Inline(table_study, tmp_path).run().prepared.store
+    trial_id = next(iter(store.finished()))
+    damaged = tmp_path / f"table/trials/{trial_id}.parquet"
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    with pytest.raises(StoreError, match=f"must be a whole Parquet file, but .*{trial_id}.parquet"):
+        Store(tmp_path, "table").find(trial_id)
+
+
+def test_a_truncated_file_of_epochs_is_named_and_costs_curves_but_no_result(
+    table_study: dict[str, Any], undisturbed: drills.Rows, tmp_path: Path
+) -> None:
+    """The rows of trials lie elsewhere."""
+    store = Inline(table_study, tmp_path).run().prepared.store
+    damaged = sorted((tmp_path / "table/epochs").iterdir())[0]
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    with pytest.raises(StoreError, match=f"{damaged.name} is not .*delete it; the curves of its trials are lost"):
+        store.compact()
+    damaged.unlink()
+    store.compact()
+    trials, epochs = drills.rows(tmp_path, "table")
+    assert trials == undisturbed[0]
+    assert epochs == [row for row in undisturbed[1] if row["trial_id"] != damaged.stem]
