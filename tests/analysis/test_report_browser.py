@@ -1,4 +1,4 @@
-"""The page in a real browser: silent, no sideways scrolling, accessible to axe, sortable; dark mode changes the ink."""
+"""The pages in a browser: silent, no sideways scrolling, accessible to axe, sortable; dark mode changes the ink."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from analysis import load
+from analysis.comparison_report import write_comparison
+from analysis.sensitivity_report import write_sensitivity
+
+RESULTS = Path(__file__).parents[2] / "results"
 AXE = importlib.util.find_spec("axe_core_python")
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 webdriver = pytest.importorskip("selenium.webdriver")
@@ -30,9 +35,18 @@ OPTIONS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def browser(written: Path) -> Iterator[webdriver.Chrome]:
-    """Headless Chromium with the report open."""
+@pytest.fixture(scope="module", params=["report", "comparison", "sensitivity"])
+def browser(
+    request: pytest.FixtureRequest, written: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[webdriver.Chrome]:
+    """Headless Chromium with a page open: the report of a hard study, or what real studies gave."""
+    page = tmp_path_factory.mktemp("page") / "page.html"
+    if request.param == "comparison":
+        write_comparison(load(RESULTS, "all_methods_cifar10_small"), page, against="random_search")
+    elif request.param == "sensitivity":
+        write_sensitivity(load(RESULTS, "sensitivity_small"), page, method="darts")
+    else:
+        page = written
     options = webdriver.ChromeOptions()
     options.binary_location = str(CHROMIUM)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
@@ -41,7 +55,7 @@ def browser(written: Path) -> Iterator[webdriver.Chrome]:
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(DRIVER)))
         try:
-            driver.get(written.as_uri())
+            driver.get(page.as_uri())
             yield driver
         finally:
             driver.quit()
@@ -108,6 +122,7 @@ def test_axe_finds_nothing_serious(browser: webdriver.Chrome, width: int, scheme
     assert [violation for violation in found if violation[1] in ("serious", "critical")] == []
 
 
+@pytest.mark.parametrize("browser", ["report"], indirect=True)
 def test_tables_sort_by_number_with_the_missing_last_and_filter_by_a_word(browser: webdriver.Chrome) -> None:
     order = (
         "const table = document.querySelector('#summary table'), button = table.tHead.rows[0].cells[2].firstChild;"
