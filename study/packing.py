@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import heapq
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from study.config import Resources
+from study.hosts import Host
 from trainables.errors import ConfigError
 from trainables.spec import TrialSpec
 
@@ -49,16 +49,26 @@ def reserved(resources: Resources, gpu: float) -> dict[str, float]:
     return {kind: amount for kind, amount in wanted.items() if amount}
 
 
-def slots_of(resources: Resources, gpu: float, available: Mapping[str, float]) -> int:
-    """How many trials fit at once on what the cluster has. Raises ConfigError if not even one does."""
-    fits = math.inf
-    for kind, wanted in reserved(resources, gpu).items():
-        have = available.get(kind, 0.0)
-        if wanted > have:
-            key, unit, size = ("memory_gib", "GiB", 2**30) if kind == "memory" else (kind.lower(), kind, 1)
-            raise ConfigError(
-                f"a trial asks for {key}: {wanted / size:g}, but the cluster has {have / size:g} {unit}; lower "
-                f"resources.{key} in the study (--set resources.{key}=...) or give another --address"
-            )
-        fits = min(fits, have / wanted + 1e-9)
-    return int(fits)
+def fitting(wanted: Host, hosts: Iterable[Host]) -> int:
+    """How many trials that each want so much fit at once on the hosts, none of which is split between two hosts."""
+    return sum(int(min(host.get(kind, 0.0) / amount + 1e-9 for kind, amount in wanted.items())) for host in hosts)
+
+
+def slots_of(resources: Resources, gpu: float, hosts: Sequence[Host]) -> int:
+    """How many trials fit at once on the hosts. Raises ConfigError if not even one does."""
+    wanted = reserved(resources, gpu)
+    if slots := fitting(wanted, hosts):
+        return slots
+    most = {kind: max((host.get(kind, 0.0) for host in hosts), default=0.0) for kind in wanted}
+    raise ConfigError(
+        f"a trial asks for {listed(wanted)}, but no host of the cluster has all of that (the most on one is "
+        f"{listed(most)}); lower resources in the study (--set resources.NAME=...) or give another --address"
+    )
+
+
+def listed(amounts: Mapping[str, float]) -> str:
+    """Resources under the names they have in a study."""
+    return ", ".join(
+        f"memory_gib: {amount / 2**30:g}" if kind == "memory" else f"{kind.lower()}: {amount:g}"
+        for kind, amount in amounts.items()
+    )

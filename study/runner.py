@@ -27,7 +27,8 @@ from study.config import Resources, Search, Study
 from study.dispatch import Dispatcher, Fixed
 from study.estimate import Estimator
 from study.gpu_sharing import CUDA, Device, shares
-from study.packing import pack_by_share, reserved, slots_of
+from study.hosts import Host, hosts_to_come, hosts_up
+from study.packing import fitting, pack_by_share, reserved, slots_of
 from study.plan import Plan
 from study.progress import ProgressDisplay
 from study.stopping import Budget, Fifo, Stop
@@ -45,6 +46,9 @@ from trainables.watchdog import Limits
 
 MOST_WORKER_DEATHS = 30
 """How often the worker of one batch is started anew; a trial that kills its worker is given up long before."""
+FEWEST_WAITING = 4
+MOST_WAITING = 200
+"""Batches that wait for a slot. A host that joins late fills up at this pace, and each costs Ray a reservation."""
 
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -105,9 +109,9 @@ def run(
     if todo or plan.adaptive:
         with _cluster(address, console), stop.listening():
             kinds = todo + [part.trials[0] for part in plan.adaptive]
+            hosts = _hosts(study.resources, address, console)
             share_of = shares(study.resources.gpu, kinds, surroundings, console, device)
-            available = ray.cluster_resources()
-            slots = {share: slots_of(study.resources, share, available) for share in {share_of(spec) for spec in kinds}}
+            slots = {share: slots_of(study.resources, share, hosts) for share in {share_of(spec) for spec in kinds}}
             estimator = Estimator(list(rows.values()), surroundings)
             costs = [(spec, estimator.seconds(spec, changed(spec))) for spec in stop.take(todo)]
             batches = pack_by_share(costs, share_of, slots)
@@ -128,7 +132,7 @@ def run(
             dispatcher = Dispatcher([Fixed([share for share, _ in batches]), *searches], stop, store.remove)
             done = over.intersection(spec.id for spec in plan.trials)
             with ProgressDisplay(console, _total(study, plan), done, stop) as display, tidying(store, display.done):
-                _tune(work, study.resources, dispatcher, [display, *callbacks], 2 * max(slots.values()))
+                _tune(work, study.resources, dispatcher, [display, *callbacks], max(slots.values()))
     if not stop.reason:
         store.compact()
     return _outcome(plan, store, searches, stop)
@@ -164,10 +168,24 @@ def _cluster(address: str | None, console: Console) -> Iterator[None]:
         ray.shutdown()
 
 
-def _tune(
-    work: Work, resources: Resources, dispatcher: Dispatcher, callbacks: list[tune.Callback], most_at_once: int
-) -> None:
-    """One Tuner over all batches. Trials that fail are rows in the store; nothing is read from Tune's results."""
+def _hosts(resources: Resources, address: str | None, console: Console) -> list[Host]:
+    """The hosts that the run may use. Raises ConfigError if no trial will ever fit on one."""
+    up = hosts_up()
+    hosts = [*up, *hosts_to_come(up)] if address else up
+    gpu = 1.0 if resources.gpu == "auto" else resources.gpu  # a measurement takes a whole one
+    slots_of(resources, gpu, hosts)
+    if not fitting(reserved(resources, gpu), up):
+        console.print("no host has room for a trial yet: waiting for the autoscaler to start one")
+    return hosts
+
+
+def _tune(work: Work, resources: Resources, dispatcher: Dispatcher, callbacks: list[tune.Callback], slots: int) -> None:
+    """One Tuner over all batches. Trials that fail are rows in the store; nothing is read from Tune's results.
+
+    Beside those that run as many batches wait as there are slots: an autoscaler sees them and starts hosts, and a host
+    that joins the cluster meanwhile gets its share of them.
+    """
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(min(max(slots, FEWEST_WAITING), MOST_WAITING))
     trainable = tune.with_resources(
         tune.with_parameters(SearchTrainable, work=work),
         lambda config: tune.PlacementGroupFactory([reserved(resources, config["gpu"])]),
@@ -179,7 +197,6 @@ def _tune(
                 search_alg=dispatcher,
                 scheduler=Fifo(dispatcher.stop),
                 num_samples=-1,
-                max_concurrent_trials=most_at_once,
                 reuse_actors=True,
                 trial_dirname_creator=str,
             ),
