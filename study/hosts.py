@@ -50,7 +50,7 @@ def to_come(config: dict[str, Any], up: Sequence[Host]) -> list[Host]:
     found: list[Host] = []
     for name, kind in config.get("available_node_types", {}).items():
         if name != config["head_node_type"]:
-            resources = kind["resources"]
+            resources = kind.get("resources", {})
             most = min(config["max_workers"], kind.get("max_workers", config["max_workers"]))
             found += [resources] * (most - sum(resources.items() <= host.items() for host in up))
     return found

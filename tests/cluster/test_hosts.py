@@ -21,14 +21,14 @@ import yaml
 from study.claims import SUFFIX, parse
 from study.store import Store
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(3000)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 
 ROOT = Path(__file__).parents[2]
 PROJECT = f"{hosts.HOME}/nas-study"
 """Where the project lies on the hosts."""
 ADDRESSES = {"head": "10.77.0.10", "one": "10.77.0.11", "two": "10.77.0.12", "laptop": "10.77.0.20"}
 NEW = "10.77.0.13"
-PATIENCE_S = 900.0
+PATIENCE_S = 600.0
 """For what takes a minute on a quiet machine."""
 STUDY: dict[str, Any] = {
     "name": "spread",
