@@ -158,7 +158,7 @@ def _cluster(address: str | None, console: Console) -> Iterator[None]:
     except ConnectionError as error:
         raise ConfigError(
             f"--address must name a Ray cluster that this machine can reach, but {address} does not answer ({error}); "
-            "start one with `ray start --head`, or leave --address out; one that asks for a token needs RAY_AUTH_MODE=token"
+            "start one with `ray start --head`, set RAY_AUTH_MODE=token if it asks for a token, or leave --address out"
         ) from None
     if context.dashboard_url:
         console.print(f"Ray dashboard: http://{context.dashboard_url}", highlight=False)
