@@ -1,0 +1,100 @@
+"""Commands about what there is to compare: the search methods, and the benchmark table."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from study.cli.options import BenchmarkOption
+
+
+def methods_list(context: typer.Context) -> None:
+    """List the search methods; ``methods show NAME`` prints one in full."""
+    if context.invoked_subcommand is not None:
+        return
+    from trainables.methods import METHODS
+
+    shown = RichTable("method", "searches on", "paper")
+    for name, method in METHODS.items():
+        needs = method.needs(method.Config())
+        shown.add_row(name, {"images": "images", "table": "the table", "nothing": "nothing"}[needs], method.paper)
+    Console().print(shown)
+
+
+def methods_show(name: Annotated[str, typer.Argument(help="A method's name.")]) -> None:
+    """A method's specification, and its hyperparameters with defaults, ranges and sources."""
+    from trainables.hyperparameters import Range, choices_of, search_space, source_of
+    from trainables.methods import method_named
+
+    method = method_named(name)
+    console = Console()
+    console.print(sys.modules[method.__module__].__doc__, markup=False, highlight=False)
+    shown = RichTable("hyperparameter", "default", "range or choices", "meaning", "source of the default")
+    for key, field in method.Config.model_fields.items():
+        values = choices_of(field) or search_space(method.Config, name, key)
+        listed = str(values) if isinstance(values, Range) else ", ".join(str(value) for value in values)
+        shown.add_row(key, str(field.default), listed, field.description or "", source_of(field))
+    console.print(shown)
+
+
+def benchmark_info(benchmark: BenchmarkOption = None) -> None:
+    """Which accuracies are known, where they come from, and the best cell of each data set and split."""
+    from trainables.benchmarks.table import DATASETS, SPLITS, open_table
+
+    table, console = open_table(benchmark), Console(soft_wrap=True, highlight=False)
+    console.print(f"[bold]table {table.fingerprint}[/]")
+    for dataset in DATASETS:
+        for split in SPLITS:
+            if not table.has(dataset, split):
+                console.print(f"{dataset} {split}: unknown; give a file that has it with --benchmark PATH")
+                continue
+            cell, accuracy = table.oracle(dataset, split)
+            console.print(f"{dataset} {split}: best {accuracy:.3f} % {cell}")
+            console.print(f"    {table.sources[f'{dataset}_{split}']}", markup=False)
+        known = table.sources.get(f"{dataset}_valid_12ep", "unknown")
+        console.print(f"{dataset} valid after 12 epochs: {known}", markup=False)
+
+
+def benchmark_import(
+    path: Annotated[Path, typer.Argument(help="An official .pth, a NATS-Bench file or folder, a Parquet or CSV file.")],
+    trust: Annotated[
+        bool, typer.Option(help="Load a file whose digest cannot be checked: loading runs its code.")
+    ] = False,
+) -> None:
+    """Convert a benchmark file once; from then on --benchmark PATH opens in milliseconds."""
+    from trainables.benchmarks.importers import import_table
+    from trainables.benchmarks.table import open_table
+
+    converted = import_table(path, trust)
+    console = Console(soft_wrap=True)
+    console.print(f"converted to {converted}", highlight=False)
+    for name, source in open_table(path).sources.items():
+        console.print(f"  {name}: {source}", highlight=False)
+
+
+def benchmark_query(
+    architecture: Annotated[str, typer.Argument(help="'|op~0|+|op~0|op~1|+|op~0|op~1|op~2|'")],
+    benchmark: BenchmarkOption = None,
+) -> None:
+    """Everything known of one cell: per training seed, mean and regret, validation and test apart."""
+    import numpy as np
+
+    from trainables.benchmarks.table import DATASETS, SPLITS, TRAINING_SEEDS, open_table
+    from trainables.spaces.nas_bench_201.genotype import Genotype
+
+    table, cell = open_table(benchmark), Genotype.from_string(architecture)
+    index = np.array([cell.index])
+    shown = RichTable(
+        "data set", "split", *(f"seed {seed}" for seed in TRAINING_SEEDS), "mean %", "regret", title=str(cell)
+    )
+    for dataset in DATASETS:
+        for split in SPLITS:
+            numbers = [*table.per_seed(dataset, split, index)[0], table.accuracy(dataset, split, index)[0]]
+            regret = table.regret(dataset, split, index)[0] if table.has(dataset, split) else np.nan
+            shown.add_row(dataset, split, *("—" if np.isnan(v) else f"{v:.3f}" for v in [*numbers, regret]))
+    Console().print(shown)
