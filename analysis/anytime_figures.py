@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis import metrics, plots
+from analysis import drawing, metrics, plots
 from analysis.curves import Curves, all_curves, collected, held, in_searches, thinned
 from analysis.epochs import Epochs
 from analysis.figures import MOST_VARIANTS, Plot, count_range, panels
@@ -39,23 +39,20 @@ def by_cost(curve: Curves, column: str, factor: float, unit: str) -> Plot | None
         return None
     summary = curve.in_unit(factor, 3600).summary
     variants = [str(variant) for variant in summary["variant"].unique()]
-    look = plots.looks(summary["variant"].cat.categories)
+    look = drawing.looks(summary["variant"].cat.categories)
     figure = Figure(figsize=(6.4, max(3.2, 0.75 + 0.2 * len(variants))), layout="constrained")
     axes = figure.subplots()
     for variant in variants:
         own = summary[summary["variant"] == variant]
         axes.plot(own["budget"], own["mean"], color=look[variant].colour, marker=look[variant].marker, markersize=4.5,
-                  markevery=max(len(own) // 6, 1), linewidth=1.6, label=plots.wrapped(variant, 34))  # fmt: skip
+                  markevery=max(len(own) // 6, 1), linewidth=1.6, label=drawing.wrapped(variant, 34))  # fmt: skip
         if len(variants) <= _BANDS_UP_TO:
             axes.fill_between(
                 own["budget"], own["low"], own["high"], color=look[variant].colour, alpha=0.15, linewidth=0
             )
-    axes.set_yscale("symlog", linthresh=0.1, linscale=0.4)
-    axes.yaxis.set_major_locator(plots.SymmetricalLogLocator(base=10, linthresh=0.1))
-    axes.yaxis.set_major_formatter(plots.FuncFormatter(lambda y, _: f"{y:g}"))
-    axes.yaxis.set_minor_locator(plots.NullLocator())
+    drawing.logarithmic_regret(axes)
     axes.set_ylim(-0.01, max(float(summary["mean"].max()) * 1.3, 1.0))
-    plots.logarithmic_budget(axes)
+    drawing.logarithmic_budget(axes)
     axes.set(xlabel=unit, ylabel=f"mean {metrics.split_title(column)} regret (points)")
     figure.legend(loc="outside right upper", frameon=False, fontsize=8)
     last = summary.groupby("variant", observed=True).tail(1)

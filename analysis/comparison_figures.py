@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from analysis.comparison import Comparison, Comparisons
+from analysis.drawing import GRID, INK, MUTED, row_centres, wrapped
 from analysis.figures import Plot
-from analysis.plots import GRID, INK, MUTED, row_centres, wrapped
 from analysis.tables import number, p_value
 from analysis.verdicts import Verdict
 

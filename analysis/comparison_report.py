@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis import comparison_figures as figures
 from analysis import comparison_tables as tables
-from analysis import metrics, plots, rank_figures, seeds_figure, study_tables
+from analysis import drawing, metrics, rank_figures, seeds_figure, study_tables
 from analysis.comparison import ALL_PAIRS_UP_TO, MARGIN, Comparisons, compare
 from analysis.comparison_findings import cautions, findings
 from analysis.page import Page, Section, check_output, write_page
@@ -59,7 +59,7 @@ def write_comparison(
     trials = results.trials
     found = compare(trials, value_column(trials, column), margin=margin, against=against)
     generator = np.random.default_rng(0)
-    with plots.style():
+    with drawing.style():
         sections = build(found, trials, generator)
     decided = (Verdict.BETTER, Verdict.WORSE)
     page = Page(
@@ -95,7 +95,7 @@ def value_column(trials: pd.DataFrame, column: str | None) -> str:
 
 
 def build(found: Comparisons, trials: pd.DataFrame, generator: np.random.Generator) -> list[Section]:
-    """All sections after the summary. Draws figures: call it inside plots.style()."""
+    """All sections after the summary. Draws figures: call it inside drawing.style()."""
     return [
         _differences(found),
         _probabilities(found),

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from analysis.drawing import INK, MUTED, wrapped
 from analysis.figures import Plot
 from analysis.metrics import slug
-from analysis.plots import INK, MUTED, wrapped
 from analysis.sensitivity import lines
 from analysis.sensitivity_study import MethodSensitivity
 from analysis.tables import number

@@ -19,12 +19,12 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from analysis import plots
+from analysis import drawing
 from analysis.figures import Plot
 from analysis.tables import Table, markdown
 from trainables.errors import ConfigError
 
-_THEME = {plots.INK: "var(--ink)", plots.MUTED: "var(--muted)", plots.GRID: "var(--line)"}
+_THEME = {drawing.INK: "var(--ink)", drawing.MUTED: "var(--muted)", drawing.GRID: "var(--line)"}
 _FORMATS = {
     "csv": ("CSV", "text/csv"),
     "md": ("Markdown", "text/markdown"),
@@ -97,7 +97,7 @@ def write_page(page: Page, output: Path) -> Path:
         _empty(files)
     except OSError as error:
         raise ConfigError(f"a report needs a folder that can be written, but {files} cannot: {error}") from None
-    with plots.style():
+    with drawing.style():
         drawn = [plot for section in page.sections for plot in section.plots]
         svgs = {plot.name: _write_figure(plot, files / "figures") for plot in drawn}
     tables = [page.glance, *(table for section in page.sections for table in section.tables)]

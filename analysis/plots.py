@@ -1,19 +1,14 @@
-"""seaborn figures. Every function draws what robustness.py computed on an Axes it is given, and returns that Axes.
+"""The figures of seeds: one accuracy of every seed, and the course of every search.
 
-Colour is never the only code: rows and panels carry the variant's name, markers differ, and the palette is seaborn's
-colour-blind one without its two shades that vanish on white paper.
+The functions named after what they draw do so on an Axes they are given, and return that Axes.
 """
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -22,91 +17,28 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import (
     FixedLocator,
     FuncFormatter,
-    LogLocator,
     MaxNLocator,
-    NullFormatter,
     NullLocator,
-    SymmetricalLogLocator,
 )
 
-INK, MUTED, GRID = "#20242b", "#6a717c", "#e3e6ea"
-"""Text, secondary marks, grid lines; the page swaps these three for its own in dark mode."""
+from analysis.drawing import (
+    INK,
+    MUTED,
+    line_counts,
+    logarithmic_budget,
+    logarithmic_regret,
+    looks,
+    row_centres,
+    row_labels,
+    wrapped,
+)
+
 BOX_FROM = 10
 """Seeds from which a box is drawn: quartiles of fewer values are hardly more than the values."""
 DOTS_AS_IMAGE = 600
 LOG_FROM_SPAN = 20.0
 """Percentage points between worst and best seed from which an accuracy axis is logarithmic."""
 LINES_UP_TO = 12
-_PALETTE = [sns.color_palette("colorblind").as_hex()[i] for i in (0, 1, 2, 3, 4, 5, 9, 7)]
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
-
-
-@dataclass(frozen=True)
-class Look:
-    """How one variant is drawn throughout a report."""
-
-    colour: str
-    marker: str
-
-
-def looks(variants: Iterable[str]) -> dict[str, Look]:
-    """A fixed look for every variant, by alphabet: results never change a colour."""
-    return {
-        variant: Look(_PALETTE[i % len(_PALETTE)], _MARKERS[i % len(_MARKERS)])
-        for i, variant in enumerate(sorted(variants))
-    }
-
-
-@contextmanager
-def style() -> Iterator[None]:
-    """The look of every figure; text stays text in SVG, and identical data give identical bytes."""
-    settings: dict[str, Any] = {
-        "font.family": "DejaVu Sans",
-        "font.size": 9,
-        "axes.titlesize": 9,
-        "axes.labelsize": 9,
-        "axes.titlelocation": "left",
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.linewidth": 0.8,
-        "axes.grid": True,
-        "axes.axisbelow": True,
-        "grid.linewidth": 0.6,
-        "savefig.transparent": True,
-        "svg.fonttype": "none",
-        "text.parse_math": False,  # a $ in a user's setting is a dollar
-        "svg.hashsalt": "nas-study",
-        "pdf.fonttype": 42,
-        "grid.color": GRID,
-        **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"), INK),
-        **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), MUTED),
-    }
-    settings = {**sns.axes_style("ticks"), **settings}
-    with mpl.rc_context(settings):  # type: ignore[arg-type]  # seaborn's and matplotlib's stubs disagree
-        yield
-
-
-def wrapped(label: str, width: int = 24) -> str:
-    """The label on as many lines as it needs."""
-    return "\n".join(textwrap.wrap(label, width, break_long_words=True)) or label
-
-
-def row_labels(summary: pd.DataFrame) -> list[str]:
-    """Variant and n for each row of robustness.summarise."""
-    return [
-        f"{wrapped(str(row.variant))}\nn = {row.values_}{f' of {row.n}' if row.values_ < row.n else ''}"
-        for row in summary.rename(columns={"values": "values_"}).itertuples()
-    ]
-
-
-def row_centres(labels: list[str]) -> np.ndarray:
-    """Where the rows lie, from 0 down; a row of two lines is one unit high, a longer label makes its row higher."""
-    heights = _lines(labels) / 2
-    return cast(np.ndarray, heights.cumsum() - heights / 2 - 0.5)
-
-
-def _lines(labels: list[str]) -> np.ndarray:
-    return np.array([label.count("\n") + 1 for label in labels])
 
 
 def seed_strip(
@@ -144,7 +76,7 @@ def seed_strip(
         fmt="none", ecolor=INK, elinewidth=1.4, capsize=2.5,
     )  # fmt: skip
     axes.plot(summary["mean"], rows + 0.36, linestyle="none", marker="d", markersize=5, color=INK)
-    axes.set(xlabel="", ylabel="", ylim=(_lines(labels).sum() / 2 - 0.4, -0.5))
+    axes.set(xlabel="", ylabel="", ylim=(line_counts(labels).sum() / 2 - 0.4, -0.5))
     axes.set_yticks(rows, labels)
     axes.tick_params(axis="y", length=0)
     axes.grid(False, axis="y")
@@ -229,17 +161,14 @@ def seed_curves(
                   markersize=5, markeredgewidth=1.3, color=INK, clip_on=False, zorder=5)  # fmt: skip
     axes.set(xlabel="", ylabel="", title=wrapped(variant, 30))
     if logarithmic:
-        axes.set_yscale("symlog", linthresh=0.1, linscale=0.4)
-        axes.yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=0.1))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
-        axes.yaxis.set_minor_locator(NullLocator())
+        logarithmic_regret(axes)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     return axes
 
 
 def strip_figure(trials: pd.DataFrame, summary: pd.DataFrame, column: str, label: str, optimum: float | None) -> Figure:
     """seed_strip on a figure as tall as its rows need."""
-    figure = Figure(figsize=(4.9, 0.75 + 0.19 * _lines(row_labels(summary)).sum()), layout="constrained")
+    figure = Figure(figsize=(4.9, 0.75 + 0.19 * line_counts(row_labels(summary)).sum()), layout="constrained")
     axes = seed_strip(trials, summary, column, figure.subplots(), optimum)
     axes.set_xlabel(label)
     return figure
@@ -281,11 +210,3 @@ def curves_figure(
     figure.supxlabel(x, fontsize=9)
     figure.supylabel(y, fontsize=9)
     return figure
-
-
-def logarithmic_budget(axes: Axes) -> None:
-    """A logarithmic x axis with plain numbers: 0.1, 1, 10."""
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1.0,), numticks=6))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())

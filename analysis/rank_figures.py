@@ -9,9 +9,9 @@ from matplotlib.ticker import MaxNLocator
 
 from analysis.comparison import Comparisons
 from analysis.comparison_figures import MOST_ROWS, labelled_rows
+from analysis.drawing import INK, MUTED, looks, wrapped
 from analysis.figures import Plot
 from analysis.pairing import Arm, common_matrix
-from analysis.plots import INK, MUTED, looks, wrapped
 from analysis.statistics.estimate import ALPHA
 from analysis.statistics.probability import performance_profile
 from analysis.statistics.ranks import Nemenyi, RankDistribution, rank_distribution

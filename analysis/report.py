@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis import plots
+from analysis import drawing
 from analysis.findings import cautions, findings
 from analysis.page import Page, check_output, write_page
 from analysis.pool import Results
@@ -22,7 +22,7 @@ def write_report(results: Results, output: Path, options: Options | None = None)
     """Write the page at ``output`` (.html) and its files beside it. Raises ConfigError; see page.write_page."""
     output, options = check_output(output), options or Options()
     counts, trials = accounting(results.trials), results.trials
-    with plots.style():
+    with drawing.style():
         sections = build(results, options)
     ends = {"ended ok" if status == "ok" else status: int(counts[status].sum()) for status in STATUSES}
     page = Page(

@@ -75,7 +75,7 @@ class Options:
 
 
 def build(results: Results, options: Options) -> list[Section]:
-    """All sections of the page after its summary. Draws figures: call it inside plots.style()."""
+    """All sections of the page after its summary. Draws figures: call it inside drawing.style()."""
     trials, rule = results.trials, options.collapse
     columns = [*course_sections.EPOCH_COLUMNS, *rule.epoch_columns(trials)]
     with results.epochs_by_variant(dict.fromkeys(columns)) as epochs:

@@ -9,8 +9,8 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from analysis.comparison import Comparisons
 from analysis.comparison_figures import counts
+from analysis.drawing import INK, MUTED
 from analysis.figures import Plot
-from analysis.plots import INK, MUTED
 from analysis.statistics.estimate import ALPHA
 from analysis.statistics.power import POWER, planning_std, smallest_detectable_paired, smallest_detectable_unpaired
 from analysis.tables import number

@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from analysis.drawing import MUTED, looks, wrapped
 from analysis.figures import Plot
 from analysis.hyperparameter_figures import BLUE, RED
-from analysis.plots import MUTED, looks, wrapped
 from analysis.sensitivity_study import Sensitivity
 from analysis.tables import listed, number
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis import plots
+from analysis import drawing
 from analysis.comparison_report import block_columns, value_column
 from analysis.page import Page, check_output, write_page
 from analysis.pool import Results
@@ -36,7 +36,7 @@ def write_sensitivity(
     trials = results.trials
     chosen = value_column(trials, column)
     found = analyse(trials, chosen, method=method, default=default, datasets=block_columns(trials, chosen))
-    with plots.style():
+    with drawing.style():
         sections = build(found, np.random.default_rng(0))
     page = Page(
         kind="NAS sensitivity report",

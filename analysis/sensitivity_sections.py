@@ -45,7 +45,7 @@ _DEFINITIONS = {
 
 
 def build(found: Sensitivity, generator: np.random.Generator) -> list[Section]:
-    """All sections after the summary. Draws figures: call it inside plots.style()."""
+    """All sections after the summary. Draws figures: call it inside drawing.style()."""
     return [
         _variance(found),
         _importance(found),

@@ -6,7 +6,6 @@ belongs to, or killed its process too often. A trial that is left in the middle 
 
 from __future__ import annotations
 
-import io
 import math
 import time
 import traceback
@@ -17,7 +16,7 @@ from typing import Any, Protocol
 import torch
 
 from trainables.benchmarks.signal import read_signal
-from trainables.errors import StoreError
+from trainables.checkpoints import restore, serialise
 from trainables.methods import Diverged, method_named
 from trainables.records import describe
 from trainables.secrets import redact
@@ -240,28 +239,6 @@ def suggest(spec: TrialSpec, values: dict[str, Any]) -> TrialSpec:
     """The trial at suggested hyperparameters, typed as the method declares them."""
     config = method_named(spec.method).Config.parse(spec.method, {**spec.hyperparameters, **values})
     return spec.with_hyperparameters(config.model_dump())
-
-
-def restore(spec: TrialSpec, surroundings: Surroundings, checkpoint: bytes | None) -> Trial:
-    """The trial at its checkpoint, or at its beginning if there is none."""
-    trial = Trial(spec, surroundings)
-    if checkpoint is not None:
-        try:
-            state = torch.load(io.BytesIO(checkpoint), map_location="cpu", weights_only=True)
-        except Exception as error:  # what a damaged file raises depends on where it is damaged
-            raise StoreError(
-                f"a checkpoint must be whole and hold nothing but tensors and plain values, but that of {spec.id} was "
-                f"refused ({type(error).__name__}); run again with --retry-failed to begin the trial anew"
-            ) from None
-        trial.load_state_dict(state)
-    return trial
-
-
-def serialise(trial: Trial) -> bytes:
-    """A checkpoint that loads without executing code."""
-    buffer = io.BytesIO()
-    torch.save(trial.state_dict(), buffer)
-    return buffer.getvalue()
 
 
 def signal_at(epoch: int, spec: TrialSpec, epochs: list[Row], surroundings: Surroundings) -> float:

@@ -11,7 +11,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from analysis import plots
+from analysis import drawing, plots
 from analysis.curves import curve_summary
 from analysis.robustness import summarise
 
@@ -20,7 +20,7 @@ COLUMN = "cifar10_test_accuracy"
 
 @pytest.fixture(autouse=True)
 def _style() -> Iterator[None]:
-    with plots.style():
+    with drawing.style():
         yield
 
 
@@ -109,9 +109,9 @@ def test_many_seeds_become_a_band() -> None:
 
 def test_looks_are_distinct_and_depend_on_names_alone() -> None:
     names = [f"m{i:02}" for i in range(20)]
-    found = plots.looks(names)
+    found = drawing.looks(names)
     assert len(set(found.values())) == 20
-    assert plots.looks(names[::-1]) == found
+    assert drawing.looks(names[::-1]) == found
 
 
 def test_dollar_signs_in_a_setting_are_no_formula() -> None:

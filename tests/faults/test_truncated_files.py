@@ -10,7 +10,7 @@ import pytest
 from inline import Inline
 
 from study.store import Store
-from trainables.batch import serialise
+from trainables.checkpoints import serialise
 from trainables.errors import StoreError
 from trainables.trial import Trial
 

@@ -17,9 +17,10 @@ from study.config import parse
 from study.plan import Fingerprints, plan
 from study.store import Store
 from trainables import batch as batches
-from trainables.batch import Assignment, Batch, Work, serialise
+from trainables.batch import Assignment, Batch, Work
 from trainables.benchmarks.signal import signal_fingerprints
 from trainables.benchmarks.table import open_table
+from trainables.checkpoints import serialise
 from trainables.spec import TrialSpec
 from trainables.trial import Surroundings, Trial
 from trainables.watchdog import Limits, Watchdog
