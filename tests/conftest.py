@@ -11,6 +11,7 @@ WITH_RAY = ("cluster", "faults", "study")
 """Folders whose tests start Ray. They wait more than they compute: one process takes them all, one after the other."""
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Divide the tests among the processes of ``make test``: those with Ray first and together, the others by file."""
     for item in items:
