@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-WITH_RAY = ("cluster", "faults", "study")
-"""Folders whose tests start Ray. They wait more than they compute: one process takes them all, one after the other."""
-
-
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Divide the tests among the processes of ``make test``: those with Ray first and together, the others by file."""
-    for item in items:
-        path = item.path.relative_to(Path(__file__).parent)
-        item.add_marker(pytest.mark.xdist_group("with Ray" if path.parts[0] in WITH_RAY else str(path)))
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group").args != ("with Ray",))  # type: ignore[union-attr]
 
 
 @pytest.fixture(autouse=True, scope="session")
