@@ -16,7 +16,6 @@ import io
 import json
 import logging
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -29,6 +28,7 @@ from trial_overhead import run_ours, run_plain_tune
 
 from study.config import parse
 from study.preparation import Prepared, prepare
+from trainables.peak_memory import PeakMemory
 
 SIZES = (100, 1_000, 10_000)
 PLAIN_SIZES = (100, 300)
@@ -53,6 +53,7 @@ def contents(folder: Path) -> tuple[int, int]:
 
 def run(who: str, prepared: Prepared, folder: Path) -> dict[str, float]:
     """One run in this process: seconds, memory of the driver in MiB, files and bytes it leaves."""
+    memory = PeakMemory(torch.device("cpu"))
     if who == "ours":
         cost, _ = run_ours(prepared)
         kept = Path(prepared.store.path)
@@ -62,7 +63,7 @@ def run(who: str, prepared: Prepared, folder: Path) -> dict[str, float]:
         cost, _ = run_plain_tune(prepared.plan.trials, prepared.surroundings, kept)
         ray.shutdown()
     files, size = contents(kept)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = memory.mib()
     return {
         "trials": cost.trials, "wall_s": cost.wall_s, "cpu_s": cost.cpu_s, "memory": peak, "files": files, "size": size,
     }  # fmt: skip

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -29,6 +28,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 import yaml
 
 from analysis import pool
@@ -36,6 +36,7 @@ from analysis.curves import all_curves
 from analysis.report import write_report
 from study.schema import EPOCHS, MERGED, SCHEMA_VERSION, TRAINING_SEEDS, TRIALS
 from study.tables import ROW_GROUP
+from trainables.peak_memory import PeakMemory
 from trainables.spaces.nas_bench_201.genotype import EDGES, NUM_CELLS, SKIP, Genotype
 
 SIZES = (10_000, 100_000, 1_000_000)
@@ -208,10 +209,11 @@ TASKS: dict[str, Callable[[Path], None]] = {task.__name__: task for task in (loa
 
 def measured(task: str, store: Path) -> dict[str, float]:
     """Seconds of one task in this process, and its highest memory in MiB since it began."""
+    memory = PeakMemory(torch.device("cpu"))
     wall_s, cpu_s = time.perf_counter(), time.process_time()
     TASKS[task](store)
     wall_s, cpu_s = time.perf_counter() - wall_s, time.process_time() - cpu_s
-    return {"wall_s": wall_s, "cpu_s": cpu_s, "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    return {"wall_s": wall_s, "cpu_s": cpu_s, "memory": memory.mib()}
 
 
 def in_a_process(task: str, store: Path) -> dict[str, float]:

@@ -21,25 +21,25 @@ from analysis.statistics.summary import iqm
 
 Study = Callable[..., Results]
 MEASURE = """
-import json, resource, sys
+import json, sys
+import torch
 from analysis import epochs, load
 from analysis.curves import all_curves
-
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+from trainables.peak_memory import PeakMemory
 
 epochs.FILE_ROWS, epochs.BATCH_ROWS = 50_000, 20_000
 results = load(sys.argv[1])
-before = peak()
+memory = PeakMemory(torch.device("cpu"))
+before = memory.mib()
 with results.epochs_by_variant(["cifar10_test_regret"]) as found:
     summary = all_curves(results.trials, found, "cifar10_test_regret").summary
-pooled = peak()
+pooled = memory.mib()
 frame = results.epochs
-print(json.dumps({"summary": len(summary), "rows": len(frame), "pooled": pooled - before, "naive": peak() - before}))
+print(json.dumps({"summary": len(summary), "rows": len(frame), "pooled": pooled - before, "naive": memory.mib() - before}))
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has another unit elsewhere")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak since a moment")
 def test_curves_take_a_fraction_of_the_memory_of_all_epochs(tmp_path: Path) -> None:
     store = pooling.make(tmp_path, 10_000)
     command = [sys.executable, "-c", MEASURE, str(store)]
