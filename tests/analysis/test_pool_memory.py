@@ -23,19 +23,21 @@ Study = Callable[..., Results]
 MEASURE = """
 import json, sys
 import torch
-from analysis import epochs, load
+import analysis.epochs
+from analysis import load
 from analysis.curves import all_curves
 from trainables.peak_memory import PeakMemory
 
-epochs.FILE_ROWS, epochs.BATCH_ROWS = 50_000, 20_000
+analysis.epochs.FILE_ROWS, analysis.epochs.BATCH_ROWS = 50_000, 20_000
 results = load(sys.argv[1])
 memory = PeakMemory(torch.device("cpu"))
 before = memory.mib()
-with results.epochs_by_variant(["cifar10_test_regret"]) as found:
-    summary = all_curves(results.trials, found, "cifar10_test_regret").summary
+with results.epochs_by_variant(["cifar10_test_regret"]) as epochs:
+    summary = all_curves(results.trials, epochs, "cifar10_test_regret").summary
 pooled = memory.mib()
 frame = results.epochs
-print(json.dumps({"summary": len(summary), "rows": len(frame), "pooled": pooled - before, "naive": memory.mib() - before}))
+found = {"summary": len(summary), "rows": len(frame), "pooled": pooled - before, "naive": memory.mib() - before}
+print(json.dumps(found))
 """
 
 
