@@ -64,6 +64,7 @@ def test_the_two_commands_are_the_makefiles_and_ci_runs_them() -> None:
     assert "make test" in ci and "make study" in ci
 
 
+@pytest.mark.timeout(2400)
 def test_every_command_runs(tmp_path: Path) -> None:
     """In one folder, in order, as a reader would type them."""
     if not (SHARED_DATA / "cifar10").is_dir():

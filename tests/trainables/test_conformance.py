@@ -181,7 +181,7 @@ def fresh_process() -> dict[str, Any]:
     """The results of all cases in another process with another hash seed, by the case's name."""
     environment = os.environ | {"PYTHONHASHSEED": "12345", "PYTHONPATH": str(PROJECT)}
     done = subprocess.run(
-        [sys.executable, __file__], env=environment, capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, __file__], env=environment, capture_output=True, text=True, timeout=590, check=False
     )
     assert done.returncode == 0, done.stderr
     results: dict[str, Any] = json.loads(done.stdout)
