@@ -20,7 +20,7 @@ from analysis.statistics import Estimate, HypothesisTest, bayes, multiplicity, p
 from analysis.statistics.attainable import Attainable, attainable_paired, attainable_unpaired
 from analysis.statistics.estimate import ALPHA, NAN, Equivalence, FloatArray
 from analysis.statistics.intervals import t_interval
-from analysis.tables import listed
+from analysis.tables import counted, listed
 from analysis.verdicts import Evidence, Verdict, Wording, judge, sentence
 from trainables.errors import ConfigError, StoreError, choose
 
@@ -227,7 +227,7 @@ def _concluded(pair: Comparison, family: int, what: str) -> Comparison:
     # A test whose smallest p-value lies above the level after correction was never one.
     evidence = Evidence(pair.difference.estimate, pair.p, pair.equivalence_p, pair.attainable.reachable and pair.n > 1)
     verdict = judge(evidence)
-    seeds = f"{pair.n} paired seeds" if pair.paired else f"{pair.a.n} and {pair.b.n} seeds, unpaired"
+    seeds = counted(pair.n, "paired seed") if pair.paired else f"{pair.a.n} and {pair.b.n} seeds, unpaired"
     test = "sign-flip" if pair.paired else "permutation"
     limit = f"the {test} test {pair.primary.note if not pair.p >= 0 else pair.attainable.sentence}"
     words = Wording(pair.a.name, pair.b.name, what, pair.equivalence.margin, seeds, test, family, limit)

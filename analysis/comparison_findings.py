@@ -7,7 +7,7 @@ import pandas as pd
 from analysis import metrics
 from analysis.comparison import Comparisons
 from analysis.pairing import SHARED
-from analysis.tables import listed
+from analysis.tables import counted, listed
 from analysis.verdicts import Verdict
 
 MOST_SENTENCES = 6
@@ -30,9 +30,10 @@ def findings(found: Comparisons) -> list[str]:
     said = ordered[:MOST_SENTENCES]
     rest = len(found.pairs) - len(said)
     return [
-        f"{len(found.pairs)} comparisons of {len(found.arms)} arms on {found.title}, {how}: {listed(tally)}.",
+        f"{counted(len(found.pairs), 'comparison')} of {len(found.arms)} arms on {found.title}, {how}: "
+        f"{listed(tally)}.",
         *(pair.sentence for pair in said),
-        *([f"The other {rest} comparisons are in words below the tables."] if rest else []),
+        *([f"Below the tables, the other {counted(rest, 'comparison')} in words."] if rest else []),
     ]
 
 
@@ -56,19 +57,19 @@ def cautions(found: Comparisons, trials: pd.DataFrame) -> list[str]:
         counts = listed(f"{arm.name} ({arm.lost} of {len(arm.values)})" for arm in lost)
         notes.append(
             f"Trials without a result: {counts}. They are left out with their partners, never given a value: "
-            "differences "
-            "speak of the trials that ended, and flatter a method that fails."
+            "differences speak of the trials that ended, and flatter a method that fails."
         )
     if free := [pair for pair in found.pairs if not pair.paired]:
         reasons = list(dict.fromkeys(pair.reason for pair in free))
         notes.append(
-            f"{len(free)} comparisons are unpaired: {'; '.join(reasons[:3])}. They need more seeds for the same power."
+            f"{counted(len(free), 'comparison')} unpaired: {'; '.join(reasons[:3])}. "
+            "That needs more seeds for the same power."
         )
     if stuck := [pair for pair in found.pairs if pair.verdict is Verdict.UNDECIDED]:
         needed = max(pair.attainable.needed_n for pair in stuck)
         notes.append(
-            f"{len(stuck)} comparisons cannot be decided whatever the difference: {needed} seeds an arm are needed "
-            f"before an exact test of this family of {len(found.pairs)} can reach 0.05."
+            f"{counted(len(stuck), 'comparison')} cannot be decided whatever the difference: {needed} seeds an arm are "
+            f"needed before an exact test of this family of {len(found.pairs)} can reach 0.05."
         )
     if trials[list(SHARED[:-1])].isna().all(axis=None) and any(pair.paired for pair in found.pairs):
         notes.append("The table does not say what a seed draws: equal seeds are taken as common random numbers.")

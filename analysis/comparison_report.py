@@ -117,7 +117,7 @@ def _differences(found: Comparisons) -> Section:
         lead += f" The matrix of all pairs is drawn for up to {ALL_PAIRS_UP_TO} arms."
     slopes = figures.slopes(found)
     if slopes is None:
-        lead += " No two arms share seeds, so there are no pairs to draw."
+        lead += " No two arms share two seeds, so no pairs are drawn."
     else:
         shown.append(slopes)
     return Section("differences", "Differences", lead, shown, [tables.verdicts_table(found)])

@@ -7,7 +7,7 @@ import pandas as pd
 from analysis import metrics
 from analysis.comparison import Comparison, Comparisons, difference_on, seeds_needed
 from analysis.statistics.estimate import Estimate
-from analysis.tables import Table, interval, mean_std, number, p_value
+from analysis.tables import Table, counted, interval, mean_std, number, p_value
 
 
 def arms_table(found: Comparisons) -> Table:
@@ -206,7 +206,7 @@ def _numbers(found: Comparisons) -> pd.DataFrame:
 
 
 def _n(pair: Comparison) -> str:
-    return f"{pair.n} pairs" if pair.paired else f"{pair.a.n}, {pair.b.n}"
+    return counted(pair.n, "pair") if pair.paired else f"{pair.a.n}, {pair.b.n}"
 
 
 def _bounds(estimate: Estimate) -> str:

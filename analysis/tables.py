@@ -128,6 +128,11 @@ def setting_text(value: object) -> str:
     return short if np.isnan(value) or type(value)(short) == value else str(value)
 
 
+def counted(count: int, noun: str) -> str:
+    """``1 seed``, ``3 seeds``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def p_value(p: float) -> str:
     """A p-value to three significant digits, never 0."""
     if math.isnan(p):

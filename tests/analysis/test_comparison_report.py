@@ -43,6 +43,7 @@ def test_three_trials_say_what_is_missing(study: Study, tmp_path: Path) -> None:
     page = write_comparison(study([*rows(2, 1), *hostile]), tmp_path / "c.html").read_text()
     assert "cannot be decided" in page and "No critical-difference diagram" in page and "No rank distribution" in page
     assert "<script>alert" not in page
+    assert "1 pair<" in page and "No two arms share two seeds" in page and "1 pairs" not in page
 
 
 def test_same_bytes_again(study: Study, tmp_path: Path) -> None:
