@@ -75,5 +75,7 @@ def _drop(rows: RowFiles, sources: list[pafs.FileInfo], merged: str | None) -> N
             break
     else:
         return
+    if merged is not None:
+        rows.announce(merged)
     old = [s.base_name for s in sources if s.base_name != merged and listed.get(s.base_name) == version(s)]
     list(rows.files.map(lambda name: rows.files.delete(f"{rows.folder}/{name}"), old))

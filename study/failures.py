@@ -1,21 +1,37 @@
-"""Why workers failed: their process died, or they met what only the user can mend, such as a store that is full."""
+"""Why workers failed: they met what only the user can mend, such as a store that is full, or their process died."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-DIED = "its process ended"
+MISTAKE = "trainables.errors."
+"""The module of all errors that are written for users, as tracebacks name it."""
 
 
-def failures(trial: Any) -> list[str]:
-    """A sentence for each failure of Tune's trial, one at least: the user's mistake as a worker said it, or DIED."""
+class Failure(NamedTuple):
+    reason: str
+    mendable: bool
+    """by the user: what the worker said is a sentence for them"""
+
+
+def failures(trial: Any) -> list[Failure]:
+    """Each failure of Tune's trial; one at least of a trial that has failed, even if Ray did not write down why."""
     path = Path(trial.error_file or "")
     text = path.read_text() if path.is_file() else ""
-    return [_reason(part) for part in re.split(r"^Failure # .*$", text, flags=re.MULTILINE)[1:]] or [DIED]
+    found = [_failure(part) for part in re.split(r"^Failure # .*$", text, flags=re.MULTILINE)[1:]]
+    return found or [Failure("Ray does not say why", mendable=False)]
 
 
-def _reason(text: str) -> str:
-    mistakes = [line for line in text.splitlines() if line.startswith("trainables.errors.")]
-    return mistakes[-1].partition(": ")[2] if mistakes else DIED
+def _failure(text: str) -> Failure:
+    """The user's mistake; what Ray knows of a process that died, and where; or the exception at a traceback's end."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if mistakes := [line for line in lines if line.startswith(MISTAKE)]:
+        return Failure(mistakes[-1].partition(": ")[2], mendable=True)
+    if "is unavailable: " in text:
+        return Failure("it does not answer any more", mendable=False)
+    if death := re.search(r"The actor is dead because (.+?)\.(?:\s|$)", text):
+        host = re.search(r"^\s*ip: (\S+)", text, re.MULTILINE)
+        return Failure(f"{death[1]}, on {host[1]}" if host else death[1], mendable=False)
+    return Failure(lines[-1].strip() if lines else "Ray does not say why", mendable=False)

@@ -91,13 +91,13 @@ class ProgressDisplay(TrialProgressCallback):
         self.running.pop(trial.trial_id, None)
         self.console.print(
             "[yellow]a worker is started anew[/]; its trials go on from their last epoch",
-            Text(f"({failures(trial)[-1]})"),
+            Text(f"({failures(trial)[-1].reason})"),
         )
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         self.running.pop(trial.trial_id, None)
         self.console.print(
-            "[red]the workers of a batch failed too often[/]; it is left", Text(f"({failures(trial)[-1]})")
+            "[red]the workers of a batch failed too often[/]; it is left", Text(f"({failures(trial)[-1].reason})")
         )
 
 

@@ -8,7 +8,7 @@ A row may be seen twice that way, never too seldom: readers take one row for eac
 from __future__ import annotations
 
 import hashlib
-import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -31,8 +31,8 @@ Cache = dict[Version, pa.Table]
 
 READ_WHOLE = 2**20
 """Files up to this size (bytes) are read whole: one request is faster than three for parts."""
-LOOK_AGAIN_S = 5.0
-"""A trial is looked for in merged files as they were listed at most this long ago."""
+LATEST = "_latest"
+"""The file that names the newest merged file. It is read by its own name: while it says the same, no file is new."""
 
 
 @dataclass
@@ -51,7 +51,7 @@ class RowFiles:
     def __post_init__(self) -> None:
         self._ids: dict[str, np.ndarray] = {}
         self._counts: dict[str, int] = {}
-        self._listed_at = -LOOK_AGAIN_S
+        self._latest: bytes | None = b""
 
     def listing(self) -> list[pafs.FileInfo]:
         return [info for info in self.files.listing(self.folder) if info.extension == "parquet"]
@@ -65,8 +65,11 @@ class RowFiles:
         content = encoded(table)
         name = f"{MERGED}{hashlib.sha256(content).hexdigest()[:16]}.parquet"
         self.files.write(f"{self.folder}/{name}", content)
-        self._listed_at = -LOOK_AGAIN_S
         return name
+
+    def announce(self, merged: str) -> None:
+        """Tell all who look for single trials of a new merged file, before the files that it replaces go."""
+        self.files.write(f"{self.folder}/{LATEST}", f"{merged} {uuid.uuid4().hex}".encode())
 
     def rewrite(self, transform: Callable[[list[Row]], list[Row]]) -> None:
         """Replace every file by what ``transform`` makes of its rows, ROW_GROUP at a time."""
@@ -169,8 +172,10 @@ class RowFiles:
         if (content := self.files.read(name)) is not None:
             source = pa.BufferReader(content)
             return self._reading(name, lambda: pq.read_table(source, use_threads=False).to_pylist()) or []
-        if time.monotonic() - self._listed_at >= LOOK_AGAIN_S:
+        if (latest := self.files.read(f"{self.folder}/{LATEST}")) != self._latest:
             self.list_merged()
+            if latest is None or any(path.endswith(latest.split()[0].decode()) for path in self._ids):
+                self._latest = latest  # else the listing lags behind, and is to be looked at again
         tables = [self._rows_of(path, trial_id) for path in self._paths_of(trial_id)]
         while None in tables:
             self.list_merged()
@@ -186,7 +191,6 @@ class RowFiles:
         for info, table in zip(news, tables, strict=True):
             if table is not None:
                 self._ids[info.path] = np.unique(table.column(0).to_numpy().astype("S"))
-        self._listed_at = time.monotonic()
 
     def _reading(self, path: str, get: Callable[[], T]) -> T | None:
         try:

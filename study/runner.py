@@ -205,6 +205,7 @@ def _tune(work: Work, resources: Resources, dispatcher: Dispatcher, callbacks: l
                 storage_path=scratch,
                 verbose=0,
                 callbacks=callbacks,
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # it would lie on the driver's host
                 failure_config=tune.FailureConfig(max_failures=MOST_WORKER_DEATHS),
             ),
         ).fit()

@@ -16,7 +16,7 @@ from typing import Any
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import FIFOScheduler
 
-from study.failures import DIED, failures
+from study.failures import failures
 from trainables.spec import TrialSpec
 
 STORE_FAILURES = 3
@@ -105,8 +105,8 @@ class Fifo(FIFOScheduler):
 
     def on_trial_error(self, tune_controller: Any, trial: TuneTrial) -> None:
         last = failures(trial)[-STORE_FAILURES:]
-        if len(last) == STORE_FAILURES and DIED not in last and not self.stop.requested:
-            self.stop.request(last[-1])
+        if len(last) == STORE_FAILURES and all(failure.mendable for failure in last) and not self.stop.requested:
+            self.stop.request(last[-1].reason)
 
     def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:
         return self.STOP if self.stop.requested else self.CONTINUE

@@ -2,7 +2,7 @@
 
     <store>/<study>/study.yaml         the study as run
                     environment.json   versions, hardware, fingerprints of data and table
-                    trials/            <trial id>.parquet, one row; compact-*.parquet, many
+                    trials/            <trial id>.parquet, one row; compact-*.parquet, many; _latest names the newest
                     epochs/            the same: one row a trial-epoch
                     checkpoints/       trials in progress, and the claims of those who run them
 

@@ -2,7 +2,7 @@
 
 A trial is the unit of record, a Tune trial (a batch) the unit of scheduling: searches of milliseconds or seconds travel
 together, so that starting and stopping workers costs little. Results, failures and checkpoints stay per trial, in the
-store; Tune's own checkpoints are not used, because resuming from them can repeat trials that had finished.
+store; there are no checkpoints of Tune's: resuming from them can repeat trials that had finished.
 
 A step ends with everything it did in the store, so a worker may be left after any step without losing anything. A
 worker that gets SIGTERM (its host is about to be taken away) leaves by itself after the epoch under way; Tune then
@@ -70,12 +70,6 @@ class SearchTrainable(tune.Trainable):
     def cleanup(self) -> None:
         """Let go of the trial that Tune takes this worker away from."""
         self.batch.leave()
-
-    def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Nothing: every trial is in the store after each step."""
-
-    def load_checkpoint(self, checkpoint_dir: Any) -> None:
-        """Nothing: a batch finds in the store what is finished and where to go on."""
 
     def _running(self) -> dict[str, Any] | None:
         if (trial := self.batch.trial) is None:

@@ -78,8 +78,7 @@ class Cluster:
     def start(self, name: str, line: str) -> subprocess.Popen[str]:
         """Starts a line on the laptop; what it prints goes to the log of this name."""
         with self.log(name).open("w") as log:
-            command = self.machines.command("laptop", line)
-            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, text=True)
+            return self.machines.begin("laptop", line, log)
 
     def log(self, name: str) -> Path:
         return self.folder / f"{name}.log"
@@ -151,8 +150,11 @@ def test_hosts_and_driver_die_and_no_row_differs_from_an_undisturbed_run(tmp_pat
     with hosts.Hosts(tmp_path / "hosts", ADDRESSES, everywhere) as machines:
         cluster = Cluster(machines, shared)
         with cluster.explained():
-            undisturbed = cluster.start("undisturbed", f"nas-study run {cluster.study} --store {shared}/undisturbed")
             at_death = disturbed_run(cluster, machines)
+            undisturbed = cluster.start("undisturbed", f"nas-study run {cluster.study} --store {shared}/undisturbed")
+            cluster.wait_for("head", "one", "two", "three")
+            resumed = cluster.ray(cluster.run)
+            assert "is started anew" not in resumed, resumed
             assert 0 < len(at_death) < TRIALS
             assert {"head", "one", "three"} <= set(cluster.finished().values())
             cluster.ray(f"down -y {cluster.config}")
@@ -163,7 +165,7 @@ def test_hosts_and_driver_die_and_no_row_differs_from_an_undisturbed_run(tmp_pat
 
 
 def disturbed_run(cluster: Cluster, machines: hosts.Hosts) -> dict[str, str]:
-    """Runs the study to its end, whatever happens; returns what was finished when its driver died."""
+    """A host dies, one joins, the driver dies; returns what was finished then."""
     cluster.ray(f"up -y {cluster.config}")
     cluster.wait_for("head", "one", "two")
     driver = cluster.start("driver", f"ray {cluster.run}")
@@ -180,7 +182,4 @@ def disturbed_run(cluster: Cluster, machines: hosts.Hosts) -> dict[str, str]:
     until(lambda: "three" in cluster.running())
     drills.kill(*machines.processes("head", "/bin/nas-study run"))
     assert driver.wait(timeout=60) != 0
-    at_death = cluster.finished()
-    cluster.wait_for("head", "one", "two", "three")
-    cluster.ray(cluster.run)
-    return at_death
+    return cluster.finished()

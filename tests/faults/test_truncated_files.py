@@ -50,7 +50,7 @@ def test_a_truncated_result_file_is_named_and_what_it_held_is_run_anew(
     store = Inline(table_study, tmp_path).run().prepared.store
     if compacted:
         store.compact()
-    damaged = sorted((tmp_path / "table/trials").iterdir())[0]
+    damaged = sorted((tmp_path / "table/trials").glob("*.parquet"))[0]
     damaged.write_bytes(damaged.read_bytes()[:-100])
     with pytest.raises(StoreError, match=f"must be a whole Parquet file, but .*{damaged.name}.*delete it and run the"):
         Inline(table_study, tmp_path)
@@ -79,7 +79,7 @@ def test_a_truncated_file_of_epochs_is_named_and_costs_curves_but_no_result(
 ) -> None:
     """The rows of trials lie elsewhere."""
     store = Inline(table_study, tmp_path).run().prepared.store
-    damaged = sorted((tmp_path / "table/epochs").iterdir())[0]
+    damaged = sorted((tmp_path / "table/epochs").glob("*.parquet"))[0]
     damaged.write_bytes(damaged.read_bytes()[:-100])
     with pytest.raises(StoreError, match=f"{damaged.name} is not .*delete it; the curves of its trials are lost"):
         store.compact()

@@ -31,5 +31,6 @@ def test_a_lost_worker_changes_no_row(
 
     outcome, said = run(study, tmp_path, cluster.address, ledger, [AtAReport(end)])
     assert outcome.exit_code == 0 and said.count("a worker is started anew") == 1, said
+    assert "its worker process has died, on " in said, said
     assert drills.rows(tmp_path, "tiny") == undisturbed
     assert len(ledger.repeated()) <= 1 and ledger.repeated().total() <= lost

@@ -43,7 +43,7 @@ def run(study: Path, store: Path, *options: str, **environment: str) -> subproce
 def rows(store: Path, study: str) -> Rows:
     """All trial and epoch rows in a fixed order, without the columns that say how a trial ran."""
     results = Store(store, study)
-    names = {name for path in (store / study / "trials").iterdir() for name in pq.read_schema(path).names}
+    names = {name for path in (store / study / "trials").glob("*.parquet") for name in pq.read_schema(path).names}
     found = results.finished(sorted(names - VOLATILE - {"trial_id"}))
     columns = [name for name in EPOCHS.names if name not in VOLATILE]
     epochs = pa.concat_tables(results.epochs.tables(columns)).select(columns)

@@ -113,7 +113,7 @@ def test_a_study_runs_and_is_watched_reported_and_compacted(
     counts = next(line for line in out.splitlines() if "random_search" in line).replace("│", " ").split()
     assert counts[:8] == ["random_search", "3", "3", "0", "0", "0", "0", "0"]
     code, out, _ = nas_study("compact", str(store))
-    assert code == 0 and "6 trials" in out and len(list((store / "table/trials").iterdir())) == 1
+    assert code == 0 and "6 trials" in out and len(list((store / "table/trials").glob("*.parquet"))) == 1
     code, out, _ = nas_study("report", str(store), "-o", str(tmp_path / "mine.html"))
     assert code == 0 and (tmp_path / "mine.html").is_file()
 

@@ -93,12 +93,12 @@ def test_every_row_is_written_a_few_times_however_many_there_are(tmp_path: Path)
     assert {version(info) for info in rows.listing()} == before
 
 
-@pytest.mark.parametrize("change", range(1, 8))
+@pytest.mark.parametrize("change", range(1, 9))
 def test_killed_at_any_point_every_row_is_there_once(tmp_path: Path, change: int) -> None:
-    """Five files and two merged ones: the sixth change is the last; the seventh never comes."""
+    """A merged file, what announces it, and five files that go: the eighth change never comes."""
     fill(rows_in(tmp_path), range(5))
     rows = before_change(rows_in(tmp_path), change, die)
-    if change < 7:
+    if change < 8:
         with pytest.raises(Killed):
             compact(rows, MOST)
     else:
@@ -112,7 +112,7 @@ def test_killed_at_any_point_every_row_is_there_once(tmp_path: Path, change: int
     assert not [info for info in again.listing() if not is_merged(info)]
 
 
-@pytest.mark.parametrize("change", range(1, 7))
+@pytest.mark.parametrize("change", range(1, 8))
 def test_two_at_once_lose_nothing_and_neither_fails(tmp_path: Path, change: int) -> None:
     """Another compaction, start to end and with a trial more, before any of the changes of the first."""
 
@@ -125,6 +125,37 @@ def test_two_at_once_lose_nothing_and_neither_fails(tmp_path: Path, change: int)
     compact(rows, MOST)
     assert ids(rows_in(tmp_path)) == {trial_id(n) for n in range(6)}
     assert all(len(rows_in(tmp_path).find(trial_id(n))) == 1 for n in range(6))
+
+
+@pytest.mark.parametrize("change", range(1, 9))
+def test_a_trial_is_found_at_every_moment_of_its_merging(tmp_path: Path, change: int) -> None:
+    """By a reader that has just looked: another run may not take a finished trial for one that nobody has begun."""
+    reader = rows_in(tmp_path)
+    fill(rows_in(tmp_path), range(5, 7))
+    compact(rows_in(tmp_path), MOST)
+    assert not any(reader.find(trial_id(n)) for n in range(5))
+    fill(rows_in(tmp_path), range(5))
+    found: list[int] = []
+
+    def look() -> None:
+        found.extend(len(reader.find(trial_id(n))) for n in range(7))
+
+    compact(before_change(rows_in(tmp_path), change, look), MOST)
+    look()
+    assert found == [1] * (7 if change == 8 else 14)
+
+
+def test_a_merged_file_that_a_listing_does_not_show_yet_is_looked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, other = rows_in(tmp_path), rows_in(tmp_path)
+    old = reader.listing()
+    fill(other, range(3))
+    compact(other, MOST)
+    with monkeypatch.context() as patch:
+        patch.setattr(reader, "listing", lambda: old)
+        assert not reader.find(trial_id(0))
+    assert reader.find(trial_id(0))
 
 
 def test_files_that_vanish_while_they_are_read_are_read_where_they_went(tmp_path: Path) -> None:
