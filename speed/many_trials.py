@@ -5,7 +5,7 @@
 Each line is a process of its own, so that the driver's memory is that of its own trials: random searches of 1 to 100
 queries on the table. The runner does more than plain Ray Tune in the same time, as ``trial_overhead.py`` explains; its
 time includes Ray's start and stop, and the merging of the results' files. Plain Ray Tune writes what its default
-loggers write, and is asked for no more than a thousand, which take it half an hour; larger sizes are compared with its
+loggers write, and is asked for no more than a thousand, which take it 45 minutes; larger sizes are compared with its
 pace there. Linux only. This project's sizes up to 10,000 take four minutes on two quiet cores.
 """
 
