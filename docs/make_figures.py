@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 FIGURES = {
-    "all_methods_seeds.svg": ("report --study all_methods_cifar10_small", "cifar10_test_accuracy_seeds"),
+    "all_methods_seeds.svg": ("report --study all_methods_cifar10_small", "seeds_cifar10_test_accuracy"),
     "table_searchers_differences.svg": ("compare --study table_searchers", "differences"),
     "sensitivity_profile.svg": ("sensitivity --study sensitivity_small", "robustness_profile"),
     "sensitivity_tuned.svg": ("sensitivity --study sensitivity_table", "default_tuned"),
