@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import drills
@@ -37,15 +39,20 @@ def kill_all() -> None:
             process.wait()
 
 
-def wait_until_half_done(store: Path, study: str, process: subprocess.Popen[str]) -> set[str]:
-    """Until one trial is finished and another has been saved; ids of the finished ones."""
-    results = Store(store, study)
+@contextmanager
+def half_done(
+    study: Path, store: Path, ledger: Ledger, *options: str
+) -> Iterator[tuple[subprocess.Popen[str], set[str]]]:
+    """A run of which one trial is finished, and others wait in their middle until the block ends; its id, in a set."""
+    results = Store(store, study.stem)
 
-    def half_done() -> set[str]:
-        there = (store / study / "checkpoints").is_dir()
-        return set(results.finished()) if there and results.checkpoints() else set()
+    def finished() -> set[str]:
+        there = ledger.waiting() and ledger.waiting() <= set(results.checkpoints())
+        return set(results.finished()) if there else set()
 
-    return set(drills.wait_until(half_done, process, 240))
+    with ledger.held():
+        process = start(study, store, ledger, *options)
+        yield process, drills.wait_until(finished, process, 240)
 
 
 def wait_until_gone(pids: list[int]) -> None:

@@ -7,7 +7,8 @@ import io
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ Fault = Callable[[Trial], None]
 """Is called in the worker before each epoch."""
 EPOCH_S = 0.25
 """At least; so that a trial is long enough to be disturbed, on a machine however fast."""
+HALF_WAY = 6
+"""The epoch that all but one trial wait for, saved, while a ledger is held."""
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers do not have this folder on their path
 
@@ -53,14 +56,37 @@ def arrive(surroundings: Surroundings, fault: Fault) -> Surroundings:
 
 @dataclass(frozen=True)
 class Ledger:
-    """A fault that does no harm: it notes each epoch begun, and makes it last."""
+    """A fault that does no harm: it notes each epoch begun, and makes it last.
+
+    While it is held, only the trial that was the first to begin gets beyond the middle; no drill depends on its timing.
+    """
 
     path: Path
 
     def __call__(self, trial: Trial) -> None:
+        epoch = trial.epochs_done + 1
         with self.path.open("a") as file:
-            file.write(f"{trial.spec.id} {trial.epochs_done + 1}\n")
+            file.write(f"{trial.spec.id} {epoch}\n")
         time.sleep(EPOCH_S)
+        while epoch == HALF_WAY and self._hold.exists() and trial.spec.id != self.path.read_text().split()[0]:
+            time.sleep(0.05)
+
+    @property
+    def _hold(self) -> Path:
+        return self.path.with_suffix(".held")
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        self._hold.touch()
+        try:
+            yield
+        finally:
+            self._hold.unlink()
+
+    def waiting(self) -> set[str]:
+        """Trials that have come to the middle, except the one that may go on."""
+        begun = list(self.begun())
+        return {trial_id for trial_id, epoch in begun if epoch == HALF_WAY and trial_id != begun[0][0]}
 
     def begun(self) -> Counter[tuple[str, int]]:
         """(trial id, epoch) -> how often it was begun."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import drills
 import pytest
-from driver import start, wait_until_gone, wait_until_half_done
+from driver import half_done, wait_until_gone
 from ray_head import Cluster
 from sabotage import Ledger, run
 
@@ -20,13 +20,12 @@ def test_a_killed_driver_changes_no_row(
 ) -> None:
     """It leaves no process behind; repeated, the command runs what is left, each trial from its last second."""
     path, store = drills.write_study(tmp_path, study), tmp_path / "store"
-    process = start(path, store, ledger)
-    finished = wait_until_half_done(store, "tiny", process)
-    below = drills.descendants(process.pid)
-    drills.kill(process.pid, *([] if alone else below))
-    process.wait()
-    wait_until_gone(below)
-    assert Store(store, "tiny").checkpoints() and len(Store(store, "tiny").finished()) < 4
+    with half_done(path, store, ledger) as (process, finished):
+        below = drills.descendants(process.pid)
+        drills.kill(process.pid, *([] if alone else below))
+        process.wait()
+        wait_until_gone(below)
+    assert Store(store, "tiny").checkpoints() and set(Store(store, "tiny").finished()) == finished
     outcome, said = run(study, store, cluster.address, ledger)
     assert outcome.exit_code == 0, said
     assert drills.rows(store, "tiny") == undisturbed and not Store(store, "tiny").in_progress()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import drills
-from driver import start, wait_until_half_done
+from driver import half_done
 from ray_head import Cluster
 from sabotage import Ledger, run
 
@@ -19,9 +19,8 @@ def test_a_driver_told_to_end_loses_nothing_and_says_what_is_left(
 ) -> None:
     """The epochs under way are finished and saved, exit code 3; the same command runs what is left, none twice."""
     path, store = drills.write_study(tmp_path, study), tmp_path / "store"
-    process = start(path, store, ledger, "--address", cluster.address)
-    wait_until_half_done(store, "tiny", process)
-    process.send_signal(signal.SIGTERM)
+    with half_done(path, store, ledger, "--address", cluster.address) as (process, _):
+        process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=180)
     assert process.returncode == 3, output
     results = Store(store, "tiny")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import drills
-from driver import start, wait_until_half_done
+from driver import half_done
 from ray_head import Cluster
 from sabotage import Ledger, run
 
@@ -16,10 +16,9 @@ def test_a_head_that_restarts_ends_the_run_which_goes_on_when_repeated(
 ) -> None:
     """The driver ends by itself, with an error; on the new head the same command runs what is left."""
     path, store = drills.write_study(tmp_path, study), tmp_path / "store"
-    process = start(path, store, ledger, "--address", cluster.address)
-    finished = wait_until_half_done(store, "tiny", process)
-    cluster.kill()
-    cluster.start()
+    with half_done(path, store, ledger, "--address", cluster.address) as (process, finished):
+        cluster.kill()
+        cluster.start()
     output, _ = process.communicate(timeout=240)
     assert process.returncode not in (0, 3), output
     outcome, said = run(study, store, cluster.address, ledger)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import drills
-from driver import start, wait_until_gone, wait_until_half_done
+from driver import half_done, wait_until_gone
 from ray_head import Cluster, raylet
 from sabotage import AtAReport, Ledger, run
 
@@ -37,10 +37,9 @@ def test_a_run_without_its_own_raylet_ends_and_goes_on_when_repeated(
 ) -> None:
     """The driver ends by itself: done, if its workers live long enough, or with an error; what was done stays done."""
     path, store = drills.write_study(tmp_path, study), tmp_path / "store"
-    process = start(path, store, ledger)
-    finished = wait_until_half_done(store, "tiny", process)
-    below = drills.descendants(process.pid)
-    drills.kill(raylet(process.pid))
+    with half_done(path, store, ledger) as (process, finished):
+        below = drills.descendants(process.pid)
+        drills.kill(raylet(process.pid))
     output, _ = process.communicate(timeout=240)
     assert process.returncode != 0 or len(Store(store, "tiny").finished()) == 4, output
     wait_until_gone(below)

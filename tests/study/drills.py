@@ -36,7 +36,12 @@ def write_study(folder: Path, raw: dict[str, Any]) -> Path:
 def run(study: Path, store: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The whole command, to its end."""
     return subprocess.run(
-        command(study, store, *options), capture_output=True, text=True, timeout=300, env=os.environ | environment
+        command(study, store, *options),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=study.parent,
+        env=os.environ | environment,
     )
 
 
@@ -83,7 +88,7 @@ def wait_until(condition: Callable[[], Any], process: subprocess.Popen[str], sec
 
 def start(study: Path, store: Path, *options: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        command(study, store, *options), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command(study, store, *options), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=study.parent
     )
 
 
