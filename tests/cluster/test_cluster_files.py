@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
+import drills
 import pytest
 import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
@@ -131,11 +131,8 @@ def test_slurm_starts_ray_on_every_host_and_returns_the_commands_exit_code(alloc
 def test_slurm_passes_a_signal_on_and_waits_for_the_command(allocation: dict[str, str], tmp_path: Path) -> None:
     ready, saved = tmp_path / "ready", tmp_path / "saved"
     body = f"trap 'sleep 0.5; touch {saved}; exit 1' TERM; touch {ready}; while :; do sleep 0.1; done"
-    process = subprocess.Popen(slurm("bash", "-c", body), env=allocation)
-    for _ in range(300):
-        if ready.exists():
-            break
-        time.sleep(0.1)
+    process = subprocess.Popen(slurm("bash", "-c", body), env=allocation, text=True)
+    drills.wait_until(ready.exists, process)
     process.terminate()
     assert process.wait(timeout=60) == 1 and saved.exists()
 

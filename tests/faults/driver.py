@@ -52,7 +52,7 @@ def half_done(
 
     with ledger.held():
         process = start(study, store, ledger, *options)
-        yield process, drills.wait_until(finished, process, 240)
+        yield process, drills.wait_until(finished, process)
 
 
 def wait_until_gone(pids: list[int]) -> None:

@@ -21,7 +21,7 @@ def test_two_runs_at_once_share_the_trials(
     with half_done(path, store, ledger, "--seeds", "1", *options) as (one, finished):
         theirs = finished | ledger.waiting()
         two = start(path, store, ledger, *options)
-        drills.wait_until(lambda: len(ledger.waiting() - theirs) == 2, two, 240)
+        drills.wait_until(lambda: len(ledger.waiting() - theirs) == 2, two)
     outputs = [run.communicate(timeout=300)[0] for run in (one, two)]
     assert len(theirs) == 2 and [run.returncode for run in (one, two)] == [0, 0], outputs
     assert drills.rows(store, "tiny") == undisturbed

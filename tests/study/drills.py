@@ -75,7 +75,7 @@ def descendants(root: int) -> list[int]:
     return found
 
 
-def wait_until(condition: Callable[[], Any], process: subprocess.Popen[str], seconds: float = 120) -> Any:
+def wait_until(condition: Callable[[], Any], process: subprocess.Popen[str], seconds: float = 240) -> Any:
     """Poll until the condition holds; fails if the process ends or time runs out first."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
