@@ -1,16 +1,18 @@
-"""What an epoch of each weight-sharing method costs relative to first-order DARTS, measured side by side.
+"""What an epoch of each method costs, measured side by side: relative to first-order DARTS, or to random search.
 
     python speed/method_cost.py
 
-Each method runs a whole short search on digits at 16 x 16 pixels (8 channels, one cell a stage, one thread), so that
-warm-ups, stages and phases weigh as they do in a search. After every epoch of a method comes one of DARTS. Times are
-CPU times. The ratios go to speed/method_cost.csv, which docs/methods.md shows.
+Each weight-sharing method runs a whole short search on digits at 16 x 16 pixels (8 channels, one cell a stage, one
+thread), so that warm-ups, stages and phases weigh as they do in a search. After every epoch of it comes one of DARTS.
+A searcher of the table runs a whole search, each epoch followed by 100 queries of random search. Times are CPU times.
+The ratios go to speed/method_cost.csv, which docs/methods.md shows.
 """
 
 from __future__ import annotations
 
 import csv
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +24,18 @@ from trainables.trial import Surroundings, Trial
 CSV = Path(__file__).with_suffix(".csv")
 SCALE = Scale(channels=8, cells=1, epochs=6, batch_size=64)
 DATASET = DatasetSpec(name="digits", image_size=16, train_images=768)
+TABLE = DatasetSpec(name="cifar10")
+QUERIES = 100
+"""One is too short to be timed."""
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "darts": [{}, {"order": "second"}],
     "darts_pt": [{}, {"blank": True}],
     "drnas": [{}, {"progressive": True}],
     "gaea": [{}, {"level": "single"}, {"variant": "pc_darts"}, {"variant": "gdas"}],
+    "random_search": [{"queries": 150}],
     "robust_darts": [{}, {"order": "first"}],
+    "svge": [{"vae_graphs": 2000, "vae_epochs": 5, "predictor_epochs": 5, "queries": 1250}],
+    "tpe": [{}, {"multivariate": True}],
     "zarts": [{"optimizer": name} for name in ("mgs", "gld", "rs")],
 }
 
@@ -35,10 +43,12 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
 def trial(method: str, config: dict[str, Any]) -> Trial:
     """A short search."""
     cls = method_named(method)
+    parsed = cls.Config.parse(method, config)
+    trains = cls.needs(parsed) == "images"
     spec = TrialSpec(
-        method=method, method_version=cls.version, hyperparameters=cls.Config.parse(method, config).model_dump(),
-        space="nas_bench_201", dataset=DATASET, dataset_fingerprint=None, signal_fingerprint=None, scale=SCALE,
-        retrain=None, seed=0,
+        method=method, method_version=cls.version, hyperparameters=parsed.model_dump(), space="nas_bench_201",
+        dataset=DATASET if trains else TABLE, dataset_fingerprint=None, signal_fingerprint=None,
+        scale=SCALE if trains else None, retrain=None, seed=0,
     )  # fmt: skip
     return Trial(spec, Surroundings())
 
@@ -50,26 +60,38 @@ def cpu_s(some: Trial) -> float:
     return time.process_time() - started
 
 
+def epochs_of_darts() -> Iterator[float]:
+    """CPU seconds of one after another, without the first of each search."""
+    while True:
+        search = trial("darts", {})
+        cpu_s(search)
+        while not search.finished:
+            yield cpu_s(search)
+
+
+def random_queries() -> Iterator[float]:
+    """CPU seconds of a query, one after another."""
+    while True:
+        search = trial("random_search", {"queries": QUERIES})
+        yield sum(cpu_s(search) for _ in range(QUERIES)) / QUERIES
+
+
 def main() -> None:
     """Measure, print and write the ratios."""
-    reference = trial("darts", {})
-    cpu_s(reference)
     rows = []
+    references = {True: epochs_of_darts(), False: random_queries()}
     for method, cls in METHODS.items():
-        if cls.needs(cls.Config()) != "images":
-            continue
         for config in VARIANTS.get(method, [{}]):
-            search, own, darts = trial(method, config), [], []
+            search, own, other = trial(method, config), 0.0, 0.0
+            reference = references[search.spec.scale is not None]
             while not search.finished:
-                own.append(cpu_s(search))
-                if reference.finished:
-                    reference = trial("darts", {})
-                    cpu_s(reference)
-                darts.append(cpu_s(reference))
-            ratio = sum(own) / sum(darts)
+                own += cpu_s(search)
+                other += next(reference)
             estimate = cls.relative_cost(cls.Config.parse(method, config))
-            rows.append([method, changed(search.spec), f"{ratio:.2f}"])
-            print(f"{method:14} {changed(search.spec):32} measured {ratio:5.2f}  estimate {estimate:5.2f}", flush=True)
+            rows.append([method, changed(search.spec), f"{own / other:.2f}"])
+            print(
+                f"{method:14} {changed(search.spec):32} measured {own / other:.2f}  estimate {estimate:.2f}", flush=True
+            )
     with CSV.open("w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([["method", "config", "cost"], *rows])
 

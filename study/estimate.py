@@ -24,7 +24,7 @@ from trainables.trial import Surroundings
 
 START_S = 0.02
 QUERY_S = 3e-5
-"""A table searcher's trial is mostly the writing of its record (speed/trial_overhead.py)."""
+"""Of random search: a cheap searcher's trial is mostly the writing of its record (speed/trial_overhead.py)."""
 
 
 class Estimator:
@@ -50,7 +50,7 @@ class Estimator:
         config = method.Config.parse(spec.method, spec.hyperparameters)
         epochs = method.planned_epochs(config, spec.scale) or 0
         if spec.scale is None:
-            return QUERY_S * epochs
+            return QUERY_S * epochs * method.relative_cost(config)
         images = self.surroundings.images(spec.dataset)
         steps = len(images.train_images) // 2 // spec.scale.batch_size
         step = _supernet_step_s(

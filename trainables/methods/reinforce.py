@@ -65,6 +65,10 @@ class Reinforce(TableSearch[ReinforceConfig]):
         self.optimizer = torch.optim.Adam([self.alpha], lr=config.policy_lr)
         self.weighted_rewards = self.total_weight = 0.0
 
+    @classmethod
+    def relative_cost(cls, config: Any) -> float:
+        return 20.0
+
     def propose(self) -> Genotype:
         probabilities = self.alpha.detach().softmax(dim=1)
         return Genotype(tuple(torch.multinomial(probabilities, 1, generator=self.generator)[:, 0].tolist()))

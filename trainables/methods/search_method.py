@@ -87,7 +87,10 @@ class SearchMethod(ABC, Generic[ConfigT]):
 
     @classmethod
     def relative_cost(cls, config: Any) -> float:
-        """Time of an epoch relative to first-order DARTS at the same scale; for cost estimates only."""
+        """Time of an epoch relative to first-order DARTS at the same scale; for cost estimates only.
+
+        Of a searcher of the table: relative to a query of random search (speed/method_cost.py measures both).
+        """
         return 1.0
 
     @classmethod

@@ -57,6 +57,8 @@ _RELEASE = "jovitalukasik/SVGe"
 TRAINING_SHARE = 0.9
 AUTOENCODER_WEIGHT = 0.1
 PLATEAU_FACTOR, PLATEAU_EPOCHS = 0.1, 10
+COST_OF_POINT = 7000.0
+"""Of a place in a round, for estimates: in queries of random search, as ``relative_cost`` counts."""
 
 
 class SvgeConfig(TableQueriesConfig):
@@ -151,6 +153,13 @@ class Svge(TableQueries[SvgeConfig]):
             + config.predictor_epochs
             + ceil((config.queries - config.labelled) / config.batch_queries)
         )
+
+    @classmethod
+    def relative_cost(cls, config: Any) -> float:
+        graph = 40 + config.hidden**2 / 80
+        graphs = TRAINING_SHARE * config.vae_graphs * config.vae_epochs + config.labelled * config.predictor_epochs
+        spent = graph * graphs + COST_OF_POINT * (config.queries - config.labelled)
+        return spent / cls.planned_epochs(config, None)
 
     def epoch(self) -> Metrics:
         if not self.queried:

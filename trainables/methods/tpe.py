@@ -65,6 +65,10 @@ class Tpe(TableSearch[TpeConfig]):
         self.study = self._told([])
         self.asked: optuna.Trial
 
+    @classmethod
+    def relative_cost(cls, config: Any) -> float:
+        return 200.0
+
     def propose(self) -> Genotype:
         self.study.sampler = optuna.samplers.TPESampler(
             seed=int(torch.randint(2**32 - 1, (), generator=self.generator)),
