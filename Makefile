@@ -9,7 +9,7 @@ study: install
 	$(BIN)/nas-study run quickstart
 
 test: install
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 lint: install
 	$(BIN)/ruff check .

@@ -15,10 +15,10 @@ PAGE = Path(__file__).parent / "methods.md"
 COSTS = Path(__file__).parent.parent / "speed" / "method_cost.csv"
 HEADER = """# Search methods
 
-Generated from `trainables/methods/` by `python docs/make_methods.py`; do not edit. Cost is the time of an epoch
-relative to first-order DARTS at the same scale, as measured by `speed/method_cost.py` on so small a scale (six steps an
-epoch) that evaluations between epochs weigh more than in a real search. Ranges are what a hyperparameter search draws
-from.
+Generated from `trainables/methods/` by `python docs/make_methods.py`; do not edit. Cost is the time of an epoch, as
+measured by `speed/method_cost.py`: of methods that train on images relative to first-order DARTS at the same scale, one
+so small (six steps an epoch) that evaluations between epochs weigh more than in a real search; of the searchers of the
+table relative to a query of random search. Ranges are what a hyperparameter search draws from.
 """
 
 
@@ -28,7 +28,7 @@ def page() -> str:
     lines = [HEADER, "| method | paper | protocol | cost |", "| --- | --- | --- | --- |"]
     for name, method in METHODS.items():
         config = method.Config()
-        cost = "; ".join(f"{ratio} × {given}".rstrip() for given, ratio in costs.get(name, [])) or "table only"
+        cost = "; ".join(f"{ratio} × {given}".rstrip() for given, ratio in costs.get(name, []))
         lines.append(f"| [`{name}`](#{name}) | {method.paper} | {method.protocol(config) or '–'} | {cost} |")
     for name, method in METHODS.items():
         document = inspect.cleandoc(sys.modules[method.__module__].__doc__ or "")
@@ -46,7 +46,7 @@ def page() -> str:
 
 
 def measured() -> dict[str, list[tuple[str, str]]]:
-    """Method -> (changed hyperparameters in brackets, cost relative to first-order DARTS)."""
+    """Method -> (changed hyperparameters in brackets, cost relative to first-order DARTS or random search)."""
     found: dict[str, list[tuple[str, str]]] = {}
     with COSTS.open(newline="") as file:
         for row in csv.DictReader(file):

@@ -34,7 +34,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "gaea": [{}, {"level": "single"}, {"variant": "pc_darts"}, {"variant": "gdas"}],
     "random_search": [{"queries": 150}],
     "robust_darts": [{}, {"order": "first"}],
-    "svge": [{"vae_graphs": 2000, "vae_epochs": 5, "predictor_epochs": 5, "queries": 1250}],
+    "svge": [{"vae_graphs": 1200, "vae_epochs": 10, "labelled": 50, "queries": 100, "batch_queries": 10}],
     "tpe": [{}, {"multivariate": True}],
     "zarts": [{"optimizer": name} for name in ("mgs", "gld", "rs")],
 }
@@ -88,10 +88,9 @@ def main() -> None:
                 own += cpu_s(search)
                 other += next(reference)
             estimate = cls.relative_cost(cls.Config.parse(method, config))
-            rows.append([method, changed(search.spec), f"{own / other:.2f}"])
-            print(
-                f"{method:14} {changed(search.spec):32} measured {own / other:.2f}  estimate {estimate:.2f}", flush=True
-            )
+            ratio = f"{own / other:.2f}" if own < 10 * other else f"{own / other:.0f}"
+            rows.append([method, changed(search.spec), ratio])
+            print(f"{method:22} {changed(search.spec):24} measured {ratio:>6}  estimate {estimate:8.2f}", flush=True)
     with CSV.open("w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([["method", "config", "cost"], *rows])
 
