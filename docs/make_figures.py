@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 FIGURES = {
     "all_methods_seeds.svg": ("report --study all_methods_cifar10_small", "seeds_cifar10_test_accuracy"),
     "table_searchers_differences.svg": ("compare --study table_searchers", "differences"),
-    "sensitivity_profile.svg": ("sensitivity --study sensitivity_small", "robustness_profile"),
+    "sensitivity_profile.svg": ("sensitivity --study sensitivity_cifar10_small", "robustness_profile"),
     "sensitivity_tuned.svg": ("sensitivity --study sensitivity_table", "default_tuned"),
 }
 """File -> the command that draws it, and the figure's name in what the command writes."""

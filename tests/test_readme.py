@@ -122,7 +122,7 @@ def test_the_table_of_searchers_is_what_the_stored_rows_say() -> None:
 
 def test_the_gains_of_tuning_are_what_the_stored_rows_say() -> None:
     """Of the weight-sharing methods; those of the table searchers are compared with the page that the README makes."""
-    trials = analysis.load(ROOT / "results", "sensitivity_small").trials
+    trials = analysis.load(ROOT / "results", "sensitivity_cifar10_small").trials
     trials = trials.assign(dataset="CIFAR-10 test")
     told = {method: gain for method, *_, gain, _ in rows("| method | varied |")[3:]}
     for method, part in trials.groupby("method"):

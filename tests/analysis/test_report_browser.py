@@ -44,7 +44,7 @@ def browser(
     if request.param == "comparison":
         write_comparison(load(RESULTS, "all_methods_cifar10_small"), page, against="random_search")
     elif request.param == "sensitivity":
-        write_sensitivity(load(RESULTS, "sensitivity_small"), page, method="darts")
+        write_sensitivity(load(RESULTS, "sensitivity_cifar10_small"), page, method="darts")
     else:
         page = written
     options = webdriver.ChromeOptions()
