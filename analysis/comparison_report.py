@@ -104,6 +104,7 @@ def build(found: Comparisons, trials: pd.DataFrame, generator: np.random.Generat
         _equivalence(found),
         _seeds(found),
         Section("words", "In words", "Every comparison, decided or not.", tables=[tables.sentences_table(found)]),
+        Section("settings", "Settings", "What each arm was.", tables=[study_tables.settings(trials)]),
         Section("methods", "Methods", "What each interval and test is.", definitions=_METHODS),
     ]
 

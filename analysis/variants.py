@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 
 from analysis.metrics import headline
@@ -20,12 +22,15 @@ _SETTINGS = {
 }
 """Columns that make two trials of one method different experiments, and how a label names them."""
 
+_READABLE = 60
+"""Characters of changed hyperparameters that a label holds; of more, those that all variants of the method share go."""
+
 
 def variant_labels(trials: pd.DataFrame) -> pd.Series:
     """Name each trial's variant: the method, its changed hyperparameters, and whatever else differs between its trials.
 
     ``drnas``; ``gaea (level=single)``; ``drnas (arch_lr=0.001)`` beside ``drnas (defaults)``; ``drnas v2`` beside
-    ``drnas v1``.
+    ``drnas v1``; ``svge (queries=150, labelled=50, 8 more)``, where all hyperparameters would be a line of their own.
     """
     kinds = trials[["method", "method_version", *_SETTINGS]].drop_duplicates()
     numbers = trials.groupby(list(kinds.columns), dropna=False, sort=False).ngroup()
@@ -61,10 +66,23 @@ def _labels_of_kinds(kinds: pd.DataFrame) -> pd.Series:
             (c, text) for c, text in _SETTINGS.items() if _filled(rows, c).nunique() > 1 or (c == "config" and changed)
         ]
         if differing:
-            texts = [_filled(rows, column).map(text.format) for column, text in differing]
+            shown = rows.assign(config=_readable(_filled(rows, "config")))
+            texts = [_filled(shown, column).map(text.format) for column, text in differing]
             name += [f" ({', '.join(parts)})" for parts in zip(*texts, strict=True)]
         labels.loc[rows.index] = name
     return labels
+
+
+def _readable(configs: pd.Series) -> pd.Series:
+    """Changed hyperparameters in short: long texts without what all of them share, or with the first two of that."""
+    changed = {config: re.split(r", (?=\w+=)", config) for config in configs.unique() if config != "defaults"}
+    if max(map(len, changed), default=0) <= _READABLE:
+        return configs
+    shared = [part for part in next(iter(changed.values())) if all(part in parts for parts in changed.values())]
+    left_out = shared[2:] if len(changed) == 1 else shared
+    rest = [f"{len(left_out)} more"] if left_out else []
+    short = {config: ", ".join([p for p in parts if p not in left_out] + rest) for config, parts in changed.items()}
+    return configs.map({"defaults": "defaults"} | short)
 
 
 def _filled(rows: pd.DataFrame, column: str) -> pd.Series:

@@ -109,15 +109,19 @@ def test_the_results_table_is_what_the_stored_rows_say() -> None:
     assert {row[:4] for row in rows("| variant | CIFAR-10 test, mean ± std (%) |")} == expected
 
 
-def test_the_table_of_searchers_is_what_the_stored_rows_say() -> None:
-    trials = analysis.load(ROOT / "results", "table_searchers").trials
+@pytest.mark.parametrize(
+    ("study", "header", "arm"),
+    [("table_searchers", "| searcher |", "variant"), ("svge_small", "| searcher, 10 seeds |", "method")],
+)
+def test_the_tables_of_searchers_are_what_the_stored_rows_say(study: str, header: str, arm: str) -> None:
+    trials = analysis.load(ROOT / "results", study).trials
     columns = ["cifar10_test_accuracy", "cifar10_valid_regret"]
-    found = trials.groupby("variant", observed=True)[columns].agg(["mean", "std"])
+    found = trials.groupby(arm, observed=True)[columns].agg(["mean", "std"])
     expected = {
-        (str(variant).replace(" (defaults)", ""), f"{test['mean']:.2f} ± {test['std']:.2f}", f"{regret['mean']:.3f}")
-        for variant, test, regret in ((v, row[columns[0]], row[columns[1]]) for v, row in found.iterrows())
+        (str(name).replace(" (defaults)", ""), f"{test['mean']:.2f} ± {test['std']:.2f}", f"{regret['mean']:.3f}")
+        for name, test, regret in ((n, row[columns[0]], row[columns[1]]) for n, row in found.iterrows())
     }
-    assert set(rows("| searcher |")) == expected
+    assert set(rows(header)) == expected
 
 
 def test_the_gains_of_tuning_are_what_the_stored_rows_say() -> None:

@@ -161,6 +161,23 @@ class TestVariants:
             "darts",
         }
 
+    def test_many_changed_settings_are_named_in_short_and_told_apart(self, study: Study) -> None:
+        many = ", ".join(f"hyperparameter_{i}={i}" for i in range(9))
+        trials = [
+            trial("darts", 0, config=many),
+            trial("drnas", 0, config=f"lr=0.1, {many}, wd=[1, 2]"),
+            trial("drnas", 1, config=f"lr=0.2, {many}, wd=[1, 2]"),
+            trial("gaea", 0, config=many),
+            trial("gaea", 1),
+        ]
+        assert set(study(trials).trials["variant"]) == {
+            "darts (hyperparameter_0=0, hyperparameter_1=1, 7 more)",
+            "drnas (lr=0.1, 10 more)",
+            "drnas (lr=0.2, 10 more)",
+            "gaea (hyperparameter_0=0, hyperparameter_1=1, 7 more)",
+            "gaea (defaults)",
+        }
+
     def test_a_failed_trial_without_settings_stays_with_its_method(self, study: Study) -> None:
         trials = [trial("darts", 0), trial("darts", 1, status="failed", protocol=None, channels=None)]
         assert study(trials).trials["variant"].nunique() == 1
