@@ -50,12 +50,20 @@ class Curves:
 
 
 def in_searches(trials: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
-    """``epochs`` of ``trials`` that ended ok, with their ``variant``; trial_id is a category."""
+    """``epochs`` of ``trials`` that ended ok, with their ``variant``; trial_id is a category.
+
+    Of a search that queries the table ``epoch`` becomes the queries spent, with the last row of each number.
+    """
     ok = trials.loc[trials["status"] == "ok", ["trial_id", "variant"]].set_index("trial_id")["variant"]
     ids = epochs["trial_id"].astype("category")
     variant = ok.reindex(ids.cat.categories).array.take(ids.cat.codes)
     rows = epochs.assign(trial_id=ids, variant=variant)
-    return rows if rows["variant"].notna().all() else rows[rows["variant"].notna()]
+    rows = rows if rows["variant"].notna().all() else rows[rows["variant"].notna()]
+    if "queries" not in rows or rows["queries"].isna().all():
+        return rows
+    spent = rows["queries"].astype(float)
+    rows = rows.assign(epoch=spent.where(spent.notna(), rows["epoch"]).astype("int64"))
+    return rows.drop_duplicates(["trial_id", "epoch"], keep="last")
 
 
 def held(rows: pd.DataFrame, column: str) -> Iterator[Course]:

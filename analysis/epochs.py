@@ -53,10 +53,10 @@ class Epochs:
     def read(self, trials: pd.DataFrame, columns: Iterable[str]) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
         """Those of ``trials`` (with the column ``variant``) that share a part, and the part's epochs, part by part.
 
-        The epochs have trial_id (categories: the part's trials), epoch and ``columns``, NaN where unknown; they are
-        sorted by trial and epoch, and hold the part's other trials too.
+        The epochs have trial_id (categories: the part's trials), epoch and ``columns``, NaN where unknown, and queries
+        where any trial spent some; they are sorted by trial and epoch, and hold the part's other trials too.
         """
-        wanted = list(dict.fromkeys(columns))
+        wanted = list(dict.fromkeys([*({"queries"} & self.known), *columns]))
         drawn = set(trials["variant"].unique())
         for part in self.parts:
             if part.variants & drawn:

@@ -168,7 +168,8 @@ def _unequal_arms(trials: pd.DataFrame) -> list[str]:
     budgets = [c for c in ("epochs", "channels", "cells", "batch_size") if trained[c].nunique() > 1]
     if budgets:
         notes.append(f"The searches differ in {listed(b.replace('_', ' ') for b in budgets)}: not at equal budget.")
-    if queried["epochs"].nunique(dropna=False) > 1:
+    queries = queried.get("hp.queries", queried["epochs"]).where(queried["epochs"].notna())
+    if queries.nunique(dropna=False) > 1:
         notes.append("The methods that query the table spend different numbers of queries: not at equal budget.")
     if len(trained) and len(queried) and "_valid_" in metrics.headline(trials):
         notes.append(

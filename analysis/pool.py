@@ -48,11 +48,13 @@ class Results:
     """None where there are no epochs to read: the results are a table from elsewhere."""
 
     def read_epochs(self, columns: Iterable[str] | None = None) -> pd.DataFrame:
-        """The epochs of recorded trials, only ``columns`` of study.schema.EPOCHS beside trial_id and epoch (all: None).
+        """The epochs of recorded trials: trial_id, epoch, queries and ``columns`` of study.schema.EPOCHS (None: all).
 
         Sorted by trial and epoch; empty where the study recorded no epochs. Raises StoreError on a damaged file.
         """
-        wanted = list(dict.fromkeys(["trial_id", "epoch", *(columns if columns is not None else EPOCHS.names)]))
+        wanted = list(
+            dict.fromkeys(["trial_id", "epoch", "queries", *(columns if columns is not None else EPOCHS.names)])
+        )
         if self._folder is None:
             return EPOCHS.empty_table().select(wanted).to_pandas(types_mapper=PANDAS_TYPES.get)
         table = scan(self._filesystem, f"{self._folder}/epochs", EPOCHS, lambda dataset: dataset.to_table(wanted))
@@ -68,7 +70,7 @@ class Results:
 
     @contextmanager
     def epochs_by_variant(self, columns: Iterable[str]) -> Iterator[Epochs]:
-        """The same rows, ``columns`` of numbers only, a few variants at a time: they need not fit into memory.
+        """The same rows in ``columns`` of numbers, a few variants at a time: they need not fit into memory.
 
         They lie in the folder for temporary files while the context lasts. Raises StoreError on a damaged file, and
         where that folder is full.
@@ -77,7 +79,7 @@ class Results:
             yield Epochs([], frozenset())
             return
         with TemporaryDirectory(prefix="nas-study-epochs-", ignore_cleanup_errors=True) as folder:
-            read = partial(partition, trials=self.trials, columns=list(columns), folder=Path(folder))
+            read = partial(partition, trials=self.trials, columns=["queries", *columns], folder=Path(folder))
             yield scan(self._filesystem, f"{self._folder}/epochs", EPOCHS, read)
 
     @cached_property

@@ -47,7 +47,7 @@ TRIALS = pa.schema(
         ("protocol", pa.string()),  # P1, P2 or P3: which data drives which step; null for table searchers
         ("channels", pa.int32()),
         ("cells", pa.int32()),
-        ("epochs", pa.int32()),  # planned search epochs (table searchers: queries); null where a time budget decides
+        ("epochs", pa.int32()),  # planned search epochs, of most table searchers one a query; null where time decides
         ("batch_size", pa.int32()),
         ("seed", pa.int64()),
         ("status", pa.string()),
@@ -75,7 +75,8 @@ TRIALS = pa.schema(
 EPOCHS = pa.schema(
     [
         ("trial_id", pa.string()),
-        ("epoch", pa.int32()),  # epochs completed, from 1; for table searchers queries spent
+        ("epoch", pa.int32()),  # epochs completed, from 1
+        ("queries", pa.int32()),  # table searchers: queries spent so far
         ("train_loss", pa.float64()),
         ("train_accuracy", pa.float64()),
         ("valid_loss", pa.float64()),  # mean over the epoch's architecture batches

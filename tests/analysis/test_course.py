@@ -12,6 +12,7 @@ from analysis import Results
 from analysis.anytime import collapse_onsets, early_stopping, hours_factor, on_common_grid, with_seconds
 from analysis.checklist import NO, OPEN, YES, checklist
 from analysis.collapse import Collapse
+from analysis.curves import curves
 from analysis.proxies import proxy_agreement
 
 Study = Callable[..., Results]
@@ -43,6 +44,18 @@ def test_a_cell_is_held_until_the_next_one_on_a_common_grid(study: Study) -> Non
 def test_methods_that_query_are_timed_by_what_the_queries_stand_for(study: Study) -> None:
     results = study(*courses([[4.0, 3.0]], protocol=None))
     assert with_seconds(results.trials, results.epochs)["seconds"].tolist() == [100.0, 200.0]
+
+
+def test_a_search_of_the_table_is_drawn_against_its_queries_however_many_an_epoch_has(study: Study) -> None:
+    """Its epochs 1 and 2 learn from the same 50 queries, 3 and 4 make 10 and 40 more."""
+    trials, epochs = courses([[4.0, 3.0, 2.0, 1.0]], protocol=None)
+    for row, spent in zip(epochs, (50, 50, 60, 100), strict=True):
+        row["queries"] = spent
+    results = study([*trials, trial("trained", 0)], [*epochs, {"trial_id": "other", "epoch": 1}])
+    curve = curves(results.trials, results.epochs, COLUMN)
+    assert curve[["budget", "value"]].to_numpy().tolist() == [[50, 3.0], [60, 2.0], [100, 1.0]]
+    early = early_stopping(with_seconds(results.trials, results.epochs), COLUMN).iloc[0]
+    assert (early["best_epoch"], early["epochs"]) == (100, 100)
 
 
 def test_early_stopping_regret_is_last_less_best(study: Study) -> None:

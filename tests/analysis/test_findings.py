@@ -120,6 +120,16 @@ def test_unfair_comparisons_are_named(study: Study) -> None:
         assert part in text, part
 
 
+def test_searchers_of_the_table_with_equal_queries_are_not_called_unequal(study: Study) -> None:
+    """Whatever an epoch of theirs is."""
+    queried = {"protocol": None, "channels": None, "cells": None, "batch_size": None}
+    arms = [*arm("a", [94.0, 93.0], epochs=150, **queried), *arm("b", [94.0, 93.0], epochs=60, **queried)]
+    equal = study([row | {"hp.queries": 150} for row in arms], name="equal")
+    assert "equal budget" not in warned(equal)
+    unequal = study([row | {"hp.queries": 150 + row["epochs"]} for row in arms], name="unequal")
+    assert "different numbers of queries" in warned(unequal)
+
+
 def test_planned_but_unrecorded_trials_are_named(study: Study) -> None:
     results = study(arm("a", [94.0, 93.0]))
     plan = {"methods": {"a": {}, "gaea": {}}, "seeds": [0, 1, 2]}

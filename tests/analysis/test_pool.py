@@ -63,7 +63,7 @@ class TestLayout:
         finished, running = trial("darts", 0, genotype=genotype(1)), trial("darts", 1, genotype=genotype(2))
         results = study([finished], [*epochs_of(finished), *epochs_of(running)])
         frame = results.read_epochs(["skip_share"])
-        assert list(frame.columns) == ["trial_id", "epoch", "skip_share"]
+        assert list(frame.columns) == ["trial_id", "epoch", "queries", "skip_share"]
         assert set(frame["trial_id"]) == {finished["trial_id"]}
 
 

@@ -275,7 +275,8 @@ def run_with(monkeypatch: pytest.MonkeyPatch, draw: Any, **settings: Any) -> Svg
     search = searcher(**BRIEF | settings)
     monkeypatch.setattr(search, "draw", lambda points: draw(len(points)))
     for _ in range(search.planned_epochs(search.config, None)):
-        search.epoch()
+        metrics = search.epoch()
+        assert (metrics["queries"], metrics["simulated_s"]) == (len(search.queried), search.spent_s)
         assert search.current().index == max(search.queried, key=lambda cell: RUGGED[cell])
     return search
 

@@ -86,6 +86,7 @@ def test_a_time_budget_ends_with_the_query_that_spends_it(name: str) -> None:
     spent = COSTS[search.queried].cumsum()
     assert spent[-2] < 2500 <= spent[-1]
     assert [row["simulated_s"] for row in metrics] == pytest.approx(spent.tolist())
+    assert [row["queries"] for row in metrics] == list(range(1, len(spent) + 1))
     assert search.queried == run(longer)[: len(spent)], "only the end differs from a budget of queries"
 
 

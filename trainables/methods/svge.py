@@ -174,7 +174,7 @@ class Svge(TableQueries[SvgeConfig]):
         else:
             self.search()
             metrics = {}
-        return metrics | {"simulated_s": self.spent_s}
+        return metrics | self.spent()
 
     def train(self, phase: int, cells: Tensor, loss_of: Callable[[Tensor], Tensor]) -> Metrics:
         """One pass over the cells, in random order."""

@@ -40,15 +40,18 @@ class TableQueries(SearchMethod[ConfigT]):
         assert self.context.signal is not None
         return float(self.context.signal.accuracy[cell])
 
-    def query(self, cell: int) -> Metrics:
-        """Spend a query on the cell of this index; returns the simulated seconds spent so far, where they are known."""
+    def query(self, cell: int) -> None:
+        """Spend a query on the cell of this index."""
         self.queried.append(cell)
         if self.incumbent < 0 or self.value(cell) > self.value(self.incumbent):
             self.incumbent = cell
-        if self.context.signal is None:
-            return {}
-        self.spent_s += float(self.context.signal.cost_s[cell])
-        return {"simulated_s": self.spent_s}
+        if self.context.signal is not None:
+            self.spent_s += float(self.context.signal.cost_s[cell])
+
+    def spent(self) -> Metrics:
+        """Queries so far, and the simulated seconds where they are known."""
+        known = {} if self.context.signal is None else {"simulated_s": self.spent_s}
+        return {"queries": len(self.queried), **known}
 
     def current(self) -> Genotype:
         return Genotype.from_index(self.incumbent)

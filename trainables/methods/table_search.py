@@ -79,6 +79,6 @@ class TableSearch(TableQueries[ConfigT]):
 
     def epoch(self) -> Metrics:
         cell = self.propose().index
-        metrics = self.query(cell)
+        self.query(cell)
         self.observe(cell, self.value(cell))
-        return metrics
+        return self.spent()
