@@ -71,8 +71,10 @@ def style() -> Iterator[None]:
 
 
 def wrapped(label: str, width: int = 24) -> str:
-    """The label on as many lines as it needs."""
-    return "\n".join(textwrap.wrap(label, width, break_long_words=True)) or label
+    """The label on as many lines as it needs; a word too long for one breaks after an underscore first."""
+    words = " ".join(word.replace("_", "_ ") if len(word) > width else word for word in label.split(" "))
+    lines = textwrap.wrap(words, width, break_long_words=True)
+    return "\n".join(line.replace("_ ", "_") for line in lines) or label
 
 
 def row_labels(summary: pd.DataFrame) -> list[str]:

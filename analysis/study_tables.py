@@ -195,9 +195,7 @@ def settings(trials: pd.DataFrame) -> Table:
         ", ".join(f"{c.removeprefix('hp.')}={row[c]}" for c in hyperparameters if row[c] != UNKNOWN) or "none"
         for _, row in data.iterrows()
     ]
-    caption = (
-        "Epochs are search epochs, or queries of the table for methods that only look cells up and have no protocol."
-    )
+    caption = "Epochs are search epochs; methods that only look cells up have no protocol and mostly count queries."
     return Table("settings", "Settings", caption, shown, data, prose=("hyperparameters",))
 
 

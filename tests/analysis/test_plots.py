@@ -119,3 +119,17 @@ def test_dollar_signs_in_a_setting_are_no_formula() -> None:
     trials["variant"] = trials["variant"].cat.rename_categories([r"a ($\frac{$)", "b ($x$)"])
     figure = plots.strip_figure(trials, summarise(trials, COLUMN), COLUMN, "accuracy (%)", None)
     assert "$" in labels(figure)[0].get_text()
+
+
+@pytest.mark.parametrize(
+    ("label", "width", "lines"),
+    [
+        ("regularized_evolution", 13, ["regularized_", "evolution"]),
+        ("svge (vae_graphs=2000, 8 more)", 22, ["svge (vae_graphs=2000,", "8 more)"]),
+        ("reinforce (policy_lr=0.1)", 18, ["reinforce", "(policy_lr=0.1)"]),
+        ("unbreakableword", 10, ["unbreakabl", "eword"]),
+        ("_", 5, ["_"]),
+    ],
+)
+def test_long_labels_break_at_spaces_then_at_underscores(label: str, width: int, lines: list[str]) -> None:
+    assert drawing.wrapped(label, width).split("\n") == lines
