@@ -72,9 +72,9 @@ def style() -> Iterator[None]:
 
 def wrapped(label: str, width: int = 24) -> str:
     """The label on as many lines as it needs; a word too long for one breaks after an underscore first."""
-    words = " ".join(word.replace("_", "_ ") if len(word) > width else word for word in label.split(" "))
-    lines = textwrap.wrap(words, width, break_long_words=True)
-    return "\n".join(line.replace("_ ", "_") for line in lines) or label
+    words = " ".join(word.replace("_", "_\t") if len(word) > width else word for word in label.split(" "))
+    lines = textwrap.wrap(words, width, expand_tabs=False, replace_whitespace=False)
+    return "\n".join(line.replace("\t", "") for line in lines) or label
 
 
 def row_labels(summary: pd.DataFrame) -> list[str]:

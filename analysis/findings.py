@@ -168,8 +168,7 @@ def _unequal_arms(trials: pd.DataFrame) -> list[str]:
     budgets = [c for c in ("epochs", "channels", "cells", "batch_size") if trained[c].nunique() > 1]
     if budgets:
         notes.append(f"The searches differ in {listed(b.replace('_', ' ') for b in budgets)}: not at equal budget.")
-    queries = queried.get("hp.queries", queried["epochs"]).where(queried["epochs"].notna())
-    if queries.nunique(dropna=False) > 1:
+    if "hp.queries" in queried and queried["hp.queries"].where(queried["epochs"].notna()).nunique(dropna=False) > 1:
         notes.append("The methods that query the table spend different numbers of queries: not at equal budget.")
     if len(trained) and len(queried) and "_valid_" in metrics.headline(trials):
         notes.append(

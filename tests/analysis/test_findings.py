@@ -100,8 +100,8 @@ def test_unfair_comparisons_are_named(study: Study) -> None:
         trial("b", 7, status="diverged", dataset_fingerprint="other"),
         *arm("c", [90.0], config="x=1"),
         *arm("c", [90.0], config="x=2"),
-        *arm("d", [90.0], protocol=None, config="queries=9", epochs=9),
-        *arm("d", [90.0], protocol=None, config="queries=99", epochs=99),
+        *arm("d", [90.0], protocol=None, config="queries=9", **{"hp.queries": 9}),
+        *arm("d", [90.0], protocol=None, config="queries=99", **{"hp.queries": 99}),
     ]
     text = warned(study(trials))
     for part in (

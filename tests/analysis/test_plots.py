@@ -129,6 +129,7 @@ def test_dollar_signs_in_a_setting_are_no_formula() -> None:
         ("reinforce (policy_lr=0.1)", 18, ["reinforce", "(policy_lr=0.1)"]),
         ("unbreakableword", 10, ["unbreakabl", "eword"]),
         ("_", 5, ["_"]),
+        ("a_ b, regularized_evolution", 14, ["a_ b,", "regularized_", "evolution"]),
     ],
 )
 def test_long_labels_break_at_spaces_then_at_underscores(label: str, width: int, lines: list[str]) -> None:
