@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Supernet
 from trainables.spaces.nas_bench_201.genotype import AVG_POOL, CONV_1X1, CONV_3X3, SKIP
 from trainables.spaces.nas_bench_201.operations import Skeleton, avg_pool_3x3
-from trainables.spaces.nas_bench_201.supernet import OUTGOING, NodeCandidates, SearchCell, WeightedBatchNorm
+from trainables.spaces.nas_bench_201.supernet import OUTGOING, NodeCandidates, NodeMixture, SearchCell, WeightedBatchNorm
 
 BATCH, CELLS, COLOURS, CLASSES = 64, 1, 3, 10
 CHANNELS, SIDES = (8, 16), (8, 16, 32)
@@ -42,16 +42,16 @@ class ConcatenatedCandidates(NodeCandidates):
         del self.norm_1x1, self.norm_3x3
         self.norm = WeightedBatchNorm(2 * channels * len(edges))
 
-    def forward(self, x: Tensor, mixing: Tensor) -> list[Tensor]:
+    def forward(self, x: Tensor, mixing: NodeMixture) -> list[Tensor]:
         active = F.relu(x)
         convolved = torch.cat([self.conv_1x1(active), self.conv_3x3(active)], dim=1)
-        scale = torch.cat([mixing[:, CONV_1X1], mixing[:, CONV_3X3]]).repeat_interleave(self.channels)
+        scale = torch.cat([mixing.conv_1x1, mixing.conv_3x3]).repeat_interleave(self.channels)
         of_1x1, of_3x3 = self.norm(convolved, scale).chunk(2, dim=1)
         pooled = avg_pool_3x3(x)
         mixed = []
         for k, edge in enumerate((of_1x1 + of_3x3).split(self.channels, dim=1)):
-            edge = torch.addcmul(edge, mixing[k, SKIP].expand(1, 1, 1, 1), x)
-            mixed.append(torch.addcmul(edge, mixing[k, AVG_POOL].expand(1, 1, 1, 1), pooled))
+            edge = torch.addcmul(edge, mixing.skip[k].expand(1, 1, 1, 1), x)
+            mixed.append(torch.addcmul(edge, mixing.pool[k].expand(1, 1, 1, 1), pooled))
         return mixed
 
 

@@ -49,7 +49,7 @@ class Retraining:
         self.network.train()
         for group in self.optimizer.param_groups:
             group["lr"] = cosine(self.recipe.learning_rate, 0.0, self.epochs_done, self.recipe.epochs)
-        average = Average()
+        average = Average(self.images.train_images.device)
         for _ in range(self.batches.batches_per_epoch):
             images, labels = next(self.batches)
             logits = self.network(augment(images, self.images, self.augmentation))

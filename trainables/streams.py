@@ -32,6 +32,10 @@ class Streams:
             self._generators[name] = torch.Generator(device).manual_seed(self.seed_of(name))
         return self._generators[name]
 
+    def on(self, device: torch.device) -> list[torch.Generator]:
+        """The generators that live on a device so far."""
+        return [generator for generator in self._generators.values() if generator.device.type == device.type]
+
     @contextmanager
     def initialising(self, name: str) -> Iterator[None]:
         """Within this block modules created on the CPU draw their initial weights from stream ``name``."""

@@ -22,6 +22,7 @@ from trainables.benchmarks.signal import read_signal
 from trainables.benchmarks.table import Table, open_table
 from trainables.datasets import ImageData
 from trainables.methods import SearchContext, method_named
+from trainables.methods.recording import CudaGraphs
 from trainables.peak_memory import PeakMemory
 from trainables.retraining import Retraining
 from trainables.spaces.nas_bench_201 import Genotype
@@ -74,6 +75,7 @@ class Trial:
             torch.set_num_threads(1)  # results must not depend on how many cores a trial got; trials run in parallel
         else:
             torch.backends.cudnn.deterministic = True
+            torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
         method = method_named(spec.method)
         config = method.Config.parse(spec.method, spec.hyperparameters)
         needs, table = method.needs(config), self.surroundings.table
@@ -89,6 +91,7 @@ class Trial:
                 if needs == "table"
                 else None,
                 hessian_every=spec.hessian_every,
+                recorder=CudaGraphs(device) if device.type == "cuda" else None,
             ),
         )
         self.retraining: Retraining | None = None

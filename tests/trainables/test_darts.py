@@ -202,7 +202,7 @@ def test_entropy_is_one_at_uniform_and_zero_at_a_corner() -> None:
 
 
 def test_average_weighs_batches_by_their_images() -> None:
-    average = Average()
+    average = Average(torch.device("cpu"))
     average.add(torch.tensor(1.0), torch.tensor([[0.0, 1.0], [1.0, 0.0]]), torch.tensor([1, 1]))
     average.add(torch.tensor(4.0), torch.tensor([[0.0, 1.0]]), torch.tensor([1]))
     assert average.metrics("valid") == {"valid_loss": 2.0, "valid_accuracy": pytest.approx(200 / 3)}

@@ -1,4 +1,8 @@
-"""Endless shuffled batches of images that already lie on the device."""
+"""Endless shuffled batches of images that already lie on the device.
+
+Which images come next is decided on the host (``advance``) and written to one place on the device, from which ``batch``
+gathers them: what is done with a batch can thus be recorded once and replayed for others.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +33,7 @@ class BatchStream:
         self.labels = labels
         self.batch_size = batch_size
         self.generator = generator
+        self._chosen = torch.empty(batch_size, dtype=torch.int64, device=images.device)
         self._shuffle()
 
     @property
@@ -39,12 +44,20 @@ class BatchStream:
         return self
 
     def __next__(self) -> tuple[Tensor, Tensor]:
+        self.advance()
+        return self.batch()
+
+    def advance(self) -> None:
+        """Move on to the next batch."""
         if self._batch == self.batches_per_epoch:
             self._shuffle()
         start = self._batch * self.batch_size
         self._batch += 1
-        chosen = self._order[start : start + self.batch_size]
-        return self.images.index_select(0, chosen), self.labels.index_select(0, chosen)
+        self._chosen.copy_(self._order[start : start + self.batch_size])
+
+    def batch(self) -> tuple[Tensor, Tensor]:
+        """The present batch: the one that ``advance`` last moved on to."""
+        return self.images.index_select(0, self._chosen), self.labels.index_select(0, self._chosen)
 
     def _shuffle(self) -> None:
         self._before_shuffle = self.generator.get_state()

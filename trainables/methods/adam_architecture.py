@@ -42,4 +42,5 @@ class AdamArchitectureSearch(DifferentiableSearch[ConfigT]):
 
 def architecture_adam(alpha: Tensor, lr: float, weight_decay: float) -> torch.optim.Adam:
     """Not AdamW: the decay passes through the moments, which is what every release in the family does."""
-    return torch.optim.Adam([alpha], lr=lr, betas=(0.5, 0.999), eps=1e-8, weight_decay=weight_decay)
+    on_gpu = alpha.is_cuda  # where steps are replayed, Adam must count them on the device
+    return torch.optim.Adam([alpha], lr=lr, betas=(0.5, 0.999), eps=1e-8, weight_decay=weight_decay, capturable=on_gpu)

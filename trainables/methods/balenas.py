@@ -69,9 +69,9 @@ def deviation(s: Tensor, data_points: int) -> Tensor:
 
 @torch.no_grad()
 def vadam_step(
-    mean: Tensor, m: Tensor, s: Tensor, gradient: Tensor, *, step: int, lr: float, data_points: int
+    mean: Tensor, m: Tensor, s: Tensor, gradient: Tensor, *, step: int | Tensor, lr: float, data_points: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The next (mean, m, s), all of one shape; ``step`` counts from 1."""
+    """The next (mean, m, s), all of one shape; ``step``, a number or a float64 scalar, counts from 1."""
     first, second = BETAS
     m = first * m + (1 - first) * (gradient + mean / data_points)
     s = second * s + (1 - second) * gradient.square()
@@ -99,7 +99,7 @@ class Balenas(DifferentiableSearch[BalenasConfig]):
     def __init__(self, config: BalenasConfig, context: SearchContext) -> None:
         super().__init__(config, context)
         self.m, self.s = torch.zeros_like(self.alpha), torch.zeros_like(self.alpha)
-        self.architecture_steps = 0
+        self.architecture_steps = torch.zeros((), dtype=torch.float64, device=context.device)
         self.chosen: Genotype | None = None
 
     @classmethod
@@ -119,7 +119,7 @@ class Balenas(DifferentiableSearch[BalenasConfig]):
         loss, logits = self.loss(valid, self.draw("architecture.noise").softmax(dim=1))
         (gradient,) = torch.autograd.grad(loss, self.alpha)
         self.architecture_steps += 1
-        mean, self.m, self.s = vadam_step(
+        mean, m, s = vadam_step(
             self.alpha,
             self.m,
             self.s,
@@ -129,7 +129,8 @@ class Balenas(DifferentiableSearch[BalenasConfig]):
             data_points=self.config.data_points,
         )
         with torch.no_grad():
-            self.alpha.copy_(mean)
+            for state, moved in ((self.alpha, mean), (self.m, m), (self.s, s)):
+                state.copy_(moved)
         return loss.detach(), logits.detach()
 
     def epoch(self) -> Metrics:
@@ -154,12 +155,13 @@ class Balenas(DifferentiableSearch[BalenasConfig]):
         return super().state_dict() | {
             "m": self.m,
             "s": self.s,
-            "architecture_steps": self.architecture_steps,
+            "architecture_steps": int(self.architecture_steps),
             "chosen": self.chosen and str(self.chosen),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)
-        self.m, self.s = state["m"].to(self.alpha.device), state["s"].to(self.alpha.device)
-        self.architecture_steps = state["architecture_steps"]
+        self.m.copy_(state["m"])
+        self.s.copy_(state["s"])
+        self.architecture_steps.fill_(state["architecture_steps"])
         self.chosen = state["chosen"] and Genotype.from_string(state["chosen"])

@@ -26,7 +26,6 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from trainables.datasets import normalise
@@ -69,7 +68,7 @@ def without(weights: Tensor, edge: int, operation: int) -> Tensor:
 
 def project(weights: Tensor, operations: Tensor) -> Tensor:
     """Mixing weights [E, O], one-hot on every edge whose entry of ``operations`` [E] is not OPEN."""
-    one_hot = F.one_hot(operations.clamp_min(0), weights.shape[1]).to(weights.dtype)
+    one_hot = (operations[:, None] == torch.arange(weights.shape[1], device=weights.device)).to(weights.dtype)
     return torch.where((operations == OPEN)[:, None], weights, one_hot)
 
 
@@ -86,6 +85,7 @@ class DartsPt(AdamArchitectureSearch[DartsPtConfig]):
     def __init__(self, config: DartsPtConfig, context: SearchContext) -> None:
         super().__init__(config, context)
         self.projected = torch.full((len(EDGES),), OPEN, device=context.device)
+        self.some_open = True
 
     @classmethod
     def protocol(cls, config: Any) -> str:
@@ -110,7 +110,7 @@ class DartsPt(AdamArchitectureSearch[DartsPtConfig]):
         return project(self.alpha.softmax(dim=1), self.projected)
 
     def architecture_step(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor]:
-        if not self.config.blank and (self.projected == OPEN).any():
+        if not self.config.blank and self.some_open:
             return super().architecture_step(train, valid)
         with torch.no_grad():
             return self.loss(valid, self.mixing())
@@ -121,6 +121,7 @@ class DartsPt(AdamArchitectureSearch[DartsPtConfig]):
             self.weight_optimizer.state.clear()
         if tuning >= 0 and projection_due(tuning, len(EDGES), self.config.tune_epochs):
             self.project_an_edge()
+        self.some_open = bool((self.projected == OPEN).any())
         return super().epoch()
 
     def project_an_edge(self) -> None:

@@ -33,6 +33,7 @@ from torch import Tensor
 from trainables.datasets import BatchStream, augment, normalise, split
 from trainables.hyperparameters import MethodConfig, Range, hyperparameter
 from trainables.methods.hessian import largest_eigenvalue
+from trainables.methods.recording import repeat
 from trainables.methods.search_method import Metrics, SearchContext, SearchMethod, require_finite
 from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype, Supernet, derive
 from trainables.training_free import TrainingFree
@@ -89,6 +90,14 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
             self.split.arch_images, self.split.arch_labels, scale.batch_size, streams("order.architecture")
         )
         self.epochs_done = 0
+
+    @classmethod
+    def steps_are_alike(cls, config: Any) -> bool:
+        """Whether all steps of an epoch do the same to other batches, so that one of them can stand for all.
+
+        Steps differ where the host decides within them: samples a path, counts, draws batches of its own.
+        """
+        return True
 
     @property
     def total_epochs(self) -> int:
@@ -205,13 +214,21 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
         learning_rate = self.learning_rate()
         for group in self.weight_optimizer.param_groups:
             group["lr"] = learning_rate
-        train_average, valid_average = Average(), Average()
-        for _ in range(self.train_batches.batches_per_epoch):
-            train = self._batch(self.train_batches, "augmentation.weights")
-            valid = self._batch(self.valid_batches, "augmentation.architecture")
+        train_average, valid_average = Average(self.context.device), Average(self.context.device)
+
+        def advance() -> None:
+            self.train_batches.advance()
+            self.valid_batches.advance()
+
+        def step() -> None:
+            train = self._augmented(self.train_batches, "augmentation.weights")
+            valid = self._augmented(self.valid_batches, "augmentation.architecture")
             architecture_result, weight_result = self.steps(train, valid)
             valid_average.add(*architecture_result, valid[1])
             train_average.add(*weight_result, train[1])
+
+        recorder = self.context.recorder if self.steps_are_alike(self.config) else None
+        repeat(step, self.train_batches.batches_per_epoch, advance, recorder, self.context.streams)
         self.epochs_done += 1
         metrics = train_average.metrics("train") | {"learning_rate": learning_rate, **self.diagnostics()}
         if self.protocol(self.config) != "P3":  # P3 has no held-out images: its architecture batches are training data
@@ -303,8 +320,13 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
         return self.scores()
 
     def _batch(self, stream: BatchStream, augmentation: str) -> Batch:
+        """The next batch of a stream, augmented."""
+        stream.advance()
+        return self._augmented(stream, augmentation)
+
+    def _augmented(self, stream: BatchStream, augmentation: str) -> Batch:
         assert self.context.images is not None
-        images, labels = next(stream)
+        images, labels = stream.batch()
         return augment(images, self.context.images, self.context.streams(augmentation, images.device)), labels
 
     # derivation and state --------------------------------------------------------------------------------------
@@ -342,20 +364,19 @@ def cosine(start: float, end: float, epoch: int, epochs: int) -> float:
 
 
 class Average:
-    """Mean loss and accuracy (percent) over batches; stays on the device until it is read."""
+    """Mean loss and accuracy (percent) over batches; stays on the device until it is read, and in one place there."""
 
-    def __init__(self) -> None:
-        self.loss: Tensor | float = 0.0
-        self.correct: Tensor | int = 0
-        self.images = 0
+    def __init__(self, device: torch.device) -> None:
+        self.loss = torch.zeros((), device=device)
+        self.correct, self.images = (torch.zeros((), dtype=torch.int64, device=device) for _ in range(2))
 
     def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        self.loss = self.loss + loss * len(labels)
-        self.correct = self.correct + (logits.argmax(1) == labels).sum()
+        self.loss += loss * len(labels)
+        self.correct += (logits.argmax(1) == labels).sum()
         self.images += len(labels)
 
     def metrics(self, prefix: str) -> Metrics:
         return {
-            f"{prefix}_loss": float(self.loss) / self.images,
-            f"{prefix}_accuracy": 100.0 * float(self.correct) / self.images,
+            f"{prefix}_loss": float(self.loss) / int(self.images),
+            f"{prefix}_accuracy": 100.0 * float(self.correct) / int(self.images),
         }

@@ -126,6 +126,10 @@ class Gaea(DifferentiableSearch[GaeaConfig]):
         return "P2" if config.level == "bilevel" else "P3"
 
     @classmethod
+    def steps_are_alike(cls, config: Any) -> bool:
+        return config.variant != "gdas"  # there the sampled path is run by the host
+
+    @classmethod
     def check_scale(cls, config: Any, scale: Scale) -> None:
         if config.variant == "pc_darts":
             processed_channels(scale.channels, config.partial_channels)

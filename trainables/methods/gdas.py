@@ -72,6 +72,10 @@ class Gdas(AdamArchitectureSearch[GdasConfig]):
         return config.protocol
 
     @classmethod
+    def steps_are_alike(cls, config: Any) -> bool:
+        return False  # the sampled path is run by the host
+
+    @classmethod
     def relative_cost(cls, config: Any) -> float:
         return 0.4  # a sampled cell alone is computed
 

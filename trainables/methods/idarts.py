@@ -97,6 +97,10 @@ class Idarts(AdamArchitectureSearch[IdartsConfig]):
         return config.protocol
 
     @classmethod
+    def steps_are_alike(cls, config: Any) -> bool:
+        return config.inner_steps == 1
+
+    @classmethod
     def relative_cost(cls, config: Any) -> float:
         return 0.7 + (1.9 + 1.7 * config.terms) / config.inner_steps
 

@@ -77,6 +77,10 @@ class RandomWs(DifferentiableSearch[RandomWsConfig]):
         return config.protocol
 
     @classmethod
+    def steps_are_alike(cls, config: Any) -> bool:
+        return False  # the random cell is run by the host
+
+    @classmethod
     def relative_cost(cls, config: Any) -> float:
         return 0.3  # a sampled cell alone is computed, and only the weight step differentiates
 

@@ -16,6 +16,7 @@ import torch
 from trainables.benchmarks.signal import Signal
 from trainables.datasets import ImageData
 from trainables.hyperparameters import MethodConfig
+from trainables.methods.recording import Recorder
 from trainables.spaces.nas_bench_201 import Genotype
 from trainables.spec import Scale
 from trainables.streams import Streams
@@ -40,8 +41,8 @@ class SearchContext:
     """What a trial gives its method.
 
     ``images`` and ``scale`` are there for methods that need images; ``signal`` (of the study's data set) for methods
-    that need the table. Every ``hessian_every``
-    epochs methods with an architecture gradient record the largest eigenvalue of its Hessian; never where it is None.
+    that need the table. Every ``hessian_every`` epochs methods with an architecture gradient record the largest
+    eigenvalue of its Hessian; never where it is None. ``recorder`` replays steps, where the device can.
     """
 
     streams: Streams
@@ -50,6 +51,7 @@ class SearchContext:
     images: ImageData | None = None
     signal: Signal | None = None
     hessian_every: int | None = None
+    recorder: Recorder | None = None
 
 
 class SearchMethod(ABC, Generic[ConfigT]):

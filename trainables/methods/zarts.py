@@ -113,6 +113,10 @@ class Zarts(DifferentiableSearch[ZartsConfig]):
         return config.protocol
 
     @classmethod
+    def steps_are_alike(cls, config: Any) -> bool:
+        return False  # an architecture step every few, on batches it draws itself
+
+    @classmethod
     def relative_cost(cls, config: Any) -> float:
         copies = config.samples + (config.optimizer != "mgs")
         steps = copies * (0.4 + 0.57 * config.fine_tune_steps) / config.interval

@@ -21,7 +21,7 @@ incoming edges have been summed, and not once an edge.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -89,6 +89,40 @@ class SinglePath:
         return SinglePath(self.cell, self.weights * edges, self.constants * edges)
 
 
+@dataclass(frozen=True, eq=False)
+class NodeMixture:
+    """The mixing weights of the E edges that leave a node: of the convolutions [E], of the others E scalars."""
+
+    conv_1x1: Tensor
+    conv_3x3: Tensor
+    skip: list[Tensor]
+    pool: list[Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """Mixing weights taken apart by node, once a pass: their gradients then meet in few places, not in every cell."""
+
+    nodes: tuple[NodeMixture, ...]
+
+    @classmethod
+    def of(cls, mixing: Tensor) -> Mixture:
+        """mixing [6, 5]."""
+        columns = mixing.unbind(1)
+        conv_1x1, conv_3x3, skip, pool = (columns[o].unbind() for o in (CONV_1X1, CONV_3X3, SKIP, AVG_POOL))
+        return cls(
+            tuple(
+                NodeMixture(
+                    torch.stack([conv_1x1[e] for e in edges]),
+                    torch.stack([conv_3x3[e] for e in edges]),
+                    [skip[e] for e in edges],
+                    [pool[e] for e in edges],
+                )
+                for edges in OUTGOING
+            )
+        )
+
+
 class NodeCandidates(nn.Module):
     """All candidates on the E edges that leave one node: [B, C, H, W] -> E tensors of that shape, mixed.
 
@@ -106,18 +140,15 @@ class NodeCandidates(nn.Module):
         self.norm_1x1 = WeightedBatchNorm(width)
         self.norm_3x3 = WeightedBatchNorm(width)
 
-    def forward(self, x: Tensor, mixing: Tensor) -> list[Tensor]:
-        """mixing [E, 5]: the rows of this node's edges."""
+    def forward(self, x: Tensor, mixing: NodeMixture) -> list[Tensor]:
         active = F.relu(x)
-        convolved = self.norm_1x1(self.conv_1x1(active), mixing[:, CONV_1X1].repeat_interleave(self.channels))
-        convolved = convolved + self.norm_3x3(
-            self.conv_3x3(active), mixing[:, CONV_3X3].repeat_interleave(self.channels)
-        )
+        convolved = self.norm_1x1(self.conv_1x1(active), mixing.conv_1x1.repeat_interleave(self.channels))
+        convolved = convolved + self.norm_3x3(self.conv_3x3(active), mixing.conv_3x3.repeat_interleave(self.channels))
         pooled = avg_pool_3x3(x)
         mixed = []
-        for k, edge in enumerate(convolved.split(self.channels, dim=1)):
-            edge = torch.addcmul(edge, mixing[k, SKIP].expand(1, 1, 1, 1), x)
-            mixed.append(torch.addcmul(edge, mixing[k, AVG_POOL].expand(1, 1, 1, 1), pooled))
+        for edge, skip, pool in zip(convolved.split(self.channels, dim=1), mixing.skip, mixing.pool, strict=True):
+            edge = torch.addcmul(edge, skip.expand(1, 1, 1, 1), x)
+            mixed.append(torch.addcmul(edge, pool.expand(1, 1, 1, 1), pooled))
         return mixed
 
     def single_path(self, x: Tensor, path: SinglePath) -> list[Tensor]:
@@ -140,9 +171,10 @@ class NodeCandidates(nn.Module):
 
 
 class SearchCell(nn.Module):
-    """One cell of the supernet: (x [B, C, H, W], mixing [6, 5] or a path, edges [6] or None) -> [B, C, H, W].
+    """One cell of the supernet: (x [B, C, H, W], mixing or a path, edges [6] or None) -> [B, C, H, W].
 
-    ``edges`` weights whole edges, what bypasses the candidates included; None stands for ones.
+    ``mixing`` is a matrix [6, 5], or one taken apart where there are no ``edges``; these weight whole edges, what
+    bypasses the candidates included, and None stands for ones.
     """
 
     def __init__(self, channels: int, partial: int = 1) -> None:
@@ -150,9 +182,12 @@ class SearchCell(nn.Module):
         self.partial, self.processed = partial, processed_channels(channels, partial)
         self.nodes = nn.ModuleList(NodeCandidates(self.processed, edges) for edges in OUTGOING)
 
-    def forward(self, x: Tensor, mixing: Tensor | SinglePath, edges: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, mixing: Tensor | Mixture | SinglePath, edges: Tensor | None = None) -> Tensor:
         if edges is not None:
+            assert not isinstance(mixing, Mixture)
             mixing = mixing.scaled(edges) if isinstance(mixing, SinglePath) else mixing * edges[:, None]
+        if isinstance(mixing, Tensor):
+            mixing = Mixture.of(mixing)
         processed: dict[int, Tensor] = {}
         bypassed: dict[int, Tensor] = {}
         for source, candidates in enumerate(self.nodes):
@@ -165,7 +200,7 @@ class SearchCell(nn.Module):
             if isinstance(mixing, SinglePath):
                 outputs = node.single_path(value, mixing)
             else:
-                outputs = node(value, mixing[outgoing])
+                outputs = node(value, mixing.nodes[source])
             for edge, mixed in zip(outgoing, outputs, strict=True):
                 add_to(processed, EDGES[edge][0], mixed)
         return self._value(3, processed, bypassed)
@@ -192,5 +227,8 @@ class Supernet(Skeleton):
         super().__init__(lambda width: SearchCell(width, partial), channels, cells, in_channels, classes)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, images: Tensor, mixing: Tensor | SinglePath, edges: Tensor | None = None) -> Tensor:
-        return super().forward(images.contiguous(memory_format=torch.channels_last), mixing, edges)
+    def stage_outputs(self, images: Tensor, *context: Any) -> list[Tensor]:
+        mixing, edges = context[0], context[1] if len(context) > 1 else None
+        if isinstance(mixing, Tensor) and edges is None:
+            mixing = Mixture.of(mixing)
+        return super().stage_outputs(images.contiguous(memory_format=torch.channels_last), mixing, edges)
