@@ -28,7 +28,7 @@ def environment(fingerprints: Fingerprints, table: str, table_sources: dict[str,
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return {
         "schema_version": SCHEMA_VERSION,
-        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "packages": {name: _version(name) for name in PACKAGES},
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": _processor(),
@@ -40,6 +40,14 @@ def environment(fingerprints: Fingerprints, table: str, table_sources: dict[str,
         "table_fingerprint": table,
         "table_sources": table_sources,
     }
+
+
+def _version(package: str) -> str | None:
+    """None where it is not installed: a host that runs trials without Ray has none."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def check_unchanged(store: Store, study: Study, fingerprints: Fingerprints) -> None:

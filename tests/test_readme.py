@@ -152,4 +152,4 @@ def test_the_example_method_searches(monkeypatch: pytest.MonkeyPatch) -> None:
     before = trial.search.alpha.detach().clone()  # type: ignore[attr-defined]
     trial.advance()
     assert trial.finished and not torch.equal(before, trial.search.alpha)  # type: ignore[attr-defined]
-    assert datasets.load(spec.dataset, None, torch.device("cpu")).classes == 10
+    assert datasets.load(spec.dataset, None).classes == 10

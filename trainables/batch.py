@@ -82,12 +82,12 @@ class Assignment:
 
 
 class Batch:
-    """The trials of an assignment. ``queue`` holds what is left of it, ``trial`` the one in progress."""
+    """The trials of an assignment, or a ``part`` of them. ``queue`` is what is left, ``trial`` the one in progress."""
 
-    def __init__(self, work: Work, assignment: Assignment, watchdog: Watchdog) -> None:
+    def __init__(self, work: Work, assignment: Assignment, watchdog: Watchdog, part: slice = slice(None)) -> None:
         self.work, self.store, self.assignment, self.watchdog = work, work.store, assignment, watchdog
         suggested = assignment.hyperparameters
-        self.queue = [suggest(spec, suggested) if suggested else spec for spec in work.batches[assignment.batch]]
+        self.queue = [suggest(spec, suggested) if suggested else spec for spec in work.batches[assignment.batch][part]]
         self.trial: Trial | None = None
         self.saved_epochs = 0
         self.ended: list[Row] = []

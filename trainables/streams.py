@@ -7,11 +7,22 @@ whatever else they draw. Paired comparisons over seeds rest on this.
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+
+_SEEDING = threading.RLock()
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Within this block what draws from torch's own generator draws from ``seed``; one thread at a time is in one."""
+    with _SEEDING, torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
 
 
 class Streams:
@@ -39,8 +50,7 @@ class Streams:
     @contextmanager
     def initialising(self, name: str) -> Iterator[None]:
         """Within this block modules created on the CPU draw their initial weights from stream ``name``."""
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(self.seed_of(name))
+        with seeded(self.seed_of(name)):
             yield
 
     def state_dict(self) -> dict[str, Any]:

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import math
 import platform
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import version
@@ -32,6 +35,8 @@ from trainables.streams import Streams
 from trainables.training_free import TrainingFree
 
 Row = dict[str, Any]
+_BEGINNING = threading.Lock()
+"""Trials begin one after another, wherever they run: the first reads the images, the others find them."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +56,11 @@ class Surroundings:
         return _table(self.benchmark)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _images(dataset: DatasetSpec, data: Path | None, device: str) -> ImageData:
-    return datasets.load(dataset, data, torch.device(device))
+    if device == "cpu":
+        return datasets.load(dataset, data)
+    return _images(dataset, data, "cpu").to(torch.device(device))  # planning has read them already
 
 
 @lru_cache(maxsize=1)
@@ -70,7 +77,13 @@ class Trial:
     epochs: list[Row] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        spec, device = self.spec, torch.device(self.surroundings.device)
+        device = torch.device(self.surroundings.device)
+        self.stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        with _BEGINNING, self._on_stream():
+            self._begin(device)
+
+    def _begin(self, device: torch.device) -> None:
+        spec = self.spec
         if device.type == "cpu":
             torch.set_num_threads(1)  # results must not depend on how many cores a trial got; trials run in parallel
         else:
@@ -113,8 +126,22 @@ class Trial:
     def epochs_done(self) -> int:
         return len(self.epochs) + (self.retraining.epochs_done if self.retraining else 0)
 
+    @contextmanager
+    def _on_stream(self) -> Iterator[None]:
+        """What the block does on a GPU it does on a stream of the trial's own, beside other trials; then it is done."""
+        if self.stream is None:
+            yield
+            return
+        with torch.cuda.stream(self.stream):
+            yield
+        self.stream.synchronize()
+
     def advance(self) -> None:
         """Run one epoch of the search or of the retraining. Raises Diverged, and whatever else goes wrong."""
+        with self._on_stream():
+            self._advance()
+
+    def _advance(self) -> None:
         started = time.perf_counter()
         if self.retraining is not None:
             self.retraining.epoch()
@@ -180,6 +207,10 @@ class Trial:
         }
 
     def state_dict(self) -> Row:
+        with self._on_stream():
+            return self._state()
+
+    def _state(self) -> Row:
         return {
             "trial_id": self.spec.id,
             "epochs": self.epochs,
@@ -197,6 +228,10 @@ class Trial:
         """Go on where ``state`` was taken. Raises ValueError if it belongs to another trial."""
         if state["trial_id"] != self.spec.id:
             raise ValueError(f"the checkpoint of trial {state['trial_id']} does not fit trial {self.spec.id}")
+        with self._on_stream():
+            self._load(state)
+
+    def _load(self, state: Row) -> None:
         self.epochs = state["epochs"]
         self.search_wall_s, self.retrain_wall_s = state["wall_s"]
         self._peak_memory_mib = state["peak_memory_mib"]

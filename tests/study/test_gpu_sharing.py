@@ -86,7 +86,7 @@ def test_a_miniature_goes_through_the_whole_trial_on_few_images(
 
 def test_all_images_stay_on_the_device_though_few_are_seen() -> None:
     spec = trial()
-    seen, whole = FewImages(images_seen=64).images(spec.dataset), load(spec.dataset, None, torch.device("cpu"))
+    seen, whole = FewImages(images_seen=64).images(spec.dataset), load(spec.dataset, None)
     assert len(seen.train_images) == len(seen.train_labels) == 64
     assert seen.train_images.untyped_storage().nbytes() == whole.train_images.untyped_storage().nbytes()
 

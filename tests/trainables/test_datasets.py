@@ -26,7 +26,6 @@ from trainables.errors import ConfigError, DataError
 from trainables.spec import DatasetSpec
 
 REAL_DATA = Path(__file__).parents[3] / "shared" / "data"
-CPU = torch.device("cpu")
 
 
 @dataclass
@@ -204,7 +203,7 @@ class TestLayouts:
     @each_layout
     def test_pixels_and_labels_survive(self, write: Callable[[Path], Written], tmp_path: Path) -> None:
         written = write(tmp_path)
-        data = load(DatasetSpec(name=written.name), tmp_path, CPU)
+        data = load(DatasetSpec(name=written.name), tmp_path)
         assert_holds(data, written)
         assert data.train_images.is_contiguous()
         assert data.mean.shape == data.std.shape == (data.channels,)
@@ -215,7 +214,7 @@ class TestLayouts:
         written = write(tmp_path)
         folder = written.files[0].parent
         assert folder != tmp_path
-        assert_holds(load(DatasetSpec(name=written.name), folder, CPU), written)
+        assert_holds(load(DatasetSpec(name=written.name), folder), written)
 
     @pytest.mark.parametrize("write", [write_cifar10, write_cifar100])
     def test_official_archive(self, write: Callable[[Path], Written], tmp_path: Path) -> None:
@@ -229,11 +228,11 @@ class TestLayouts:
             members.add(folder, folder.name)
         spec = DatasetSpec(name=written.name)
         for path in (archive, archive.parent):
-            assert_holds(load(spec, path, CPU), written)
+            assert_holds(load(spec, path), written)
             assert fingerprint(spec, path) == fingerprint(spec, folder)
         archive.write_bytes(archive.read_bytes()[:-100])
         with pytest.raises(DataError, match=rf"{archive.name} cannot be read"):
-            load(spec, archive, CPU)
+            load(spec, archive)
 
     def test_gzipped_idx(self, tmp_path: Path) -> None:
         written = write_fashion_mnist(tmp_path)
@@ -242,22 +241,22 @@ class TestLayouts:
         for file in written.files:
             Path(f"{file}.gz").write_bytes(gzip.compress(file.read_bytes()))
             file.unlink()
-        assert_holds(load(spec, tmp_path, CPU), written)
+        assert_holds(load(spec, tmp_path), written)
         assert fingerprint(spec, tmp_path) == before
 
     def test_last_fifth_is_held_out_without_a_test_file(self, tmp_path: Path) -> None:
         written = write_parquet(tmp_path)
         written.files[-1].unlink()
-        data = load(DatasetSpec(name="cifar10", train_images=16), tmp_path, CPU)
+        data = load(DatasetSpec(name="cifar10", train_images=16), tmp_path)
         assert data.test_source == "held_out"
         np.testing.assert_array_equal(data.train_images, written.train[:16])
         np.testing.assert_array_equal(data.test_images, written.train[24:])
         np.testing.assert_array_equal(data.test_labels, written.train_labels[24:])
         with pytest.raises(DataError, match="at least 25 images for `train_images`, but has 24"):
-            load(DatasetSpec(name="cifar10", train_images=25), tmp_path, CPU)
+            load(DatasetSpec(name="cifar10", train_images=25), tmp_path)
 
     def test_digits(self) -> None:
-        data = load(DatasetSpec(name="digits"), None, CPU)
+        data = load(DatasetSpec(name="digits"), None)
         assert data.train_images.shape == (1402, 1, 8, 8)
         assert data.test_images.shape == (395, 1, 8, 8)
         assert data.augmentation == Augmentation()
@@ -268,7 +267,7 @@ class TestLayouts:
         assert data.mean.tolist() == pytest.approx(mean, abs=0.01)
         assert data.std.tolist() == pytest.approx(std, abs=0.01)
         with pytest.raises(DataError, match="remove the path"):
-            load(DatasetSpec(name="digits"), Path("anywhere"), CPU)
+            load(DatasetSpec(name="digits"), Path("anywhere"))
 
 
 class TestDamage:
@@ -282,7 +281,7 @@ class TestDamage:
                     continue  # only the checksum of a PNG's end mark is lost, and no pixel
                 file.write_bytes(whole[:length])
                 with pytest.raises(DataError, match=rf"{file.name}.* cannot be read"):
-                    load(DatasetSpec(name=written.name), tmp_path, CPU)
+                    load(DatasetSpec(name=written.name), tmp_path)
             file.write_bytes(whole)
 
     @pytest.mark.parametrize("write", [write_cifar10, write_cifar100, write_imagenet16, write_fashion_mnist])
@@ -306,42 +305,42 @@ class TestDamage:
 
     def test_wrong_name_suggests_the_nearest(self) -> None:
         with pytest.raises(ConfigError, match="did you mean 'cifar10'"):
-            load(DatasetSpec(name="cifar-10"), None, CPU)
+            load(DatasetSpec(name="cifar-10"), None)
 
     def test_labels_out_of_range(self, tmp_path: Path) -> None:
         images, labels = drawn(20, 3, 32, 10, 1)
         write_shard(tmp_path / "train-0.parquet", images, labels + 5, "img", "label")
         with pytest.raises(DataError, match=r"labels of cifar10 must lie in 0\.\.9"):
-            load(DatasetSpec(name="cifar10"), tmp_path, CPU)
+            load(DatasetSpec(name="cifar10"), tmp_path)
 
     def test_parquet_with_other_columns(self, tmp_path: Path) -> None:
         images, labels = drawn(20, 3, 32, 10, 1)
         write_shard(tmp_path / "train-0.parquet", images, labels, "img", "label")
         with pytest.raises(DataError, match="columns must be img or image, and fine_label, but are img, label"):
-            load(DatasetSpec(name="cifar100"), tmp_path, CPU)
+            load(DatasetSpec(name="cifar100"), tmp_path)
 
     def test_more_labels_than_images(self, tmp_path: Path) -> None:
         written = write_cifar10(tmp_path)
         write_pickle(written.files[0], written.train[:5], [0] * 6, "labels", 2)
         with pytest.raises(DataError, match=r"data_batch_1 cannot be read .*5 images, but 6 labels"):
-            load(DatasetSpec(name="cifar10"), tmp_path, CPU)
+            load(DatasetSpec(name="cifar10"), tmp_path)
 
 
 class TestOptions:
     def test_first_n_images(self, tmp_path: Path) -> None:
         written = write_fashion_mnist(tmp_path)
-        data = load(DatasetSpec(name="fashion_mnist", train_images=17, test_images=16), tmp_path, CPU)
+        data = load(DatasetSpec(name="fashion_mnist", train_images=17, test_images=16), tmp_path)
         np.testing.assert_array_equal(data.train_images, written.train[:17])
         np.testing.assert_array_equal(data.train_labels, written.train_labels[:17])
         with pytest.raises(DataError, match="at least 17 images for `test_images`, but has 16"):
-            load(DatasetSpec(name="fashion_mnist", test_images=17), tmp_path, CPU)
+            load(DatasetSpec(name="fashion_mnist", test_images=17), tmp_path)
 
     @pytest.mark.parametrize("write", [write_cifar100, write_parquet])
     def test_resampling_by_a_whole_factor_is_the_block_mean(
         self, write: Callable[[Path], Written], tmp_path: Path
     ) -> None:
         written = write(tmp_path)
-        data = load(DatasetSpec(name=written.name, image_size=16), tmp_path, CPU)
+        data = load(DatasetSpec(name=written.name, image_size=16), tmp_path)
         blocks = written.train.reshape(-1, 3, 16, 2, 16, 2).mean((3, 5))
         np.testing.assert_array_equal(data.train_images, np.rint(blocks))
         assert data.augmentation.crop_padding == 2
@@ -351,15 +350,15 @@ class TestOptions:
         large, _ = drawn(1, 3, 24, 2, 0)
         written.files[4].write_bytes(png(large[0, :, :, :20]))
         with pytest.raises(DataError, match=r"04\.png is 20 x 24 .* set `image_size`"):
-            load(DatasetSpec(name="image_folder"), tmp_path, CPU)
-        data = load(DatasetSpec(name="image_folder", image_size=12), tmp_path, CPU)
+            load(DatasetSpec(name="image_folder"), tmp_path)
+        data = load(DatasetSpec(name="image_folder", image_size=12), tmp_path)
         np.testing.assert_array_equal(data.train_images[5], written.train[5])
         squeezed = area_resample(torch.from_numpy(large[:, :, :, :20].copy()), 12)[0]
         np.testing.assert_array_equal(data.train_images[4], squeezed)
 
     def test_image_folder_statistics_are_of_its_training_images(self, tmp_path: Path) -> None:
         written = write_image_folder(tmp_path)
-        data = load(DatasetSpec(name="image_folder"), tmp_path, CPU)
+        data = load(DatasetSpec(name="image_folder"), tmp_path)
         assert data.classes == 2
         np.testing.assert_allclose(data.mean, written.train.mean((0, 2, 3)), rtol=1e-6)
         np.testing.assert_allclose(data.std, written.train.std((0, 2, 3)), rtol=1e-6)
@@ -368,14 +367,14 @@ class TestOptions:
         write_image_folder(tmp_path)
         (tmp_path / "test" / "bee").rename(tmp_path / "test" / "wasp")
         with pytest.raises(DataError, match="test has wasp; add training images"):
-            load(DatasetSpec(name="image_folder"), tmp_path, CPU)
+            load(DatasetSpec(name="image_folder"), tmp_path)
 
     def test_train_and_test_images_of_different_sizes(self, tmp_path: Path) -> None:
         images, labels = drawn(16, 3, 24, 10, 1)
         written = write_parquet(tmp_path)
         write_shard(written.files[-1], images, labels, "img", "label")
         with pytest.raises(DataError, match=r"32 and 24 pixels wide .* set `image_size`"):
-            load(DatasetSpec(name="cifar10"), tmp_path, CPU)
+            load(DatasetSpec(name="cifar10"), tmp_path)
 
 
 class TestFingerprint:
@@ -417,7 +416,7 @@ class TestRealData:
         return REAL_DATA
 
     def test_lossless_cifar10(self, root: Path) -> None:
-        data = load(DatasetSpec(name="cifar10", train_images=500), root / "cifar10_lossless_4000", CPU)
+        data = load(DatasetSpec(name="cifar10", train_images=500), root / "cifar10_lossless_4000")
         assert data.test_source == "held_out"
         assert len(data.test_images) == 800
         assert data.train_labels[0] == 6  # the well-known first image, a frog
@@ -425,11 +424,11 @@ class TestRealData:
         assert_near_the_constants(data)
 
     def test_jpeg_cifar10(self, root: Path) -> None:
-        data = load(DatasetSpec(name="cifar10", train_images=500, test_images=500), root / "cifar10", CPU)
+        data = load(DatasetSpec(name="cifar10", train_images=500, test_images=500), root / "cifar10")
         assert data.test_source == "official"
         assert_near_the_constants(data)
         with pytest.raises(DataError, match="has 50000"):
-            load(DatasetSpec(name="cifar10", train_images=50_001), root / "cifar10", CPU)
+            load(DatasetSpec(name="cifar10", train_images=50_001), root / "cifar10")
 
 
 def assert_near_the_constants(data: ImageData) -> None:
@@ -441,6 +440,6 @@ def assert_near_the_constants(data: ImageData) -> None:
 
 def assert_both_raise(spec: DatasetSpec, path: Path | None, match: str) -> None:
     with pytest.raises(DataError, match=match):
-        load(spec, path, CPU)
+        load(spec, path)
     with pytest.raises(DataError, match=match):
         fingerprint(spec, path)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from trainables.datasets import load
 from trainables.datasets.pickles import unpickle
@@ -33,7 +32,7 @@ def test_malicious_pickle_is_refused_and_not_run(protocol: int, tmp_path: Path) 
     for name in ("train", "test"):
         (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=r"train cannot be read \(UnpicklingError: .* not \w+\.mkdir\)"):
-        load(DatasetSpec(name="cifar100"), tmp_path, torch.device("cpu"))
+        load(DatasetSpec(name="cifar100"), tmp_path)
     assert not (tmp_path / "ran").exists()
     pickle.loads(content)
     assert (tmp_path / "ran").exists()

@@ -25,7 +25,7 @@ RECIPE = Retrain(epochs=3, channels=2, cells=1, batch_size=32)
 @cache
 def digits(train_images: int = 96) -> ImageData:
     spec = DatasetSpec(name="digits", train_images=train_images, test_images=300)
-    return datasets.load(spec, None, torch.device("cpu"))
+    return datasets.load(spec, None)
 
 
 def retraining(recipe: Retrain = RECIPE, images: ImageData | None = None, cell: Genotype = CELL) -> Retraining:

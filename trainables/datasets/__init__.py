@@ -123,8 +123,8 @@ DATASETS: dict[str, Dataset] = {
 }
 
 
-def load(spec: DatasetSpec, path: Path | None, device: torch.device) -> ImageData:
-    """Read, resample and cut the data set to ``spec`` and lay it on ``device``.
+def load(spec: DatasetSpec, path: Path | None) -> ImageData:
+    """Read, resample and cut the data set to ``spec``.
 
     Where the files hold no test images, the last fifth of the training images is held out in their place, before
     ``train_images`` is applied. Raises ConfigError for an unknown name and DataError for files that are missing,
@@ -149,13 +149,13 @@ def load(spec: DatasetSpec, path: Path | None, device: torch.device) -> ImageDat
     return ImageData(
         name=spec.name,
         classes=classes,
-        train_images=train_images.to(device),
-        train_labels=train_labels.to(device),
-        test_images=test_images.to(device),
-        test_labels=test_labels.to(device),
+        train_images=train_images,
+        train_labels=train_labels,
+        test_images=test_images,
+        test_labels=test_labels,
         test_source=test_source,
-        mean=torch.tensor(mean, dtype=torch.float32, device=device),
-        std=torch.tensor(std, dtype=torch.float32, device=device),
+        mean=torch.tensor(mean, dtype=torch.float32),
+        std=torch.tensor(std, dtype=torch.float32),
         augmentation=Augmentation(train_images.shape[3] // 8, flip=True) if dataset.augmented else Augmentation(),
     )
 

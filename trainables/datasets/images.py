@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -47,6 +47,11 @@ class ImageData:
     mean: Tensor
     std: Tensor
     augmentation: Augmentation
+
+    def to(self, device: torch.device) -> ImageData:
+        """The same on another device."""
+        tensors = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **tensors)
 
     @property
     def channels(self) -> int:

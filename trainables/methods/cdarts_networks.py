@@ -17,6 +17,7 @@ from trainables.spaces.nas_bench_201.genotype import CONV_1X1, CONV_3X3
 from trainables.spaces.nas_bench_201.network import DiscreteCell
 from trainables.spaces.nas_bench_201.operations import Skeleton
 from trainables.spaces.nas_bench_201.supernet import NodeCandidates, SearchCell
+from trainables.streams import seeded
 
 
 def pool(x: Tensor) -> Tensor:
@@ -88,7 +89,7 @@ class WeightStore(Supernet):
 
     def build(self, cell: Genotype, stem: nn.Sequential) -> DiscreteNetwork:
         """The network of a cell with the stored weights and the given stem, which it shares."""
-        with torch.random.fork_rng(devices=[]):  # its initial weights are drawn and overwritten
+        with seeded(0):  # its initial weights are drawn and overwritten
             network = DiscreteNetwork(cell, *self.sizes)
         network.stem = stem
         network.to(self.classifier.weight.device)

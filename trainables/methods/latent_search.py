@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor
 
+from trainables.streams import seeded
+
 STARTS = 512
 FIT_STEPS, ACQUISITION_STEPS = 50, 50
 SMALLEST_SIDE = 1e-6
@@ -41,8 +43,7 @@ def propose(
     standardised = (values - values.mean()) / values.std().clamp_min(SMALLEST_SIDE)
     best, chosen = standardised.max(), []
     seed = int(torch.randint(2**63 - 1, (), generator=generator))
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with seeded(seed):
         process = SingleTaskGP((points - low) / side, standardised[:, None], outcome_transform=None)
         likelihood = ExactMarginalLogLikelihood(process.likelihood, process)
         fit_gpytorch_mll(likelihood, optimizer_kwargs={"options": {"maxiter": FIT_STEPS}})

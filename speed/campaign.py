@@ -1,0 +1,82 @@
+"""A study on one GPU in this process: trials side by side on streams, without Ray, for as many minutes as there are.
+
+    python speed/campaign.py paper_scale --data DIR --store results --minutes 8 --together 4 [--first METHOD ...]
+
+For a host that is to be had for minutes and has no network: nothing starts but Python. Rows, claims and checkpoints are
+those of ``nas-study run``, which goes on with what is left, as this does with what that one left. Trials are taken in
+the order given by --first, then in the study's; where the minutes end all are saved at the epoch they have reached.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import uuid
+from pathlib import Path
+
+from study import environment
+from study.config import load
+from study.preparation import prepare
+from trainables import gang
+from trainables.batch import Assignment, Work
+from trainables.spec import TrialSpec
+from trainables.watchdog import Limits, Watchdog
+
+
+def place(spec: TrialSpec, first: list[str]) -> int:
+    """Where in ``first`` a trial comes: entries such as gaea:level=single."""
+    for index, wanted in enumerate(first):
+        method, _, setting = wanted.partition(":")
+        key, _, value = setting.partition("=")
+        if spec.method == method and (not key or str(spec.hyperparameters[key]) == value):
+            return index
+    return len(first)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("study")
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--benchmark", type=Path)
+    parser.add_argument("--store", default="results")
+    parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--together", type=int, default=4)
+    parser.add_argument("--first", nargs="*", default=[])
+    parser.add_argument("--set", action="append", dest="overrides")
+    options = parser.parse_args()
+    began = time.monotonic()
+    prepared = prepare(
+        load(options.study, options.overrides), options.store, data=options.data, benchmark=options.benchmark
+    )
+    store, table = prepared.store, prepared.surroundings.table()
+    store.prepare()
+    environment.save(
+        store, prepared.study, environment.environment(prepared.fingerprints, table.fingerprint, table.sources)
+    )
+    finished = store.finished()
+    todo = [spec for spec in prepared.plan.trials if spec.id not in finished]
+    todo.sort(key=lambda spec: place(spec, options.first))
+    work = Work(prepared.study.name, uuid.uuid4().hex, [todo], store, prepared.surroundings)
+    watchdogs = [Watchdog(Limits(), lambda reason: None) for _ in range(options.together)]
+    lanes = gang.lanes(work, Assignment(0, gpu=1.0), watchdogs)
+    print(f"{len(finished)} finished, {len(todo)} to do, ready after {time.monotonic() - began:.1f} s", flush=True)
+    seen = 0
+    while any(lane.queue for lane in lanes) and time.monotonic() - began < 60 * options.minutes:
+        ends = min(time.monotonic() + 20, began + 60 * options.minutes)
+        gang.advance(lanes, lambda ends=ends: time.monotonic() > ends)  # type: ignore[misc]
+        ended = [row for lane in lanes for row in lane.ended]
+        for row in ended[seen:]:
+            print({key: row[key] for key in ("method", "config", "seed", "status", "error")}, flush=True)
+        seen = len(ended)
+        running = [
+            f"{lane.trial.spec.method} {lane.trial.spec.seed}: {lane.trial.epochs_done}/{lane.trial.epochs_in_all}"
+            for lane in lanes
+            if lane.trial is not None
+        ]
+        print(f"{time.monotonic() - began:.0f} s: {seen} ended; {', '.join(running)}", flush=True)
+    for lane in lanes:
+        lane.leave()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,408 @@
+"""What one GPU does with a search: one command for a visit to a GPU, without network, that ends within its minutes.
+
+    python speed/gpu.py --minutes 4 [--out DIR]        # on a GPU
+    python speed/gpu.py --dry                          # the same on the CPU, tiny, to see that it runs
+
+A pair is an architecture step and a weight step of first-order DARTS, augmentation included. Its time is the slope
+between epochs of few and of many pairs, so that what an epoch does once (a first step as it is, the recording, the
+diagnostics) is apart. Every part prints its lines as it ends and is kept in gpu.json; a table closes the run, gpu.md.
+TF32 is off except where it says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import platform
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from reference_supernet import ReferenceSupernet, copy_weights
+
+from trainables.datasets import Augmentation, ImageData
+from trainables.methods import METHODS, method_named
+from trainables.methods.differentiable import DifferentiableSearch
+from trainables.spaces.nas_bench_201 import Supernet
+from trainables.spec import DatasetSpec, Scale, TrialSpec
+from trainables.trial import Surroundings, Trial
+
+Numbers = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """Of a search: channels of the first stage, cells a stage, images a batch, pixels a side."""
+
+    channels: int
+    cells: int
+    batch: int
+    side: int
+
+    def __str__(self) -> str:
+        return f"({self.channels}, {self.cells}, {self.batch}, {self.side})"
+
+
+PAPER, SMALL, TINY = Size(16, 5, 64, 32), Size(8, 1, 64, 16), Size(4, 1, 8, 8)
+
+
+@dataclasses.dataclass(frozen=True)
+class Noise(Surroundings):
+    """Images of noise, enough for ``pairs`` batches of each half."""
+
+    size: Size = PAPER
+    pairs: int = 10
+
+    def images(self, dataset: DatasetSpec) -> ImageData:
+        count, generator = 2 * self.pairs * self.size.batch, torch.Generator().manual_seed(0)
+        pixels = torch.randint(256, (count, 3, self.size.side, self.size.side), generator=generator)
+        labels = torch.randint(10, (count,), generator=generator)
+        pixels, labels = pixels.to(torch.uint8).to(self.device), labels.to(self.device)
+        half = torch.full((3,), 127.5, device=self.device)
+        augmentation = Augmentation(crop_padding=4, flip=True)
+        return ImageData("noise", 10, pixels, labels, pixels[:8], labels[:8], "held_out", half, half / 2, augmentation)
+
+
+def trial(
+    size: Size, pairs: int, device: str, method: str = "darts", seed: int = 0, *, plain: bool = False, **config: Any
+) -> Trial:
+    """A search on noise with ``pairs`` pairs an epoch; ``plain`` runs step by step where others replay a recording."""
+    cls = method_named(method)
+    parsed = cls.Config.parse(method, ({"protocol": "P1"} if "protocol" in cls.Config.model_fields else {}) | config)
+    spec = TrialSpec(
+        method=method,
+        method_version=cls.version,
+        hyperparameters=parsed.model_dump(),
+        space="nas_bench_201",
+        dataset=DatasetSpec(name="noise"),
+        dataset_fingerprint=None,
+        signal_fingerprint=None,
+        scale=Scale(channels=size.channels, cells=size.cells, epochs=8, batch_size=size.batch),
+        retrain=None,
+        seed=seed,
+    )
+    made = Trial(spec, Noise(device=device, size=size, pairs=pairs))
+    if plain:
+        made.search.context = dataclasses.replace(made.search.context, recorder=None)
+    return made
+
+
+def synchronise(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def epoch_s(trials: list[Trial], device: str) -> float:
+    """Seconds of an epoch of all trials side by side, the second of two: the first compiles and chooses."""
+    with ThreadPoolExecutor(len(trials)) as threads:
+        for _ in range(2):
+            synchronise(device)
+            started = time.perf_counter()
+            for done in [threads.submit(trial.advance) for trial in trials]:
+                done.result()
+            synchronise(device)
+    return time.perf_counter() - started
+
+
+def pair_ms(make: Callable[[int, int], Trial], device: str, few: int, many: int, together: int = 1) -> Numbers:
+    """Milliseconds a pair, and what an epoch costs beside its pairs; ``make(pairs, seed)`` is a trial."""
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    times = {n: epoch_s([make(n, seed) for seed in range(together)], device) for n in (few, many)}
+    a_pair = 1000 * (times[many] - times[few]) / (many - few) / together
+    peak = torch.cuda.max_memory_allocated() / 2**20 if device == "cuda" else 0.0
+    return {"ms": a_pair, "epoch_overhead_ms": 1000 * times[few] - few * a_pair * together, "peak_mib": peak}
+
+
+def timed_ms(work: Callable[[], None], device: str, repeats: int) -> float:
+    """Median milliseconds of ``work``."""
+    work()
+    times = []
+    for _ in range(repeats):
+        synchronise(device)
+        started = time.perf_counter()
+        work()
+        synchronise(device)
+        times.append(1000 * (time.perf_counter() - started))
+    return sorted(times)[len(times) // 2]
+
+
+class Visit:
+    """The parts of a visit, and the time it has."""
+
+    def __init__(self, minutes: float, out: Path, dry: bool) -> None:
+        self.ends = time.monotonic() + 60 * minutes
+        self.out, self.dry, self.device = out, dry, "cpu" if dry else "cuda"
+        self.found: Numbers = {}
+        self.rows: list[tuple[str, str]] = []
+
+    def left_s(self) -> float:
+        return self.ends - time.monotonic()
+
+    def part(self, name: str, needs_s: float, work: Callable[[], Numbers]) -> None:
+        """Run a part if its time is there; what it raises is written down and ends that part alone."""
+        if self.left_s() < needs_s:
+            self.found[name] = {"left out": f"{self.left_s():.0f} s were left"}
+            return print(f"{name}: left out, {self.left_s():.0f} s are left", flush=True)
+        started = time.monotonic()
+        try:
+            self.found[name] = work()
+        except Exception as error:
+            self.found[name] = {"failed": repr(error), "traceback": traceback.format_exc()}
+        seconds = time.monotonic() - started
+        print(f"{name} [{seconds:.1f} s]: {json.dumps(self.found[name], default=str)[:1500]}", flush=True)
+        self.out.mkdir(parents=True, exist_ok=True)
+        (self.out / "gpu.json").write_text(json.dumps(self.found, indent=1, default=str))
+        return None
+
+    # parts -----------------------------------------------------------------------------------------------------
+
+    def machine(self) -> Numbers:
+        found: Numbers = {"python": platform.python_version(), "torch": torch.__version__, "date": time.strftime("%F")}
+        if not self.dry:
+            card = torch.cuda.get_device_properties(0)
+            found |= {
+                "card": card.name, "memory_gib": round(card.total_memory / 2**30, 1),
+                "multiprocessors": card.multi_processor_count, "cudnn": torch.backends.cudnn.version(),
+                "cuda": torch.version.cuda,
+            }  # fmt: skip
+        return found
+
+    def ceilings(self) -> Numbers:
+        """Bytes a second of a copy (read and written), and floating-point operations a second of a product."""
+        n, side = (2**16, 64) if self.dry else (2**28, 8192)
+        source, target = (torch.rand(n, device=self.device) for _ in range(2))
+
+        def copy() -> None:
+            target.copy_(source)
+
+        found = {"copy_tb_s": 8e-9 * n / timed_ms(copy, self.device, 9)}
+        for name, dtype, tf32 in (
+            ("float32", torch.float32, False),
+            ("tf32", torch.float32, True),
+            ("bf16", torch.bfloat16, False),
+        ):
+            torch.backends.cuda.matmul.allow_tf32 = tf32
+            a, b = (torch.rand(side, side, device=self.device).to(dtype) for _ in range(2))
+            out = torch.empty_like(a)
+
+            def product(a: torch.Tensor = a, b: torch.Tensor = b, out: torch.Tensor = out) -> None:
+                torch.mm(a, b, out=out)
+
+            found[f"{name}_tflop_s"] = 2e-9 * side**3 / timed_ms(product, self.device, 5)
+        torch.backends.cuda.matmul.allow_tf32 = False
+        return found
+
+    def convolutions(self) -> Numbers:
+        """Microseconds of a node's 3x3 convolution, forward and both backward, by layout and precision."""
+        found: Numbers = {}
+        for channels, side in ((4, 8),) if self.dry else ((16, 32), (32, 16), (64, 8)):
+            for layout, memory_format in (("nchw", torch.contiguous_format), ("nhwc", torch.channels_last)):
+                x = torch.rand(64, channels, side, side, device=self.device).to(memory_format=memory_format)
+                w = torch.rand(3 * channels, channels, 3, 3, device=self.device).to(memory_format=memory_format)
+                g = torch.rand(64, 3 * channels, side, side, device=self.device).to(memory_format=memory_format)
+
+                def all_three(x: torch.Tensor = x, w: torch.Tensor = w, g: torch.Tensor = g) -> None:
+                    F.conv2d(x, w, padding=1)
+                    one, same = [1, 1], [True, True, False]
+                    torch.ops.aten.convolution_backward(g, x, w, None, one, one, one, False, [0, 0], 1, same)
+
+                for name, settings in {
+                    "float32": {}, "tf32": {"allow_tf32": True}, "float32, chosen": {"benchmark": True},
+                    "float32, any": {"deterministic": False, "benchmark": True},
+                }.items():  # fmt: skip
+                    with torch.backends.cudnn.flags(
+                        **{"enabled": True, "allow_tf32": False, "deterministic": True, "benchmark": False} | settings
+                    ):
+                        found[f"{channels}x{side} {layout} {name}"] = round(
+                            1000 * timed_ms(all_three, self.device, 15), 1
+                        )
+        return found
+
+    def agreement(self) -> Numbers:
+        """Relative errors of the supernet's loss and gradients in a training step, against float64 on the CPU."""
+        size = TINY if self.dry else Size(16, 2, 32, 32)
+        torch.manual_seed(0)
+        net = Supernet(size.channels, size.cells, 3, 10)
+        images, labels = torch.randn(size.batch, 3, size.side, size.side), torch.randint(10, (size.batch,))
+        mixing = torch.randn(6, 5).softmax(1)
+
+        def gradients(device: str, dtype: torch.dtype, fused: bool) -> list[torch.Tensor]:
+            here = Supernet(size.channels, size.cells, 3, 10).to(device, dtype)
+            here.load_state_dict(net.state_dict())
+            here.fuse(fused)
+            p = mixing.to(device, dtype).requires_grad_()
+            loss = F.cross_entropy(here(images.to(device, dtype), p), labels.to(device))
+            found = torch.autograd.grad(loss, [p, *here.parameters()])
+            return [t.detach().cpu().double() for t in (loss, *found, *here.buffers())]
+
+        true = gradients("cpu", torch.float64, False)
+        found: Numbers = {}
+        for name, fused in (("lean", False),) if self.dry else (("lean", False), ("fused", True)):
+            errors = [
+                float((a - b).norm() / b.norm().clamp_min(1e-12))
+                for a, b in zip(gradients(self.device, torch.float32, fused), true, strict=True)
+            ]
+            found[name] = {"loss": errors[0], "mixing": errors[1], "worst": max(errors)}
+        return found
+
+    def same_bits(self) -> Numbers:
+        """Of every method that is recorded: replayed against step by step, twice the same, interrupted against not."""
+        found: Numbers = {}
+        size = TINY if self.dry else Size(8, 1, 32, 16)
+        for name, cls in METHODS.items():
+            config = cls.Config()
+            if not (issubclass(cls, DifferentiableSearch) and cls.steps_are_alike(config)):
+                continue
+            try:
+                found[name] = self._bits(size, name)
+            except Exception as error:
+                found[name] = f"{type(error).__name__}: {error}"[:300]
+        return found
+
+    def _bits(self, size: Size, name: str) -> Numbers:
+        def state(**options: Any) -> tuple[Trial, list[torch.Tensor]]:
+            made = trial(size, 6, self.device, name, **options)
+            for _ in range(2):
+                made.advance()
+            return made, self._parameters(made)
+
+        (replayed, first), (_, again), (_, plain) = state(), state(), state(plain=True)
+        interrupted = trial(size, 6, self.device, name)
+        interrupted.advance()
+        resumed = trial(size, 6, self.device, name)
+        resumed.load_state_dict(interrupted.state_dict())
+        resumed.advance()
+        equal = {
+            "replayed": all(map(torch.equal, first, plain)),
+            "twice": all(map(torch.equal, first, again)),
+            "resumed": all(map(torch.equal, first, self._parameters(resumed))),
+        }
+        distance = max(float((a - b).abs().max()) for a, b in zip(first, plain, strict=True))
+        return equal | {"largest difference of replayed": distance, "loss": replayed.epochs[-1]["train_loss"]}
+
+    def _parameters(self, made: Trial) -> list[torch.Tensor]:
+        assert isinstance(made.search, DifferentiableSearch)
+        return [made.search.alpha.detach().clone(), *(w.detach().clone() for w in made.search.weights)]
+
+    def pairs(self, size: Size, few: int, many: int) -> Numbers:
+        """Milliseconds a pair by how it is run."""
+
+        def made(fused: bool, plain: bool, **config: Any) -> Callable[[int, int], Trial]:
+            def make(pairs: int, seed: int) -> Trial:
+                found = trial(size, pairs, self.device, seed=seed, plain=plain, **config)
+                assert isinstance(found.search, DifferentiableSearch)
+                found.search.supernet.fuse(fused)
+                return found
+
+            return make
+
+        found: Numbers = {"reference supernet, step by step": {"ms": self.reference_ms(size)}}
+        found["lean, step by step"] = pair_ms(made(False, True), self.device, 2, max(few, 5))
+        if not self.dry:
+            found["fused, step by step"] = pair_ms(made(True, True), self.device, 2, max(few, 5))
+        found["lean, replayed"] = pair_ms(made(False, False), self.device, few, many)
+        for together in (1, 2) if self.dry else (1, 2, 4, 8):
+            try:
+                found[f"fused, replayed, {together} together"] = pair_ms(
+                    made(not self.dry, False), self.device, few, many, together
+                )
+            except Exception as error:
+                found[f"fused, replayed, {together} together"] = {"failed": f"{type(error).__name__}: {error}"[:300]}
+        if not self.dry:
+            with torch.backends.cudnn.flags(enabled=True, allow_tf32=True, deterministic=True, benchmark=False):
+                found["fused, replayed, tf32"] = pair_ms(made(True, False), self.device, few, many)
+        for name, numbers in found.items():
+            if "ms" in numbers:
+                rate = size.batch * 2000 / numbers["ms"]
+                self.rows.append((f"{name} {size}", f"{numbers['ms']:.2f} ms, {rate:,.0f} images/s"))
+        return found
+
+    def reference_ms(self, size: Size) -> float:
+        """The official supernet's way: five modules on six edges, step by step; the two steps of a pair."""
+        net = ReferenceSupernet(size.channels, size.cells, 3, 10).to(self.device)
+        copy_weights(Supernet(size.channels, size.cells, 3, 10).to(self.device), net)
+        alpha = (1e-3 * torch.randn(6, 5, device=self.device)).requires_grad_()
+        images = torch.randn(size.batch, 3, size.side, size.side, device=self.device)
+        labels = torch.randint(10, (size.batch,), device=self.device)
+        weights = list(net.parameters())
+        sgd = torch.optim.SGD(weights, lr=0.025, momentum=0.9, nesterov=True, weight_decay=5e-4)
+        adam = torch.optim.Adam([alpha], lr=3e-4, betas=(0.5, 0.999), weight_decay=1e-3)
+
+        def pair() -> None:
+            (alpha.grad,) = torch.autograd.grad(F.cross_entropy(net(images, alpha.softmax(1)), labels), alpha)
+            adam.step()
+            sgd.zero_grad()
+            F.cross_entropy(net(images, alpha.detach().softmax(1)), labels).backward()
+            torch.nn.utils.clip_grad_norm_(weights, 5.0)
+            sgd.step()
+
+        return timed_ms(pair, self.device, 3 if self.dry else 8)
+
+    def kernels(self) -> Numbers:
+        """Kernels a pair, of the profiler, step by step."""
+        found: Numbers = {}
+        for name, fused in (("lean", False), ("fused", True)):
+            counts = {}
+            for pairs in (1, 3):
+                made = trial(PAPER, pairs, self.device, plain=True)
+                assert isinstance(made.search, DifferentiableSearch)
+                made.search.supernet.fuse(fused)
+                made.advance()
+                with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
+                    made.advance()
+                events = [event for event in profile.events() if event.device_type == torch.autograd.DeviceType.CUDA]
+                counts[pairs] = len(events)
+                busiest = sorted(profile.key_averages(), key=lambda e: -e.self_device_time_total)[:12]
+            found[name] = {
+                "kernels": (counts[3] - counts[1]) / 2,
+                "busiest": [(e.key[:70], e.count, round(e.self_device_time_total / 1000, 2)) for e in busiest],
+            }
+        return found
+
+    def table(self) -> None:
+        card = self.found.get("machine", {}).get("card", "CPU, dry run")
+        lines = [f"{card}, {time.strftime('%F')}", "", "| a pair of steps | measured |", "| --- | --- |"]
+        lines += [f"| {name} | {value} |" for name, value in self.rows]
+        (self.out / "gpu.md").write_text("\n".join(lines) + "\n")
+        print("\n".join(lines), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=4.0)
+    parser.add_argument("--out", type=Path, default=Path("gpu"))
+    parser.add_argument("--dry", action="store_true")
+    options = parser.parse_args()
+    if not options.dry and not torch.cuda.is_available():
+        sys.exit("speed/gpu.py measures a GPU, but torch sees none; --dry runs it on the CPU, tiny")
+    visit = Visit(options.minutes, options.out, options.dry)
+    torch.set_num_threads(1)
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.deterministic = True
+    visit.part("machine", 0, visit.machine)
+    visit.part("agreement", 10, visit.agreement)
+    if visit.dry:
+        visit.part("pairs, tiny", 0, lambda: visit.pairs(TINY, 4, 8))
+    else:
+        visit.part(f"pairs, {PAPER}", 30, lambda: visit.pairs(PAPER, 10, 60))
+    visit.part("same bits", 20, visit.same_bits)
+    visit.part("ceilings", 5, visit.ceilings)
+    visit.part("convolutions", 5, visit.convolutions)
+    if not visit.dry:
+        visit.part("kernels", 10, visit.kernels)
+        visit.part(f"pairs, {SMALL}", 20, lambda: visit.pairs(SMALL, 20, 120))
+    visit.table()
+    if any("failed" in found for found in visit.found.values()):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""Trials side by side in one process: on a GPU that one of them cannot fill, several share it kernel by kernel.
+
+Each lane is a batch of its own, on a thread of its own; its trials work on CUDA streams of their own (see trial.py).
+Nothing is shared but the images, so rows, claims, checkpoints, failures and resume are those of the single trial, and
+its bits as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+
+from trainables.batch import Assignment, Batch, Work
+from trainables.watchdog import Watchdog
+
+
+def lanes(work: Work, assignment: Assignment, watchdogs: Sequence[Watchdog]) -> list[Batch]:
+    """The assignment's trials dealt out in turn to as many lanes as there are watchdogs; none is empty."""
+    count = min(len(watchdogs), len(work.batches[assignment.batch]))
+    return [
+        Batch(work, assignment, watchdog, slice(lane, None, count))
+        for lane, watchdog in zip(range(count), watchdogs, strict=False)
+    ]
+
+
+def advance(batches: Sequence[Batch], enough: Callable[[], bool]) -> None:
+    """Let every lane go on epoch by epoch until it is done or ``enough``; then all of them are saved.
+
+    What a lane raises, which only the store may, is raised when the others have come to their end.
+    """
+
+    def run(batch: Batch) -> None:
+        while batch.queue and not enough():
+            batch.advance()
+        batch.save()
+
+    with ThreadPoolExecutor(len(batches), initializer=torch.set_num_threads, initargs=(1,)) as threads:
+        for done in [threads.submit(run, batch) for batch in batches]:
+            done.result()
