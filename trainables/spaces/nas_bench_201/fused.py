@@ -15,7 +15,7 @@ relu and the convolutions, which stay torch's:
 
     forward    partial_moments, finish_moments    mean and deviation of y1 and y3; running statistics
                mix                                pools x, normalises, weighs, adds
-    backward   partial_products, finish_products  per channel  S = sum g_e,  T = sum g_e norm(y)_e  of both convolutions;
+    backward   partial_products, finish_products  per channel  S = sum g_e;  T = sum g_e norm(y)_e  for y1 and y3;
                                                   for m's gradient also  sum g_e x  and  sum g_e pool(x)
                unmix                              dy = m / deviation (g_e - S / rows - norm(y)_e T / rows);
                                                   sum_e m[e, skip] g_e  and  sum_e m[e, pool] g_e / cells
@@ -29,31 +29,35 @@ learns which inputs require a gradient, but not which are asked for, and an arch
 kernel. Nothing is kept for the backward pass but relu(x), y1, y3, their statistics and, if m requires a gradient, x.
 
 Nothing waits for the device, so a step can be captured in a CUDA graph. Sums have a fixed order: same input, same bits
-(as far as cuDNN's convolutions do). It differentiates once; second-order methods need the plain node.
+(as far as cuDNN's convolutions do). It differentiates once and says so; second-order methods need the plain node.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from trainables.errors import ConfigError
 from trainables.spaces.nas_bench_201.genotype import AVG_POOL, CONV_1X1, CONV_3X3, OPERATIONS, SKIP
 from trainables.spaces.nas_bench_201.operations import avg_pool_3x3
 
 _TILE = 2048
-"""Elements of a node that one program handles: 16 a thread, a few kilobytes in flight for every tensor it reads."""
+"""Elements of a node that one program handles."""
 _SMALL = 2**19
-"""Nodes of fewer elements are cut into half as large tiles, so that there are more programs than multiprocessors."""
-_CHUNK = 4096
-"""Elements of partial sums that the second stage adds at a time."""
+"""Nodes of no more elements are cut into tiles of half that, so that there are more programs than multiprocessors."""
+_WARP = 256
+"""Elements of a tile that one warp handles: two 16-byte accesses a thread; with four, registers run short."""
+_FEW_REGISTERS = {"maxnreg": 128}
+"""For the one kernel that would take a few more: two programs of 8 warps then share a multiprocessor."""
+_CHUNK = 8192
+"""Elements of partial sums that a program of the second stage, which has 8 warps, adds at a time."""
 
 
 class RunningStatistics(NamedTuple):
@@ -122,9 +126,28 @@ def fused_node(
     return outputs
 
 
-def applies(x: Tensor) -> bool:
+def fusible(x: Tensor) -> bool:
     """Whether x is what the fused node is made for: float32 on CUDA, outside of autocast."""
     return x.is_cuda and x.dtype == torch.float32 and not torch.is_autocast_enabled("cuda")
+
+
+def _once(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse a backward pass whose gradients are to be differentiated.
+
+    torch's own ``once_differentiable`` raises only if a later pass comes by. One to alpha need not: it finds its way
+    through the softmax that made the mixing weights, and yields a Hessian without what goes through the network.
+    """
+
+    @functools.wraps(backward)
+    def checked(ctx: Any, *gradients: Tensor) -> Any:
+        if torch.is_grad_enabled():
+            raise RuntimeError(
+                "the fused node differentiates once, but its gradients were asked for with create_graph=True; "
+                "compute second derivatives on the plain node, after Supernet.fuse(False)"
+            )
+        return backward(ctx, *gradients)
+
+    return checked
 
 
 class _Fan(torch.autograd.Function):
@@ -137,14 +160,14 @@ class _Fan(torch.autograd.Function):
         return active, active.detach(), x.detach(), x.detach()
 
     @staticmethod
-    @once_differentiable
+    @_once
     def backward(ctx: Any, active1: Tensor, active3: Tensor, skipped: Tensor, pooled: Tensor) -> Tensor:
         (active,) = ctx.saved_tensors
         layout = _Layout.of(active)
         gradients = [_channels_last(gradient) for gradient in (active1, active3, skipped, pooled)]
         out = torch.empty_like(active)
         _kernels().join[(layout.blocks,)](
-            active, *gradients, out, *layout.image, C=layout.channels, LANES=layout.lanes, BLOCK=layout.block
+            active, *gradients, out, *layout.image, C=layout.channels, LANES=layout.lanes, **layout.tile
         )
         return out
 
@@ -166,50 +189,50 @@ class _Mix(torch.autograd.Function):
         *previous: Tensor | None,
     ) -> tuple[Tensor, ...]:
         kernels, layout, x, edges = _kernels(), _Layout.of(skipped), skipped, len(mixing)
-        sizes = {"C": layout.channels, "LANES": layout.lanes, "E": edges}
+        sizes, tile = {"C": layout.channels, "LANES": layout.lanes, "E": edges}, layout.tile
         width = edges * layout.channels
         partial = x.new_empty(4, layout.blocks, width)
-        kernels.partial_moments[(layout.blocks, edges)](y1, y3, partial, layout.rows, **sizes, BLOCK=layout.block)
+        kernels.partial_moments[(layout.blocks, edges)](y1, y3, partial, layout.rows, **sizes, **tile)
         statistics = x.new_empty(4, width)
         kernels.finish_moments[(edges, 2)](
             partial, statistics, *running, layout.rows, layout.blocks, momentum, eps,
-            **sizes, BLOCK=layout.block, CHUNK=layout.chunk, CHUNKS=layout.chunks,
+            **sizes, BLOCK=layout.block, CHUNK=layout.chunk, CHUNKS=layout.chunks, num_warps=8,
         )  # fmt: skip
         outputs = [torch.empty_like(x) for _ in range(edges)]
         given = [tensor is not None for tensor in previous]
         kernels.mix[(layout.blocks,)](
             x, y1, y3, statistics, mixing,
             *_three([x if tensor is None else tensor for tensor in previous]), *_three(outputs), *layout.image,
-            **sizes, **{f"ADD{e}": e < edges and given[e] for e in range(3)}, BLOCK=layout.block,
+            **sizes, **{f"ADD{e}": e < edges and given[e] for e in range(3)}, **tile,
         )  # fmt: skip
         ctx.given = given
         ctx.save_for_backward(x if ctx.needs_input_grad[4] else None, y1, y3, statistics, mixing)
         return tuple(outputs)
 
     @staticmethod
-    @once_differentiable
+    @_once
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, y1, y3, statistics, mixing = ctx.saved_tensors
         edges, wants_mixing = len(mixing), x is not None
         kernels, upstream = _kernels(), [_channels_last(gradient) for gradient in gradients]
         layout = _Layout.of(upstream[0])
-        sizes = {"C": layout.channels, "LANES": layout.lanes, "E": edges}
+        sizes, tile = {"C": layout.channels, "LANES": layout.lanes, "E": edges}, layout.tile
         products, width = 5 if wants_mixing else 3, edges * layout.channels
         partial = y1.new_empty(products, layout.blocks, width)
         kernels.partial_products[(layout.blocks,)](
             *_three(upstream), y1, y3, x if wants_mixing else y1, statistics, partial, *layout.image,
-            **sizes, MIXING=wants_mixing, BLOCK=layout.block,
+            **sizes, MIXING=wants_mixing, **tile, **(_FEW_REGISTERS if wants_mixing else {}),
         )  # fmt: skip
         sums, mixing_gradient = y1.new_empty(3, width), torch.empty_like(mixing) if wants_mixing else None
         kernels.finish_products[(edges, products)](
             partial, sums, mixing_gradient if wants_mixing else sums, layout.blocks,
-            **sizes, MIXING=wants_mixing, CHUNK=layout.chunk, CHUNKS=layout.chunks,
+            **sizes, MIXING=wants_mixing, CHUNK=layout.chunk, CHUNKS=layout.chunks, num_warps=8,
         )  # fmt: skip
         dy1, dy3 = torch.empty_like(y1), torch.empty_like(y3)
         skipped, pooled = torch.empty_like(upstream[0]), torch.empty_like(upstream[0])
         kernels.unmix[(layout.blocks,)](
             *_three(upstream), y1, y3, statistics, sums, mixing, dy1, dy3, skipped, pooled, *layout.image,
-            1.0 / layout.rows, **sizes, BLOCK=layout.block,
+            1.0 / layout.rows, **sizes, **tile,
         )  # fmt: skip
         so_far = (gradient if given else None for gradient, given in zip(gradients, ctx.given, strict=True))
         return skipped, pooled, dy1, dy3, mixing_gradient, None, None, None, *so_far
@@ -217,7 +240,7 @@ class _Mix(torch.autograd.Function):
 
 @dataclass(frozen=True)
 class _Layout:
-    """How a node [B, C, H, W] is cut: ``blocks`` of ``block`` rows each, C channels padded to ``lanes``."""
+    """How a node [B, C, H, W] is cut: ``blocks`` of ``block`` rows each, C channels in ``lanes``, a power of 2."""
 
     rows: int
     height: int
@@ -225,17 +248,22 @@ class _Layout:
     channels: int
     lanes: int
     block: int
+    warps: int
 
     @classmethod
     def of(cls, x: Tensor) -> _Layout:
         batch, channels, height, width = x.shape
         lanes = 1 << (channels - 1).bit_length()
-        tile = _TILE if x.numel() >= _SMALL else _TILE // 2
-        return cls(batch * height * width, height, width, channels, lanes, max(1, tile // lanes))
+        tile = _TILE if x.numel() > _SMALL else _TILE // 2
+        return cls(batch * height * width, height, width, channels, lanes, max(1, tile // lanes), tile // _WARP)
 
     @property
     def blocks(self) -> int:
         return -(-self.rows // self.block)
+
+    @property
+    def tile(self) -> dict[str, int]:
+        return {"BLOCK": self.block, "num_warps": self.warps}
 
     @property
     def chunk(self) -> int:

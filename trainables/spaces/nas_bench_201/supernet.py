@@ -27,6 +27,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from trainables.spaces.nas_bench_201.fused import RunningStatistics, fused_node, fusible
 from trainables.spaces.nas_bench_201.genotype import (
     AVG_POOL,
     CONV_1X1,
@@ -95,7 +96,11 @@ class NodeCandidates(nn.Module):
     Parameters: ``conv_1x1.weight`` [E C, C, 1, 1] and ``conv_3x3.weight`` [E C, C, 3, 3]; output channels e C to
     (e + 1) C are those of the node's e-th edge (``edges``, ascending). ``norm_1x1`` and ``norm_3x3`` hold running
     statistics [E C] in the same order. Under partial channels C is what the candidates see, C/K of the node's.
+
+    ``fused`` asks for the kernels of fused.py wherever they apply: CUDA, float32, training mode.
     """
+
+    fused = False
 
     def __init__(self, channels: int, edges: list[int]) -> None:
         super().__init__()
@@ -119,6 +124,17 @@ class NodeCandidates(nn.Module):
             edge = torch.addcmul(edge, mixing[k, SKIP].expand(1, 1, 1, 1), x)
             mixed.append(torch.addcmul(edge, mixing[k, AVG_POOL].expand(1, 1, 1, 1), pooled))
         return mixed
+
+    def fuses(self, x: Tensor) -> bool:
+        return self.fused and self.training and fusible(x)
+
+    def fused_sums(self, x: Tensor, mixing: Tensor, previous: list[Tensor | None]) -> tuple[Tensor, ...]:
+        """What ``forward`` gives, in fewer passes over memory, each added to the sum so far of where its edge leads."""
+        running = RunningStatistics(
+            *(cast(Tensor, s) for n in (self.norm_1x1, self.norm_3x3) for s in (n.running_mean, n.running_var))
+        )
+        momentum, eps = self.norm_1x1.momentum or 0.0, self.norm_1x1.eps
+        return fused_node(x, self.conv_1x1.weight, self.conv_3x3.weight, mixing, previous, running, momentum, eps)
 
     def single_path(self, x: Tensor, path: SinglePath) -> list[Tensor]:
         """The chosen candidate on each of the E edges, x [B, C, H, W] -> E tensors of that shape."""
@@ -162,6 +178,12 @@ class SearchCell(nn.Module):
                 value, bypass = value[:, : self.processed], value[:, self.processed :]
                 for edge in outgoing:
                     add_to(bypassed, EDGES[edge][0], bypass if edges is None else edges[edge] * bypass)
+            if not isinstance(mixing, SinglePath) and node.fuses(value):
+                rows = torch.stack([mixing[edge] for edge in outgoing])  # an index would be copied to the device
+                targets = [EDGES[edge][0] for edge in outgoing]
+                sums = node.fused_sums(value, rows, [processed.get(target) for target in targets])
+                processed.update(zip(targets, sums, strict=True))
+                continue
             if isinstance(mixing, SinglePath):
                 outputs = node.single_path(value, mixing)
             else:
@@ -191,6 +213,12 @@ class Supernet(Skeleton):
     def __init__(self, channels: int, cells: int, in_channels: int, classes: int, *, partial: int = 1) -> None:
         super().__init__(lambda width: SearchCell(width, partial), channels, cells, in_channels, classes)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def fuse(self, fused: bool = True) -> None:
+        """Run nodes by the kernels of fused.py wherever these apply; what they compute differentiates once only."""
+        for module in self.modules():
+            if isinstance(module, NodeCandidates):
+                module.fused = fused
 
     def forward(self, images: Tensor, mixing: Tensor | SinglePath, edges: Tensor | None = None) -> Tensor:
         return super().forward(images.contiguous(memory_format=torch.channels_last), mixing, edges)
