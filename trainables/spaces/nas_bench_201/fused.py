@@ -91,7 +91,8 @@ def reference_node(
     pooled = avg_pool_3x3(x)
     outputs = []
     for e, (edge, so_far) in enumerate(zip(convolved.chunk(edges, dim=1), previous, strict=True)):
-        out = edge + mixing[e, SKIP] * x + mixing[e, AVG_POOL] * pooled
+        out = torch.addcmul(edge, mixing[e, SKIP].expand(1, 1, 1, 1), x)
+        out = torch.addcmul(out, mixing[e, AVG_POOL].expand(1, 1, 1, 1), pooled)
         outputs.append(out if so_far is None else so_far + out)
     return tuple(outputs)
 

@@ -179,9 +179,9 @@ class SearchCell(nn.Module):
                 for edge in outgoing:
                     add_to(bypassed, EDGES[edge][0], bypass if edges is None else edges[edge] * bypass)
             if not isinstance(mixing, SinglePath) and node.fuses(value):
-                rows = torch.stack([mixing[edge] for edge in outgoing])  # an index would be copied to the device
-                targets = [EDGES[edge][0] for edge in outgoing]
-                sums = node.fused_sums(value, rows, [processed.get(target) for target in targets])
+                targets, rows = [EDGES[edge][0] for edge in outgoing], mixing.unbind()
+                stacked = torch.stack([rows[edge] for edge in outgoing])  # indices would travel to the device
+                sums = node.fused_sums(value, stacked, [processed.get(target) for target in targets])
                 processed.update(zip(targets, sums, strict=True))
                 continue
             if isinstance(mixing, SinglePath):
