@@ -120,6 +120,7 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
                 scale.channels, scale.cells, images.train_images.shape[1], images.classes, partial=self.partial()
             )
         self.supernet.to(self.context.device).train()
+        self.supernet.fuse(self.context.device.type == "cuda")
         self.weights = list(self.supernet.parameters())
         self.weight_optimizer = torch.optim.SGD(
             self.weights,
@@ -272,7 +273,7 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
         batch = self.diagnosed(self.context.scale.batch_size)
         stream = self.context.streams("diagnostics.hessian")
         start = torch.randn(self.alpha.shape, generator=stream).to(self.alpha.device)
-        with self.statistics_kept():
+        with self.statistics_kept(), self.supernet.twice_differentiable():
             loss = F.cross_entropy(self.forward(batch[0], self.scores()), batch[1])
             return largest_eigenvalue(loss, self.alpha, start)
 

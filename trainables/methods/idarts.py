@@ -117,8 +117,9 @@ class Idarts(AdamArchitectureSearch[IdartsConfig]):
         eta = self.weight_optimizer.param_groups[0]["lr"]
         loss, logits = self.loss(valid, self.mixing())
         *v, direct = torch.autograd.grad(loss, [*self.weights, self.alpha])
-        train_loss, _ = self.loss(train, self.mixing())
-        train_gradients = torch.autograd.grad(train_loss, self.weights, create_graph=True)
+        with self.supernet.twice_differentiable():
+            train_loss, _ = self.loss(train, self.mixing())
+            train_gradients = torch.autograd.grad(train_loss, self.weights, create_graph=True)
         s = neumann_series(train_gradients, self.weights, v, eta, self.config.terms)
         return direct - eta * implicit_term(train_gradients, self.alpha, s), loss.detach(), logits.detach()
 

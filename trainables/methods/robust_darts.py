@@ -142,7 +142,8 @@ class RobustDarts(Darts):
     def eigenvalue(self) -> float:
         """Largest eigenvalue of the Hessian [30, 30] of the held-out loss, with the weight decay of alpha."""
         batch = self._batch(self.curvature_batches, "augmentation.curvature")
-        return dominant_eigenvalue(self.loss(batch, self.mixing())[0], self.alpha) + self.config.arch_weight_decay
+        with self.supernet.twice_differentiable():
+            return dominant_eigenvalue(self.loss(batch, self.mixing())[0], self.alpha) + self.config.arch_weight_decay
 
     def epoch(self) -> Metrics:
         if self.config.remedy == "adaptive":

@@ -20,13 +20,17 @@ incoming edges have been summed, and not once an edge.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from trainables.spaces.nas_bench_201.fused import RunningStatistics, fused_node, fusible
 from trainables.spaces.nas_bench_201.genotype import (
     AVG_POOL,
     CONV_1X1,
@@ -99,28 +103,32 @@ class NodeMixture:
     pool: list[Tensor]
 
 
-@dataclass(frozen=True, eq=False)
 class Mixture:
-    """Mixing weights taken apart by node, once a pass: their gradients then meet in few places, not in every cell."""
+    """Mixing weights [6, 5] taken apart by node, once a pass: their gradients then meet once, not in every cell."""
 
-    nodes: tuple[NodeMixture, ...]
+    def __init__(self, mixing: Tensor) -> None:
+        self.mixing = mixing
 
-    @classmethod
-    def of(cls, mixing: Tensor) -> Mixture:
-        """mixing [6, 5]."""
-        columns = mixing.unbind(1)
+    @cached_property
+    def rows(self) -> list[Tensor]:
+        """[E, 5] of each node. An index would be copied to the device, so rows are picked one by one."""
+        rows = self.mixing.unbind()
+        return [torch.stack([rows[e] for e in edges]) for edges in OUTGOING]
+
+    @cached_property
+    def nodes(self) -> list[NodeMixture]:
+        """Of each node, operation by operation."""
+        columns = self.mixing.unbind(1)
         conv_1x1, conv_3x3, skip, pool = (columns[o].unbind() for o in (CONV_1X1, CONV_3X3, SKIP, AVG_POOL))
-        return cls(
-            tuple(
-                NodeMixture(
-                    torch.stack([conv_1x1[e] for e in edges]),
-                    torch.stack([conv_3x3[e] for e in edges]),
-                    [skip[e] for e in edges],
-                    [pool[e] for e in edges],
-                )
-                for edges in OUTGOING
+        return [
+            NodeMixture(
+                torch.stack([conv_1x1[e] for e in edges]),
+                torch.stack([conv_3x3[e] for e in edges]),
+                [skip[e] for e in edges],
+                [pool[e] for e in edges],
             )
-        )
+            for edges in OUTGOING
+        ]
 
 
 class NodeCandidates(nn.Module):
@@ -129,7 +137,11 @@ class NodeCandidates(nn.Module):
     Parameters: ``conv_1x1.weight`` [E C, C, 1, 1] and ``conv_3x3.weight`` [E C, C, 3, 3]; output channels e C to
     (e + 1) C are those of the node's e-th edge (``edges``, ascending). ``norm_1x1`` and ``norm_3x3`` hold running
     statistics [E C] in the same order. Under partial channels C is what the candidates see, C/K of the node's.
+
+    ``fused`` asks for the kernels of fused.py wherever they apply: CUDA, float32, training mode.
     """
+
+    fused = False
 
     def __init__(self, channels: int, edges: list[int]) -> None:
         super().__init__()
@@ -150,6 +162,17 @@ class NodeCandidates(nn.Module):
             edge = torch.addcmul(edge, skip.expand(1, 1, 1, 1), x)
             mixed.append(torch.addcmul(edge, pool.expand(1, 1, 1, 1), pooled))
         return mixed
+
+    def fuses(self, x: Tensor) -> bool:
+        return self.fused and self.training and fusible(x)
+
+    def fused_sums(self, x: Tensor, mixing: Tensor, previous: list[Tensor | None]) -> tuple[Tensor, ...]:
+        """What ``forward`` gives, in fewer passes over memory, each added to the sum so far of where its edge leads."""
+        running = RunningStatistics(
+            *(cast(Tensor, s) for n in (self.norm_1x1, self.norm_3x3) for s in (n.running_mean, n.running_var))
+        )
+        momentum, eps = self.norm_1x1.momentum or 0.0, self.norm_1x1.eps
+        return fused_node(x, self.conv_1x1.weight, self.conv_3x3.weight, mixing, previous, running, momentum, eps)
 
     def single_path(self, x: Tensor, path: SinglePath) -> list[Tensor]:
         """The chosen candidate on each of the E edges, x [B, C, H, W] -> E tensors of that shape."""
@@ -187,7 +210,7 @@ class SearchCell(nn.Module):
             assert not isinstance(mixing, Mixture)
             mixing = mixing.scaled(edges) if isinstance(mixing, SinglePath) else mixing * edges[:, None]
         if isinstance(mixing, Tensor):
-            mixing = Mixture.of(mixing)
+            mixing = Mixture(mixing)
         processed: dict[int, Tensor] = {}
         bypassed: dict[int, Tensor] = {}
         for source, candidates in enumerate(self.nodes):
@@ -197,6 +220,11 @@ class SearchCell(nn.Module):
                 value, bypass = value[:, : self.processed], value[:, self.processed :]
                 for edge in outgoing:
                     add_to(bypassed, EDGES[edge][0], bypass if edges is None else edges[edge] * bypass)
+            if isinstance(mixing, Mixture) and node.fuses(value):
+                targets = [EDGES[edge][0] for edge in outgoing]
+                sums = node.fused_sums(value, mixing.rows[source], [processed.get(target) for target in targets])
+                processed.update(zip(targets, sums, strict=True))
+                continue
             if isinstance(mixing, SinglePath):
                 outputs = node.single_path(value, mixing)
             else:
@@ -227,8 +255,25 @@ class Supernet(Skeleton):
         super().__init__(lambda width: SearchCell(width, partial), channels, cells, in_channels, classes)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
+    def fuse(self, fused: bool = True) -> None:
+        """Run nodes by the kernels of fused.py wherever these apply; what they compute differentiates once only."""
+        for module in self.modules():
+            if isinstance(module, NodeCandidates):
+                module.fused = fused
+
+    @contextmanager
+    def twice_differentiable(self) -> Iterator[None]:
+        """Within this block no node runs by the fused kernels, which differentiate once only."""
+        fused = [module for module in self.modules() if isinstance(module, NodeCandidates) and module.fused]
+        self.fuse(False)
+        try:
+            yield
+        finally:
+            for module in fused:
+                module.fused = True
+
     def stage_outputs(self, images: Tensor, *context: Any) -> list[Tensor]:
         mixing, edges = context[0], context[1] if len(context) > 1 else None
         if isinstance(mixing, Tensor) and edges is None:
-            mixing = Mixture.of(mixing)
+            mixing = Mixture(mixing)
         return super().stage_outputs(images.contiguous(memory_format=torch.channels_last), mixing, edges)
