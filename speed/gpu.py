@@ -20,6 +20,7 @@ import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +62,17 @@ class Noise(Surroundings):
     pairs: int = 10
 
     def images(self, dataset: DatasetSpec) -> ImageData:
-        count, generator = 2 * self.pairs * self.size.batch, torch.Generator().manual_seed(0)
-        pixels = torch.randint(256, (count, 3, self.size.side, self.size.side), generator=generator)
-        labels = torch.randint(10, (count,), generator=generator)
-        pixels, labels = pixels.to(torch.uint8).to(self.device), labels.to(self.device)
-        half = torch.full((3,), 127.5, device=self.device)
-        augmentation = Augmentation(crop_padding=4, flip=True)
-        return ImageData("noise", 10, pixels, labels, pixels[:8], labels[:8], "held_out", half, half / 2, augmentation)
+        return noise(2 * self.pairs * self.size.batch, self.size.side, self.device)
+
+
+@lru_cache
+def noise(count: int, side: int, device: str) -> ImageData:
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(256, (count, 3, side, side), generator=generator, dtype=torch.uint8).to(device)
+    labels = torch.randint(10, (count,), generator=generator).to(device)
+    half = torch.full((3,), 127.5, device=device)
+    augmentation = Augmentation(crop_padding=4, flip=True)
+    return ImageData("noise", 10, pixels, labels, pixels[:8], labels[:8], "held_out", half, half / 2, augmentation)
 
 
 def trial(
@@ -137,10 +142,12 @@ def timed_ms(work: Callable[[], None], device: str, repeats: int) -> float:
 class Visit:
     """The parts of a visit, and the time it has."""
 
-    def __init__(self, minutes: float, out: Path, dry: bool) -> None:
+    def __init__(self, minutes: float, out: Path, dry: bool, ways: list[bool]) -> None:
+        """``ways``: whether nodes are fused, one after another."""
         self.ends = time.monotonic() + 60 * minutes
         self.out, self.dry, self.device = out, dry, "cpu" if dry else "cuda"
         self.found: Numbers = {}
+        self.ways = ways
         self.rows: list[tuple[str, str]] = []
 
     def left_s(self) -> float:
@@ -245,12 +252,12 @@ class Visit:
 
         true = gradients("cpu", torch.float64, False)
         found: Numbers = {}
-        for name, fused in (("lean", False),) if self.dry else (("lean", False), ("fused", True)):
+        for fused in self.ways:
             errors = [
                 float((a - b).norm() / b.norm().clamp_min(1e-12))
                 for a, b in zip(gradients(self.device, torch.float32, fused), true, strict=True)
             ]
-            found[name] = {"loss": errors[0], "mixing": errors[1], "worst": max(errors)}
+            found["fused" if fused else "lean"] = {"loss": errors[0], "mixing": errors[1], "worst": max(errors)}
         return found
 
     def same_bits(self) -> Numbers:
@@ -261,10 +268,7 @@ class Visit:
             config = cls.Config()
             if not (issubclass(cls, DifferentiableSearch) and cls.steps_are_alike(config)):
                 continue
-            try:
-                found[name] = self._bits(size, name)
-            except Exception as error:
-                found[name] = f"{type(error).__name__}: {error}"[:300]
+            found[name] = self.attempt(lambda name=name: self._bits(size, name))
         return found
 
     def _bits(self, size: Size, name: str) -> Numbers:
@@ -294,36 +298,73 @@ class Visit:
 
     def pairs(self, size: Size, few: int, many: int) -> Numbers:
         """Milliseconds a pair by how it is run."""
-
-        def made(fused: bool, plain: bool, **config: Any) -> Callable[[int, int], Trial]:
-            def make(pairs: int, seed: int) -> Trial:
-                found = trial(size, pairs, self.device, seed=seed, plain=plain, **config)
-                assert isinstance(found.search, DifferentiableSearch)
-                found.search.supernet.fuse(fused)
-                return found
-
-            return make
-
-        found: Numbers = {"reference supernet, step by step": {"ms": self.reference_ms(size)}}
-        found["lean, step by step"] = pair_ms(made(False, True), self.device, 2, max(few, 5))
-        if not self.dry:
-            found["fused, step by step"] = pair_ms(made(True, True), self.device, 2, max(few, 5))
-        found["lean, replayed"] = pair_ms(made(False, False), self.device, few, many)
-        for together in (1, 2) if self.dry else (1, 2, 4, 8):
-            try:
-                found[f"fused, replayed, {together} together"] = pair_ms(
-                    made(not self.dry, False), self.device, few, many, together
+        found: Numbers = {}
+        found["reference supernet, step by step"] = self.attempt(lambda: {"ms": self.reference_ms(size)})
+        for fused in self.ways:
+            name = "fused" if fused else "lean"
+            make = self.maker(size, fused=fused)
+            found[f"{name}, step by step"] = self.attempt(
+                lambda fused=fused: pair_ms(self.maker(size, fused=fused, plain=True), self.device, 2, max(few, 5))
+            )
+            for together in (1, 2) if self.dry else (1, 2, 4, 8) if fused else (1, 4):
+                found[f"{name}, replayed, {together} together"] = self.attempt(
+                    lambda make=make, together=together: pair_ms(make, self.device, few, many, together)
                 )
-            except Exception as error:
-                found[f"fused, replayed, {together} together"] = {"failed": f"{type(error).__name__}: {error}"[:300]}
-        if not self.dry:
-            with torch.backends.cudnn.flags(enabled=True, allow_tf32=True, deterministic=True, benchmark=False):
-                found["fused, replayed, tf32"] = pair_ms(made(True, False), self.device, few, many)
+            for setting in ({"allow_tf32": True}, {"benchmark": True}, {"benchmark": True, "deterministic": False}):
+                found[f"{name}, replayed, {setting}"] = self.attempt(
+                    lambda fused=fused, setting=setting: pair_ms(
+                        self.maker(size, fused=fused, cudnn=setting), self.device, few, many
+                    )
+                )
+        self.add_rows(found, size)
+        return found
+
+    def kinds(self) -> Numbers:
+        """Milliseconds a pair of methods at their published sizes, four together."""
+        found: Numbers = {}
+        for method, config, size in (
+            ("gaea", {"level": "single"}, Size(24, 5, 64, 32)),
+            ("drnas", {}, PAPER),
+            ("beta_darts", {}, PAPER),
+            ("pc_darts", {"warm_up": 0.0}, PAPER),
+            ("cdarts", {"pretrain": 0.0, "warm_up": 0}, PAPER),
+            ("darts", {"order": "second"}, PAPER),
+        ):
+            make = self.maker(size, method=method, fused=self.ways[-1], **config)
+            found[f"{method} {config}"] = self.attempt(lambda make=make: pair_ms(make, self.device, 6, 24, 4))
+            self.add_rows({f"{method} {config}, 4 together": found[f"{method} {config}"]}, size)
+        return found
+
+    def maker(
+        self, size: Size, *, fused: bool, cudnn: dict[str, bool] | None = None, **options: Any
+    ) -> Callable[[int, int], Trial]:
+        """Makes trials (pairs, seed); ``cudnn`` are settings other than a trial's own."""
+        settings = {"allow_tf32": False, "deterministic": True, "benchmark": False} | (cudnn or {})
+
+        def make(pairs: int, seed: int) -> Trial:
+            made = trial(size, pairs, self.device, seed=seed, **options)
+            assert isinstance(made.search, DifferentiableSearch)
+            made.search.supernet.fuse(fused)
+            for name, value in settings.items():
+                setattr(torch.backends.cudnn, name, value)
+            return made
+
+        return make
+
+    def attempt(self, work: Callable[[], Numbers]) -> Numbers:
+        """What ``work`` finds, or why it failed; an error after which nothing works on the device ends the visit."""
+        try:
+            return work()
+        except Exception as error:
+            if any(sign in str(error) for sign in ("illegal", "launch failure", "misaligned", "device-side assert")):
+                raise SystemExit(f"the device failed: {error}") from error
+            return {"failed": f"{type(error).__name__}: {error}"[:600]}
+
+    def add_rows(self, found: Numbers, size: Size) -> None:
         for name, numbers in found.items():
             if "ms" in numbers:
                 rate = size.batch * 2000 / numbers["ms"]
                 self.rows.append((f"{name} {size}", f"{numbers['ms']:.2f} ms, {rate:,.0f} images/s"))
-        return found
 
     def reference_ms(self, size: Size) -> float:
         """The official supernet's way: five modules on six edges, step by step; the two steps of a pair."""
@@ -349,7 +390,7 @@ class Visit:
     def kernels(self) -> Numbers:
         """Kernels a pair, of the profiler, step by step."""
         found: Numbers = {}
-        for name, fused in (("lean", False), ("fused", True)):
+        for fused in self.ways:
             counts = {}
             for pairs in (1, 3):
                 made = trial(PAPER, pairs, self.device, plain=True)
@@ -360,8 +401,8 @@ class Visit:
                     made.advance()
                 events = [event for event in profile.events() if event.device_type == torch.autograd.DeviceType.CUDA]
                 counts[pairs] = len(events)
-                busiest = sorted(profile.key_averages(), key=lambda e: -e.self_device_time_total)[:12]
-            found[name] = {
+                busiest = sorted(profile.key_averages(), key=lambda e: -e.self_device_time_total)[:25]
+            found["fused" if fused else "lean"] = {
                 "kernels": (counts[3] - counts[1]) / 2,
                 "busiest": [(e.key[:70], e.count, round(e.self_device_time_total / 1000, 2)) for e in busiest],
             }
@@ -380,10 +421,12 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=4.0)
     parser.add_argument("--out", type=Path, default=Path("gpu"))
     parser.add_argument("--dry", action="store_true")
+    parser.add_argument("--unfused", action="store_true", help="leave out what runs by the fused node")
     options = parser.parse_args()
     if not options.dry and not torch.cuda.is_available():
         sys.exit("speed/gpu.py measures a GPU, but torch sees none; --dry runs it on the CPU, tiny")
-    visit = Visit(options.minutes, options.out, options.dry)
+    ways = [False] if options.dry or options.unfused else [False, True]
+    visit = Visit(options.minutes, options.out, options.dry, ways)
     torch.set_num_threads(1)
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.deterministic = True
@@ -391,13 +434,15 @@ def main() -> None:
     visit.part("agreement", 10, visit.agreement)
     if visit.dry:
         visit.part("pairs, tiny", 0, lambda: visit.pairs(TINY, 4, 8))
+        visit.part("same bits", 0, visit.same_bits)
     else:
-        visit.part(f"pairs, {PAPER}", 30, lambda: visit.pairs(PAPER, 10, 60))
-    visit.part("same bits", 20, visit.same_bits)
+        visit.part(f"pairs, {PAPER}", 30, lambda: visit.pairs(PAPER, 8, 40))
+        visit.part("kernels", 10, visit.kernels)
+        visit.part("same bits", 15, visit.same_bits)
     visit.part("ceilings", 5, visit.ceilings)
     visit.part("convolutions", 5, visit.convolutions)
     if not visit.dry:
-        visit.part("kernels", 10, visit.kernels)
+        visit.part("kinds", 20, visit.kinds)
         visit.part(f"pairs, {SMALL}", 20, lambda: visit.pairs(SMALL, 20, 120))
     visit.table()
     if any("failed" in found for found in visit.found.values()):
