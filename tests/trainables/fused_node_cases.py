@@ -14,7 +14,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, SinglePath, Supernet, fused, supernet
 from trainables.spaces.nas_bench_201.fused import RunningStatistics, fused_node, reference_node
@@ -31,6 +30,8 @@ SHAPES = [
     pytest.param(2, 6, 1, 3, [False, True], id="one_line_high"),
     pytest.param(2, 1, 2, 1, [False, False], id="one_channel"),
     pytest.param(5, 8, 9, 9, [False, True, True], id="several_blocks"),
+    pytest.param(3, 24, 7, 6, [False, True, False], id="channels_no_power_of_two"),
+    pytest.param(2, 80, 3, 3, [True], id="more_channels_than_a_program_takes"),
 ]
 
 
@@ -131,8 +132,18 @@ def test_statistics_survive_a_large_mean_and_many_chunks(monkeypatch: pytest.Mon
     expected = evaluate(reference_node, case, torch.float64, wanted)
     monkeypatch.setattr(fused, "_TILE", 32)  # 14 blocks of 8 rows, the last of them with one
     monkeypatch.setattr(fused, "_WARP", 16)
+    monkeypatch.setattr(fused, "_CONVOLVED", 16)  # 7 blocks of 16 rows
     monkeypatch.setattr(fused, "_CHUNK", 8)  # 4 blocks at a time
     check(evaluate(fused_node, case, torch.float32, wanted), expected)
+
+
+@pytest.mark.parametrize("programs", [1, 6, 100])
+def test_weights_gradients_in_one_or_many_chunks(programs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = make(3, 10, 5, 9, [False, False])
+    expected = evaluate(reference_node, case, torch.float64, "w1 w3")
+    monkeypatch.setattr(fused, "_CONVOLVED", 16)
+    monkeypatch.setattr(fused, "_WEIGHERS", programs)
+    check(evaluate(fused_node, case, torch.float32, "w1 w3"), expected)
 
 
 def test_same_input_gives_the_same_bits() -> None:
@@ -151,28 +162,41 @@ def test_asking_for_second_derivatives_raises() -> None:
     torch.autograd.grad(out.square().sum(), x)
 
 
-class ConvolutionGradients(TorchDispatchMode):
-    """Which of (input, weight) each backward convolution is asked for."""
+def test_weights_that_rest_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supernet, "fusible", lambda x: True)
+    launched: list[str] = []
+    launch = fused._launch
+    monkeypatch.setattr(fused, "_launch", lambda kernel, *args, **kw: launched.append(kernel) or launch(kernel, *args, **kw))
+    network = Supernet(2, 1, 3, 4).to(DEVICE)
+    network.fuse()
+    images = torch.randn(2, 3, 4, 4, device=DEVICE)
+    alpha = torch.randn(len(EDGES), len(OPERATIONS), device=DEVICE, requires_grad=True)
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.masks: list[list[bool]] = []
+    def loss() -> Tensor:
+        return network(images, alpha.softmax(1)).square().sum()
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is torch.ops.aten.convolution_backward.default:
-            self.masks.append(args[-1][:2])
-        return func(*args, **(kwargs or {}))
+    expected, kernel = torch.autograd.grad(loss(), [alpha, network.stem[0].weight])
+    assert launched.count("weigh") == launched.count("finish_weights") == 9
+    launched.clear()
+    with network.weights_rest():
+        resting = loss()
+    found, still = torch.autograd.grad(resting, [alpha, network.stem[0].weight])
+    assert "weigh" not in launched and launched.count("convolve_back") == 9
+    assert torch.equal(found, expected) and torch.equal(still, kernel)
+    with network.weights_rest(), network.weights_rest():
+        pass
+    loss().backward()
+    assert launched.count("weigh") == 9 and all(weight.grad is not None for weight in network.parameters())
 
 
-def test_weights_whose_gradient_nobody_asks_for_cost_nothing() -> None:
-    case = make(2, 2, 3, 3, [False])
-    x, w1, w3, mixing = (value.to(DEVICE, torch.float32).requires_grad_() for value in case[:4])
+def test_weights_gradients_have_their_memory_format() -> None:
+    case = make(2, 4, 3, 3, [False, True])
+    x, w1, w3, mixing = (value.to(DEVICE, torch.float32) for value in case[:4])
     running = RunningStatistics(*(value.to(DEVICE, torch.float32) for value in case.running))
-    (out,) = fused_node(x, w1, w3, mixing, [None], running)
-    with ConvolutionGradients() as asked:
-        torch.autograd.grad(out.sum(), [x, mixing], retain_graph=True)
-        torch.autograd.grad(out.sum(), [w1, w3])
-    assert asked.masks == [[True, False]] * 2 + [[False, True]] * 2
+    weights = [w.contiguous(memory_format=torch.channels_last).requires_grad_() for w in (w1, w3)]
+    outputs = fused_node(x, *weights, mixing, [None, None], running)
+    for weight, gradient in zip(weights, torch.autograd.grad(outputs[0].square().sum(), weights), strict=True):
+        assert gradient.stride() == weight.stride()
 
 
 @pytest.mark.parametrize("partial", [1, 2])

@@ -14,7 +14,8 @@ import torch
 from trainables.errors import ConfigError
 from trainables.spaces.nas_bench_201 import Supernet
 from trainables.spaces.nas_bench_201.fused import RunningStatistics, fused_node, fusible, reference_node
-from trainables.spaces.nas_bench_201.supernet import NodeCandidates
+from trainables.spaces.nas_bench_201.genotype import AVG_POOL, CONV_1X1, CONV_3X3, SKIP
+from trainables.spaces.nas_bench_201.supernet import NodeCandidates, NodeMixture
 
 HAS_TRITON = importlib.util.find_spec("triton") is not None
 
@@ -42,7 +43,8 @@ def test_reference_is_the_supernets_node(edges: list[int]) -> None:
     )
     previous = [torch.randn_like(x), *[None] * (len(edges) - 1)]
     outputs = reference_node(x, node.conv_1x1.weight, node.conv_3x3.weight, mixing, previous, running)
-    expected = node(x, mixing)
+    conv_1x1, conv_3x3, skip, pool = (mixing[:, o] for o in (CONV_1X1, CONV_3X3, SKIP, AVG_POOL))
+    expected = node(x, NodeMixture(conv_1x1, conv_3x3, [*skip], [*pool]))
     expected[0] = expected[0] + previous[0]
     for output, value in zip(outputs, expected, strict=True):
         torch.testing.assert_close(output, value)

@@ -116,7 +116,8 @@ class Balenas(DifferentiableSearch[BalenasConfig]):
         return self.alpha + deviation(self.s, self.config.data_points) * eps
 
     def architecture_step(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor]:
-        loss, logits = self.loss(valid, self.draw("architecture.noise").softmax(dim=1))
+        with self.supernet.weights_rest():
+            loss, logits = self.loss(valid, self.draw("architecture.noise").softmax(dim=1))
         (gradient,) = torch.autograd.grad(loss, self.alpha)
         self.architecture_steps += 1
         mean, m, s = vadam_step(

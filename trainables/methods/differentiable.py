@@ -168,7 +168,8 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
 
     def architecture_gradient(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """First order: d(L_valid + regulariser)/d(alpha) at the current weights, with the loss and logits."""
-        loss, logits = self.loss(valid, self.mixing())
+        with self.supernet.weights_rest():
+            loss, logits = self.loss(valid, self.mixing())
         (gradient,) = torch.autograd.grad(loss + self.regulariser(), self.alpha)
         return gradient, loss.detach(), logits.detach()
 

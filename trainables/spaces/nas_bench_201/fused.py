@@ -9,33 +9,35 @@ weights m [E, 5] and the sums so far of the nodes they lead to:
 where norm is batch normalisation by the batch's own statistics and _e are edge e's channels. ``reference_node`` is this
 in plain torch; ``fused_node`` is the same function, and at float32 differs by rounding alone.
 
-A supernet at paper scale is bound by memory and by launches: 16 channels make convolutions cheap, and what surrounds
-them is a dozen passes a node, forward and backward. Here they are three kernels forward and four backward, besides
-relu and the convolutions, which stay torch's:
+A supernet at paper scale is bound by memory and by launches: 16 channels make convolutions cheap, if only on tensor
+cores (cuDNN's float32 convolutions took most of a step), and what surrounds them is a dozen passes a node, forward and
+backward. Here a node is three kernels forward and four backward, two more where its weights' gradients are wanted:
 
-    forward    partial_moments, finish_moments    mean and deviation of y1 and y3; running statistics
+    forward    convolve                           y1 and y3, and partial moments of both
+               finish_moments                     mean and deviation of y1 and y3; running statistics
                mix                                pools x, normalises, weighs, adds
     backward   partial_products, finish_products  per channel  S = sum g_e;  T = sum g_e norm(y)_e  for y1 and y3;
                                                   for m's gradient also  sum g_e x  and  sum g_e pool(x)
                unmix                              dy = m / deviation (g_e - S / rows - norm(y)_e T / rows);
                                                   sum_e m[e, skip] g_e  and  sum_e m[e, pool] g_e / cells
-               join                               dx, from these two (the second summed over windows) and the
-                                                  convolutions', which pass where x > 0
+               convolve_back                      dx, from these two (the second summed over windows) and from dy1 and
+                                                  dy3 past the convolutions, where x > 0
+               weigh, finish_weights              gradients of w1 and w3
     m's gradient is T summed over channels for the convolutions: weighing a normalised output is weighing its scale.
 
-Two autograd functions, the second after the convolutions, and not one with the convolutions inside: a custom function
-learns which inputs require a gradient, but not which are asked for, and an architecture step asks for none of w1, w3.
-``_Fan`` hands out aliases of relu(x) and x so that its backward pass receives four gradients apart and adds them in one
-kernel. Nothing is kept for the backward pass but relu(x), y1, y3, their statistics and, if m requires a gradient, x.
+A custom function learns which of its inputs require a gradient, but not which are asked for. An architecture step asks
+for none of w1, w3 and must say so by handing them in detached: ``Supernet.weights_rest``. Nothing is kept for the
+backward pass but x, the weights, y1, y3 and their statistics.
 
-Nothing waits for the device, so a step can be captured in a CUDA graph. Sums have a fixed order: same input, same bits
-(as far as cuDNN's convolutions do). It differentiates once and says so; second-order methods need the plain node.
+Nothing waits for the device, so a step can be captured in a CUDA graph. Sums have a fixed order: same input, same bits.
+It differentiates once and says so; second-order methods need the plain node.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -58,6 +60,14 @@ _FEW_REGISTERS = {"maxnreg": 128}
 """For the one kernel that would take a few more: two programs of 8 warps then share a multiprocessor."""
 _CHUNK = 8192
 """Elements of partial sums that a program of the second stage, which has 8 warps, adds at a time."""
+_PRECISION = "tf32x3"
+"""How tensor cores multiply float32: in three parts, as good as float32; or tf32, fast and rough; or ieee, without."""
+_CONVOLVED = 64
+"""Rows of a tile of the convolutions, which 4 warps handle."""
+_WEIGHERS = 528
+"""Programs that weights' gradients are spread over, about: four a multiprocessor."""
+_LAUNCHING = threading.Lock()
+"""Trials run on threads of one process, and triton does not promise that they may launch at the same time."""
 
 
 class RunningStatistics(NamedTuple):
@@ -117,12 +127,9 @@ def fused_node(
         raise ValueError(f"batch statistics need more than one value a channel, not {list(x.shape)}")
     if x.numel() * len(mixing) >= 2**31:
         raise ValueError(f"the fused node counts elements in 32 bits, too few for {len(mixing)} times {list(x.shape)}")
-    active1, active3, skipped, pooled = _Fan.apply(_channels_last(x))
-    y1 = _channels_last(F.conv2d(active1, w1))
-    y3 = _channels_last(F.conv2d(active3, w3, padding=1))
     so_far = [None if tensor is None else _channels_last(tensor) for tensor in previous]
-    outputs: tuple[Tensor, ...] = _Mix.apply(
-        skipped, pooled, y1, y3, mixing.contiguous(), running, momentum, eps, *so_far
+    outputs: tuple[Tensor, ...] = _Node.apply(
+        _channels_last(x), _channels_last(w1), _channels_last(w3), mixing.contiguous(), running, momentum, eps, *so_far
     )
     return outputs
 
@@ -151,92 +158,118 @@ def _once(backward: Callable[..., Any]) -> Callable[..., Any]:
     return checked
 
 
-class _Fan(torch.autograd.Function):
-    """x -> relu(x) twice and x twice; adds the four gradients, the last of them summed over 3x3 windows."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        active = F.relu(x)
-        ctx.save_for_backward(active)
-        return active, active.detach(), x.detach(), x.detach()
-
-    @staticmethod
-    @_once
-    def backward(ctx: Any, active1: Tensor, active3: Tensor, skipped: Tensor, pooled: Tensor) -> Tensor:
-        (active,) = ctx.saved_tensors
-        layout = _Layout.of(active)
-        gradients = [_channels_last(gradient) for gradient in (active1, active3, skipped, pooled)]
-        out = torch.empty_like(active)
-        _kernels().join[(layout.blocks,)](
-            active, *gradients, out, *layout.image, C=layout.channels, LANES=layout.lanes, **layout.tile
-        )
-        return out
-
-
-class _Mix(torch.autograd.Function):
-    """Everything after the convolutions. ``skipped`` and ``pooled`` are both x, that their gradients come apart."""
+class _Node(torch.autograd.Function):
+    """All of a node; its tensors are channels last."""
 
     @staticmethod
     def forward(
         ctx: Any,
-        skipped: Tensor,
-        pooled: Tensor,
-        y1: Tensor,
-        y3: Tensor,
+        x: Tensor,
+        w1: Tensor,
+        w3: Tensor,
         mixing: Tensor,
         running: RunningStatistics,
         momentum: float,
         eps: float,
         *previous: Tensor | None,
     ) -> tuple[Tensor, ...]:
-        kernels, layout, x, edges = _kernels(), _Layout.of(skipped), skipped, len(mixing)
-        sizes, tile = {"C": layout.channels, "LANES": layout.lanes, "E": edges}, layout.tile
-        width = edges * layout.channels
-        partial = x.new_empty(4, layout.blocks, width)
-        kernels.partial_moments[(layout.blocks, edges)](y1, y3, partial, layout.rows, **sizes, **tile)
+        layout, edges = _Layout.of(x), len(mixing)
+        sizes, width = {"C": layout.channels, "E": edges}, edges * layout.channels
+        convolved, partial = layout.convolved, x.new_empty(4, layout.convolved, width)
+        shape, channels_last = (len(x), width, *x.shape[2:]), {"memory_format": torch.channels_last}
+        y1, y3 = (torch.empty(shape, dtype=x.dtype, device=x.device, **channels_last) for _ in range(2))
+        outputs_at_once, inputs_at_once = _power(width, 64), _power(layout.channels, 32)
+        _launch(
+            "convolve", (convolved, -(-width // outputs_at_once)), x, w1, w3, y1, y3, partial, *layout.image,
+            **sizes, **_matrix(outputs_at_once), INPUTS=inputs_at_once,
+        )  # fmt: skip
         statistics = x.new_empty(4, width)
-        kernels.finish_moments[(edges, 2)](
-            partial, statistics, *running, layout.rows, layout.blocks, momentum, eps,
-            **sizes, BLOCK=layout.block, CHUNK=layout.chunk, CHUNKS=layout.chunks, num_warps=8,
+        chunk = layout.chunk
+        _launch(
+            "finish_moments", (edges, 2), partial, statistics, *running, layout.rows, convolved, momentum, eps,
+            **sizes, LANES=layout.lanes, BLOCK=_CONVOLVED, CHUNK=chunk, CHUNKS=-(-convolved // chunk), num_warps=8,
         )  # fmt: skip
         outputs = [torch.empty_like(x) for _ in range(edges)]
         given = [tensor is not None for tensor in previous]
-        kernels.mix[(layout.blocks,)](
-            x, y1, y3, statistics, mixing,
+        _launch(
+            "mix", (layout.blocks,), x, y1, y3, statistics, mixing,
             *_three([x if tensor is None else tensor for tensor in previous]), *_three(outputs), *layout.image,
-            **sizes, **{f"ADD{e}": e < edges and given[e] for e in range(3)}, **tile,
+            **sizes, LANES=layout.lanes, **{f"ADD{e}": e < edges and given[e] for e in range(3)}, **layout.tile,
         )  # fmt: skip
         ctx.given = given
-        ctx.save_for_backward(x if ctx.needs_input_grad[4] else None, y1, y3, statistics, mixing)
+        ctx.save_for_backward(x, w1, w3, y1, y3, statistics, mixing)
         return tuple(outputs)
 
     @staticmethod
     @_once
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        x, y1, y3, statistics, mixing = ctx.saved_tensors
-        edges, wants_mixing = len(mixing), x is not None
-        kernels, upstream = _kernels(), [_channels_last(gradient) for gradient in gradients]
-        layout = _Layout.of(upstream[0])
-        sizes, tile = {"C": layout.channels, "LANES": layout.lanes, "E": edges}, layout.tile
+        x, w1, w3, y1, y3, statistics, mixing = ctx.saved_tensors
+        wants_x, wants_w1, wants_w3, wants_mixing = ctx.needs_input_grad[:4]
+        layout, edges, upstream = _Layout.of(x), len(mixing), [_channels_last(gradient) for gradient in gradients]
+        sizes, lanes, tile = {"C": layout.channels, "E": edges}, {"LANES": layout.lanes}, layout.tile
         products, width = 5 if wants_mixing else 3, edges * layout.channels
         partial = y1.new_empty(products, layout.blocks, width)
-        kernels.partial_products[(layout.blocks,)](
-            *_three(upstream), y1, y3, x if wants_mixing else y1, statistics, partial, *layout.image,
-            **sizes, MIXING=wants_mixing, **tile, **(_FEW_REGISTERS if wants_mixing else {}),
+        _launch(
+            "partial_products", (layout.blocks,), *_three(upstream), y1, y3, x, statistics, partial, *layout.image,
+            **sizes, **lanes, MIXING=wants_mixing, **tile, **(_FEW_REGISTERS if wants_mixing else {}),
         )  # fmt: skip
         sums, mixing_gradient = y1.new_empty(3, width), torch.empty_like(mixing) if wants_mixing else None
-        kernels.finish_products[(edges, products)](
-            partial, sums, mixing_gradient if wants_mixing else sums, layout.blocks,
-            **sizes, MIXING=wants_mixing, CHUNK=layout.chunk, CHUNKS=layout.chunks, num_warps=8,
+        _launch(
+            "finish_products", (edges, products), partial, sums, mixing_gradient if wants_mixing else sums,
+            layout.blocks, **sizes, **lanes, MIXING=wants_mixing, CHUNK=layout.chunk, CHUNKS=layout.chunks, num_warps=8,
         )  # fmt: skip
+        so_far = [gradient if given else None for gradient, given in zip(gradients, ctx.given, strict=True)]
+        if not (wants_x or wants_w1 or wants_w3):
+            return None, None, None, mixing_gradient, None, None, None, *so_far
         dy1, dy3 = torch.empty_like(y1), torch.empty_like(y3)
-        skipped, pooled = torch.empty_like(upstream[0]), torch.empty_like(upstream[0])
-        kernels.unmix[(layout.blocks,)](
-            *_three(upstream), y1, y3, statistics, sums, mixing, dy1, dy3, skipped, pooled, *layout.image,
-            1.0 / layout.rows, **sizes, **tile,
+        skipped, pooled = torch.empty_like(x), torch.empty_like(x)
+        _launch(
+            "unmix", (layout.blocks,), *_three(upstream), y1, y3, statistics, sums, mixing, dy1, dy3, skipped, pooled,
+            *layout.image, 1.0 / layout.rows, **sizes, **lanes, **tile,
         )  # fmt: skip
-        so_far = (gradient if given else None for gradient, given in zip(gradients, ctx.given, strict=True))
-        return skipped, pooled, dy1, dy3, mixing_gradient, None, None, None, *so_far
+        dx = _input_gradient(x, w1, w3, dy1, dy3, skipped, pooled) if wants_x else None
+        dw1, dw3 = _weight_gradients(x, w1, w3, dy1, dy3) if wants_w1 or wants_w3 else (None, None)
+        return dx, dw1, dw3, mixing_gradient, None, None, None, *so_far
+
+
+def _input_gradient(
+    x: Tensor, w1: Tensor, w3: Tensor, dy1: Tensor, dy3: Tensor, skipped: Tensor, pooled: Tensor
+) -> Tensor:
+    layout, width, dx = _Layout.of(x), len(w1), torch.empty_like(x)
+    outputs_at_once = _power(layout.channels, 64)
+    _launch(
+        "convolve_back", (layout.convolved, -(-layout.channels // outputs_at_once)),
+        x, w1, w3, dy1, dy3, skipped, pooled, dx, *layout.image,
+        C=layout.channels, E=width // layout.channels, **_matrix(outputs_at_once), INPUTS=_power(width, 32),
+    )  # fmt: skip
+    return dx
+
+
+def _weight_gradients(x: Tensor, w1: Tensor, w3: Tensor, dy1: Tensor, dy3: Tensor) -> tuple[Tensor, Tensor]:
+    layout, width, dw1, dw3 = _Layout.of(x), len(w1), torch.empty_like(w1), torch.empty_like(w3)
+    sizes = {"C": layout.channels, "E": width // layout.channels}
+    outputs_at_once, columns = _power(width, 64), _power(9 * layout.channels, 64)
+    blocks3, blocks1 = -(-9 * layout.channels // columns), -(-layout.channels // columns)
+    grid = (blocks3 + blocks1, -(-width // outputs_at_once))
+    steps = -(-layout.convolved * grid[0] * grid[1] // _WEIGHERS)
+    chunks, size = -(-layout.convolved // steps), w1.numel() + w3.numel()
+    partial = x.new_empty(chunks, size)
+    _launch(
+        "weigh", (chunks, *grid), x, dy1, dy3, partial, *layout.image,
+        **sizes, **_matrix(outputs_at_once), COLUMNS=columns, BLOCKS3=blocks3, STEPS=steps,
+    )  # fmt: skip
+    _launch("finish_weights", (-(-size // 64),), partial, dw1, dw3, **sizes, ROWS=16, COLUMNS=64, CHUNKS=chunks)
+    return dw1, dw3
+
+
+def _power(size: int, most: int) -> int:
+    """The power of two that holds ``size``, at least the 16 that tensor cores multiply, at most ``most``."""
+    return max(16, min(most, 1 << (size - 1).bit_length()))
+
+
+def _matrix(outputs: int) -> dict[str, Any]:
+    """What the kernels of the convolutions share."""
+    return {"BLOCK": _CONVOLVED, "OUTPUTS": outputs, "PRECISION": _PRECISION, "num_warps": 4, "num_stages": 3}
 
 
 @dataclass(frozen=True)
@@ -263,6 +296,11 @@ class _Layout:
         return -(-self.rows // self.block)
 
     @property
+    def convolved(self) -> int:
+        """Blocks of the convolutions."""
+        return -(-self.rows // _CONVOLVED)
+
+    @property
     def tile(self) -> dict[str, int]:
         return {"BLOCK": self.block, "num_warps": self.warps}
 
@@ -286,6 +324,11 @@ def _channels_last(x: Tensor) -> Tensor:
 def _three(tensors: Sequence[Tensor]) -> list[Tensor]:
     """Kernels take three edges' pointers; the ones past the last are never followed."""
     return [*tensors, *[tensors[-1]] * (3 - len(tensors))]
+
+
+def _launch(kernel: str, grid: tuple[int, ...], *arguments: Any, **constants: Any) -> None:
+    with _LAUNCHING:
+        getattr(_kernels(), kernel)[grid](*arguments, **constants)
 
 
 def _kernels() -> Any:

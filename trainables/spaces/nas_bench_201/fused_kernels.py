@@ -4,6 +4,11 @@ A node is a matrix [rows, C] in memory (NHWC, rows = B H W), and what its two co
 [rows, E C], edge e in columns e C to (e + 1) C. A program owns ``BLOCK`` rows and all C channels, padded to ``LANES``,
 a power of two; the kernels that read or write whole nodes loop over the E edges, so what the edges share is read once.
 
+The convolutions are matrix products on tensor cores, tap by tap: tap t of a 3x3 kernel, numbered by lines, meets the
+rows' neighbours (t // 3 - 1) lines down and t % 3 - 1 pixels across, or 0 outside the image. Kernels are in memory as
+w1 [E C, C] and w3 [E C, 9, C]. At ``PRECISION`` tf32x3 a product of float32 matrices is the sum of three of their
+leading and trailing halves, and loses about what float32 itself does.
+
 Sums over rows have two stages and no atomics: each program writes those of its rows, a second kernel adds the programs'
 in a fixed order. The same input therefore gives the same bits.
 
@@ -78,25 +83,61 @@ def _normalised(source, statistics, which: tl.constexpr, e: tl.constexpr, row, c
 
 
 @triton.jit
-def _partial_moments(source, partial, which: tl.constexpr, rows, C: tl.constexpr, LANES: tl.constexpr,
-                     E: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
-    row, column, exists = _tile(rows, C, LANES, BLOCK)
-    channel = tl.program_id(1) * C + column
-    value = tl.load(source + row[:, None] * (E * C) + channel[None, :], mask=exists, other=0.0)
+def _neighbours(source, row, tap, column, rows, height, width, COLUMNS: tl.constexpr):
+    """source [rows, COLUMNS] at the rows' neighbours, 0 outside the image: [BLOCK, len(column)]."""
+    down, across = tap // 3 - 1, tap % 3 - 1
+    x = row % width + across
+    y = (row // width) % height + down
+    inside = (row < rows) & (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    offset = (row + down * width + across)[:, None] * COLUMNS + column[None, :]
+    return tl.load(source + offset, mask=inside[:, None] & (column < COLUMNS)[None, :], other=0.0)
+
+
+@triton.jit
+def _relu(x):
+    return tl.where(x < 0, 0.0, x)  # a NaN passes
+
+
+@triton.jit
+def _keep(value, target, partial, which: tl.constexpr, row, channel, rows, WIDTH: tl.constexpr, BLOCK: tl.constexpr):
+    """Write a tile of a convolution's output, and its partial moments."""
+    exists = (row < rows)[:, None] & (channel < WIDTH)[None, :]
+    tl.store(target + row[:, None] * WIDTH + channel[None, :], value, mask=exists)
     count = tl.minimum(rows - tl.program_id(0) * BLOCK, BLOCK).to(tl.float32)
     mean = tl.sum(value, axis=0) / count
     centred = tl.where(exists, value - mean[None, :], 0.0)
-    target = partial + (2 * which * tl.num_programs(0) + tl.program_id(0)) * (E * C) + channel
-    tl.store(target, mean, mask=column < C)
-    tl.store(target + tl.num_programs(0) * (E * C), tl.sum(centred * centred, axis=0), mask=column < C)
+    moments = partial + (2 * which * tl.num_programs(0) + tl.program_id(0)) * WIDTH + channel
+    tl.store(moments, mean, mask=channel < WIDTH)
+    tl.store(moments + tl.num_programs(0) * WIDTH, tl.sum(centred * centred, axis=0), mask=channel < WIDTH)
 
 
-@triton.jit(do_not_specialize=["rows"])
-def partial_moments(y1, y3, partial, rows, C: tl.constexpr, LANES: tl.constexpr, E: tl.constexpr,
-                    BLOCK: tl.constexpr):  # fmt: skip
-    """Grid (blocks, E). partial [4, blocks, E C]: mean and sum of squares about it of each block, of y1, then of y3."""
-    _partial_moments(y1, partial, 0, rows, C, LANES, E, BLOCK)
-    _partial_moments(y3, partial, 1, rows, C, LANES, E, BLOCK)
+@triton.jit(do_not_specialize=["rows", "height", "width"])
+def convolve(x, w1, w3, y1, y3, partial, rows, height, width, C: tl.constexpr, E: tl.constexpr, BLOCK: tl.constexpr,
+             OUTPUTS: tl.constexpr, INPUTS: tl.constexpr, PRECISION: tl.constexpr):  # fmt: skip
+    """Grid (blocks, E C / OUTPUTS). y1, y3 of relu(x), INPUTS channels at a time.
+
+    partial [4, blocks, E C]: mean and sum of squares about it of each block of rows, of y1, then of y3.
+    """
+    row = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    channel = tl.program_id(1) * OUTPUTS + tl.arange(0, OUTPUTS)
+    blocks: tl.constexpr = (C + INPUTS - 1) // INPUTS
+    value = tl.zeros([BLOCK, OUTPUTS], tl.float32)
+    for i in range(blocks):
+        column = i * INPUTS + tl.arange(0, INPUTS)
+        active = _relu(_neighbours(x, row, 4, column, rows, height, width, C))
+        exists = (column < C)[:, None] & (channel < E * C)[None, :]
+        weight = tl.load(w1 + channel[None, :] * C + column[:, None], mask=exists, other=0.0)
+        value = tl.dot(active, weight, value, input_precision=PRECISION)
+    _keep(value, y1, partial, 0, row, channel, rows, E * C, BLOCK)
+    value = tl.zeros([BLOCK, OUTPUTS], tl.float32)
+    for i in range(9 * blocks):
+        tap = i // blocks
+        column = i % blocks * INPUTS + tl.arange(0, INPUTS)
+        active = _relu(_neighbours(x, row, tap, column, rows, height, width, C))
+        exists = (column < C)[:, None] & (channel < E * C)[None, :]
+        weight = tl.load(w3 + channel[None, :] * (9 * C) + tap * C + column[:, None], mask=exists, other=0.0)
+        value = tl.dot(active, weight, value, input_precision=PRECISION)
+    _keep(value, y3, partial, 1, row, channel, rows, E * C, BLOCK)
 
 
 @triton.jit
@@ -290,15 +331,85 @@ def unmix(gradient0, gradient1, gradient2, y1, y3, statistics, sums, mixing, dy1
 
 
 @triton.jit(do_not_specialize=["rows", "height", "width"])
-def join(active, active1, active3, skipped, pooled, out, rows, height, width, C: tl.constexpr, LANES: tl.constexpr,
-         BLOCK: tl.constexpr):  # fmt: skip
-    """Grid (blocks). The node's gradient: past the ReLU where it let through, past the skips, and past the pooling."""
-    row, column, exists = _tile(rows, C, LANES, BLOCK)
-    offset = row[:, None] * C + column[None, :]
-    gradient1 = tl.load(active1 + offset, mask=exists, other=0.0)
-    gradient3 = tl.load(active3 + offset, mask=exists, other=0.0)
-    through = tl.load(active + offset, mask=exists, other=0.0) > 0
-    value = tl.where(through, gradient1 + gradient3, 0.0)
+def convolve_back(x, w1, w3, dy1, dy3, skipped, pooled, dx, rows, height, width, C: tl.constexpr, E: tl.constexpr,
+                  BLOCK: tl.constexpr, OUTPUTS: tl.constexpr, INPUTS: tl.constexpr,
+                  PRECISION: tl.constexpr):  # fmt: skip
+    """Grid (blocks, C / OUTPUTS). The node's gradient: past the convolutions, INPUTS of the E C channels at a time,
+    where the ReLU let through; past the skips; and past the pooling."""
+    row = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    channel = tl.program_id(1) * OUTPUTS + tl.arange(0, OUTPUTS)
+    blocks: tl.constexpr = (E * C + INPUTS - 1) // INPUTS
+    value = tl.zeros([BLOCK, OUTPUTS], tl.float32)
+    for i in range(blocks):
+        column = i * INPUTS + tl.arange(0, INPUTS)
+        gradient = _neighbours(dy1, row, 4, column, rows, height, width, E * C)
+        exists = (column < E * C)[:, None] & (channel < C)[None, :]
+        weight = tl.load(w1 + column[:, None] * C + channel[None, :], mask=exists, other=0.0)
+        value = tl.dot(gradient, weight, value, input_precision=PRECISION)
+    for i in range(9 * blocks):
+        tap = i // blocks
+        column = i % blocks * INPUTS + tl.arange(0, INPUTS)
+        gradient = _neighbours(dy3, row, 8 - tap, column, rows, height, width, E * C)
+        exists = (column < E * C)[:, None] & (channel < C)[None, :]
+        weight = tl.load(w3 + column[:, None] * (9 * C) + tap * C + channel[None, :], mask=exists, other=0.0)
+        value = tl.dot(gradient, weight, value, input_precision=PRECISION)
+    exists = (row < rows)[:, None] & (channel < C)[None, :]
+    offset = row[:, None] * C + channel[None, :]
+    value = tl.where(tl.load(x + offset, mask=exists, other=0.0) > 0, value, 0.0)
     value += tl.load(skipped + offset, mask=exists, other=0.0)
-    value += _window_sum(pooled, row, column, exists, height, width, C)
-    tl.store(out + offset, value, mask=exists)
+    value += _window_sum(pooled, row, channel, exists, height, width, C)
+    tl.store(dx + offset, value, mask=exists)
+
+
+@triton.jit(do_not_specialize=["rows", "height", "width"])
+def weigh(x, dy1, dy3, partial, rows, height, width, C: tl.constexpr, E: tl.constexpr, BLOCK: tl.constexpr,
+          OUTPUTS: tl.constexpr, COLUMNS: tl.constexpr, BLOCKS3: tl.constexpr, STEPS: tl.constexpr,
+          PRECISION: tl.constexpr):  # fmt: skip
+    """Grid (chunks, 9 C / COLUMNS = BLOCKS3 and C / COLUMNS, E C / OUTPUTS). Gradients of w3 and w1 by chunk of rows.
+
+    partial [chunks, E C 9 C + E C C]. A column is a tap and a channel; those of w1 are w3's of the middle tap.
+    """
+    three = tl.program_id(1) < BLOCKS3
+    source = tl.where(three, dy3, dy1)
+    first = tl.program_id(1) * COLUMNS + tl.where(three, 0, 4 * C - BLOCKS3 * COLUMNS)
+    column = first + tl.arange(0, COLUMNS)
+    wanted = column < tl.where(three, 9 * C, 5 * C)
+    if C % COLUMNS == 0:  # one tap
+        tap = first // C
+        entry = (first % C + tl.arange(0, COLUMNS))[None, :]
+    else:
+        tap = (column // C)[None, :]
+        entry = (column % C)[None, :]
+    down, across = tap // 3 - 1, tap % 3 - 1
+    channel = tl.program_id(2) * OUTPUTS + tl.arange(0, OUTPUTS)
+    value = tl.zeros([OUTPUTS, COLUMNS], tl.float32)
+    for step in range(STEPS):
+        row = (tl.program_id(0) * STEPS + step) * BLOCK + tl.arange(0, BLOCK)
+        exists = (row < rows)[:, None] & (channel < E * C)[None, :]
+        gradient = tl.load(source + row[:, None] * (E * C) + channel[None, :], mask=exists, other=0.0)
+        x_there = (row % width)[:, None] + across
+        y_there = ((row // width) % height)[:, None] + down
+        inside = (x_there >= 0) & (x_there < width) & (y_there >= 0) & (y_there < height)
+        inside = inside & (row < rows)[:, None] & wanted[None, :]
+        offset = (row[:, None] + down * width + across) * C + entry
+        active = _relu(tl.load(x + offset, mask=inside, other=0.0))
+        value = tl.dot(tl.trans(gradient), active, value, input_precision=PRECISION)
+    target = partial + tl.program_id(0) * (10 * E * C * C) + tl.where(three, 0, 9 * E * C * C - 4 * C)
+    target += channel[:, None] * tl.where(three, 9 * C, C) + column[None, :]
+    tl.store(target, value, mask=(channel < E * C)[:, None] & wanted[None, :])
+
+
+@triton.jit
+def finish_weights(partial, dw1, dw3, C: tl.constexpr, E: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
+                   CHUNKS: tl.constexpr):  # fmt: skip
+    """Grid (10 E C C / COLUMNS). Adds the chunks of ``weigh``, ROWS at a time."""
+    three: tl.constexpr = 9 * E * C * C
+    size: tl.constexpr = 10 * E * C * C
+    index = tl.program_id(0) * COLUMNS + tl.arange(0, COLUMNS)
+    total = tl.zeros([COLUMNS], tl.float32)
+    for i in range((CHUNKS + ROWS - 1) // ROWS):
+        chunk = i * ROWS + tl.arange(0, ROWS)
+        exists = (chunk < CHUNKS)[:, None] & (index < size)[None, :]
+        total += tl.sum(tl.load(partial + chunk[:, None] * size + index[None, :], mask=exists, other=0.0), axis=0)
+    tl.store(dw3 + index, total, mask=index < three)
+    tl.store(dw1 + index - three, total, mask=(index >= three) & (index < size))

@@ -138,10 +138,12 @@ class NodeCandidates(nn.Module):
     (e + 1) C are those of the node's e-th edge (``edges``, ascending). ``norm_1x1`` and ``norm_3x3`` hold running
     statistics [E C] in the same order. Under partial channels C is what the candidates see, C/K of the node's.
 
-    ``fused`` asks for the kernels of fused.py wherever they apply: CUDA, float32, training mode.
+    ``fused`` asks for the kernels of fused.py wherever they apply: CUDA, float32, training mode. These give the weights
+    no gradient while ``resting``.
     """
 
     fused = False
+    resting = False
 
     def __init__(self, channels: int, edges: list[int]) -> None:
         super().__init__()
@@ -172,7 +174,10 @@ class NodeCandidates(nn.Module):
             *(cast(Tensor, s) for n in (self.norm_1x1, self.norm_3x3) for s in (n.running_mean, n.running_var))
         )
         momentum, eps = self.norm_1x1.momentum or 0.0, self.norm_1x1.eps
-        return fused_node(x, self.conv_1x1.weight, self.conv_3x3.weight, mixing, previous, running, momentum, eps)
+        w1, w3 = self.conv_1x1.weight, self.conv_3x3.weight
+        if self.resting:
+            w1, w3 = w1.detach(), w3.detach()
+        return fused_node(x, w1, w3, mixing, previous, running, momentum, eps)
 
     def single_path(self, x: Tensor, path: SinglePath) -> list[Tensor]:
         """The chosen candidate on each of the E edges, x [B, C, H, W] -> E tensors of that shape."""
@@ -257,20 +262,37 @@ class Supernet(Skeleton):
 
     def fuse(self, fused: bool = True) -> None:
         """Run nodes by the kernels of fused.py wherever these apply; what they compute differentiates once only."""
-        for module in self.modules():
-            if isinstance(module, NodeCandidates):
-                module.fused = fused
+        for node in self._nodes():
+            node.fused = fused
 
     @contextmanager
     def twice_differentiable(self) -> Iterator[None]:
         """Within this block no node runs by the fused kernels, which differentiate once only."""
-        fused = [module for module in self.modules() if isinstance(module, NodeCandidates) and module.fused]
+        fused = [node for node in self._nodes() if node.fused]
         self.fuse(False)
         try:
             yield
         finally:
-            for module in fused:
-                module.fused = True
+            for node in fused:
+                node.fused = True
+
+    @contextmanager
+    def weights_rest(self) -> Iterator[None]:
+        """Forward passes within this block will not be asked for the weights' gradients.
+
+        The plain node computes what it is asked for and nothing else, and ignores this. The fused one must know.
+        """
+        nodes = [node for node in self._nodes() if not node.resting]
+        for node in nodes:
+            node.resting = True
+        try:
+            yield
+        finally:
+            for node in nodes:
+                node.resting = False
+
+    def _nodes(self) -> list[NodeCandidates]:
+        return [module for module in self.modules() if isinstance(module, NodeCandidates)]
 
     def stage_outputs(self, images: Tensor, *context: Any) -> list[Tensor]:
         mixing, edges = context[0], context[1] if len(context) > 1 else None
