@@ -166,21 +166,27 @@ def test_weights_that_rest_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(supernet, "fusible", lambda x: True)
     launched: list[str] = []
     launch = fused._launch
-    monkeypatch.setattr(fused, "_launch", lambda kernel, *args, **kw: launched.append(kernel) or launch(kernel, *args, **kw))
+
+    def record(kernel: str, *args: Any, **constants: Any) -> None:
+        launched.append(kernel)
+        launch(kernel, *args, **constants)
+
+    monkeypatch.setattr(fused, "_launch", record)
     network = Supernet(2, 1, 3, 4).to(DEVICE)
     network.fuse()
     images = torch.randn(2, 3, 4, 4, device=DEVICE)
     alpha = torch.randn(len(EDGES), len(OPERATIONS), device=DEVICE, requires_grad=True)
+    stem = next(network.stem.parameters())
 
     def loss() -> Tensor:
         return network(images, alpha.softmax(1)).square().sum()
 
-    expected, kernel = torch.autograd.grad(loss(), [alpha, network.stem[0].weight])
+    expected, kernel = torch.autograd.grad(loss(), [alpha, stem])
     assert launched.count("weigh") == launched.count("finish_weights") == 9
     launched.clear()
     with network.weights_rest():
         resting = loss()
-    found, still = torch.autograd.grad(resting, [alpha, network.stem[0].weight])
+    found, still = torch.autograd.grad(resting, [alpha, stem])
     assert "weigh" not in launched and launched.count("convolve_back") == 9
     assert torch.equal(found, expected) and torch.equal(still, kernel)
     with network.weights_rest(), network.weights_rest():
@@ -193,9 +199,9 @@ def test_weights_gradients_have_their_memory_format() -> None:
     case = make(2, 4, 3, 3, [False, True])
     x, w1, w3, mixing = (value.to(DEVICE, torch.float32) for value in case[:4])
     running = RunningStatistics(*(value.to(DEVICE, torch.float32) for value in case.running))
-    weights = [w.contiguous(memory_format=torch.channels_last).requires_grad_() for w in (w1, w3)]
-    outputs = fused_node(x, *weights, mixing, [None, None], running)
-    for weight, gradient in zip(weights, torch.autograd.grad(outputs[0].square().sum(), weights), strict=True):
+    w1, w3 = (w.contiguous(memory_format=torch.channels_last).requires_grad_() for w in (w1, w3))
+    outputs = fused_node(x, w1, w3, mixing, [None, None], running)
+    for weight, gradient in zip((w1, w3), torch.autograd.grad(outputs[0].square().sum(), (w1, w3)), strict=True):
         assert gradient.stride() == weight.stride()
 
 

@@ -64,8 +64,10 @@ _PRECISION = "tf32x3"
 """How tensor cores multiply float32: in three parts, as good as float32; or tf32, fast and rough; or ieee, without."""
 _CONVOLVED = 64
 """Rows of a tile of the convolutions, which 4 warps handle."""
-_WEIGHERS = 528
-"""Programs that weights' gradients are spread over, about: four a multiprocessor."""
+_MULTIPROCESSORS = 128
+"""About how many there are; what is faster on one device need not be on another, but is right on all."""
+_WEIGHERS = 4 * _MULTIPROCESSORS
+"""Programs that weights' gradients are spread over, at most but for rounding."""
 _LAUNCHING = threading.Lock()
 """Trials run on threads of one process, and triton does not promise that they may launch at the same time."""
 
@@ -178,10 +180,10 @@ class _Node(torch.autograd.Function):
         convolved, partial = layout.convolved, x.new_empty(4, layout.convolved, width)
         shape, channels_last = (len(x), width, *x.shape[2:]), {"memory_format": torch.channels_last}
         y1, y3 = (torch.empty(shape, dtype=x.dtype, device=x.device, **channels_last) for _ in range(2))
-        outputs_at_once, inputs_at_once = _power(width, 64), _power(layout.channels, 32)
+        at_once = _outputs(width, convolved)
         _launch(
-            "convolve", (convolved, -(-width // outputs_at_once)), x, w1, w3, y1, y3, partial, *layout.image,
-            **sizes, **_matrix(outputs_at_once), INPUTS=inputs_at_once,
+            "convolve", (convolved, -(-width // at_once)), x, w1, w3, y1, y3, partial, *layout.image,
+            **sizes, **_matrix(at_once), INPUTS=_power(layout.channels, 32),
         )  # fmt: skip
         statistics = x.new_empty(4, width)
         chunk = layout.chunk
@@ -236,11 +238,11 @@ def _input_gradient(
     x: Tensor, w1: Tensor, w3: Tensor, dy1: Tensor, dy3: Tensor, skipped: Tensor, pooled: Tensor
 ) -> Tensor:
     layout, width, dx = _Layout.of(x), len(w1), torch.empty_like(x)
-    outputs_at_once = _power(layout.channels, 64)
+    at_once = _outputs(layout.channels, layout.convolved)
     _launch(
-        "convolve_back", (layout.convolved, -(-layout.channels // outputs_at_once)),
+        "convolve_back", (layout.convolved, -(-layout.channels // at_once)),
         x, w1, w3, dy1, dy3, skipped, pooled, dx, *layout.image,
-        C=layout.channels, E=width // layout.channels, **_matrix(outputs_at_once), INPUTS=_power(width, 32),
+        C=layout.channels, E=width // layout.channels, **_matrix(at_once), INPUTS=_power(width, 64),
     )  # fmt: skip
     return dx
 
@@ -248,15 +250,15 @@ def _input_gradient(
 def _weight_gradients(x: Tensor, w1: Tensor, w3: Tensor, dy1: Tensor, dy3: Tensor) -> tuple[Tensor, Tensor]:
     layout, width, dw1, dw3 = _Layout.of(x), len(w1), torch.empty_like(w1), torch.empty_like(w3)
     sizes = {"C": layout.channels, "E": width // layout.channels}
-    outputs_at_once, columns = _power(width, 64), _power(9 * layout.channels, 64)
+    at_once, columns = _power(width, 64), _power(9 * layout.channels, 64)
     blocks3, blocks1 = -(-9 * layout.channels // columns), -(-layout.channels // columns)
-    grid = (blocks3 + blocks1, -(-width // outputs_at_once))
+    grid = (blocks3 + blocks1, -(-width // at_once))
     steps = -(-layout.convolved * grid[0] * grid[1] // _WEIGHERS)
     chunks, size = -(-layout.convolved // steps), w1.numel() + w3.numel()
     partial = x.new_empty(chunks, size)
     _launch(
         "weigh", (chunks, *grid), x, dy1, dy3, partial, *layout.image,
-        **sizes, **_matrix(outputs_at_once), COLUMNS=columns, BLOCKS3=blocks3, STEPS=steps,
+        **sizes, **_matrix(at_once), COLUMNS=columns, BLOCKS3=blocks3, STEPS=steps,
     )  # fmt: skip
     _launch("finish_weights", (-(-size // 64),), partial, dw1, dw3, **sizes, ROWS=16, COLUMNS=64, CHUNKS=chunks)
     return dw1, dw3
@@ -265,6 +267,14 @@ def _weight_gradients(x: Tensor, w1: Tensor, w3: Tensor, dy1: Tensor, dy3: Tenso
 def _power(size: int, most: int) -> int:
     """The power of two that holds ``size``, at least the 16 that tensor cores multiply, at most ``most``."""
     return max(16, min(most, 1 << (size - 1).bit_length()))
+
+
+def _outputs(columns: int, blocks: int) -> int:
+    """How many columns of a matrix product a program yields: up to 64, fewer where multiprocessors would idle."""
+    at_once = _power(columns, 64)
+    while at_once > 16 and blocks * -(-columns // at_once) < _MULTIPROCESSORS:
+        at_once //= 2
+    return at_once
 
 
 def _matrix(outputs: int) -> dict[str, Any]:
