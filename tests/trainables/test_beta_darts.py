@@ -14,6 +14,7 @@ from torch import Tensor
 from trainables.methods.adam_architecture import architecture_adam
 from trainables.methods.beta_darts import BetaDarts, BetaDartsConfig, beta_decay, decay_weight
 from trainables.methods.differentiable import Batch
+from trainables.spaces.nas_bench_201 import Supernet
 
 
 class ToyBetaDarts(BetaDarts):
@@ -23,6 +24,7 @@ class ToyBetaDarts(BetaDarts):
 
     def __init__(self, case: GoldenCase) -> None:
         self.config = BetaDartsConfig()
+        self.supernet = Supernet(1, 1, 1, 2)  # which the loss does not read
         self.alpha, self.gradient = case.tensor("alpha").requires_grad_(), case.tensor("grad_task")
         self.architecture_optimizer = architecture_adam(self.alpha, self.config.arch_lr, self.config.arch_weight_decay)
         self.epochs_done = case.inputs["epoch"]

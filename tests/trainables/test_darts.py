@@ -11,6 +11,7 @@ from torch import Tensor
 from trainables.methods.adam_architecture import architecture_adam
 from trainables.methods.darts import Darts, DartsConfig, second_order_gradient, unrolled_weights
 from trainables.methods.differentiable import Average, Batch, cosine
+from trainables.spaces.nas_bench_201 import Supernet
 
 
 class ToyDarts(Darts):
@@ -20,6 +21,7 @@ class ToyDarts(Darts):
         given = case.inputs
         self.config = DartsConfig(order=order, momentum=given["momentum"], weight_decay=given["weight_decay"])
         self.alpha = case.tensor("alpha")[None].requires_grad_()
+        self.supernet = Supernet(1, 1, 1, 2)  # which the loss does not read
         self.weights = [case.tensor("w").requires_grad_()]
         self.weight_optimizer = torch.optim.SGD(self.weights, lr=given["eta"], weight_decay=given["weight_decay"])
         self.weight_optimizer.state[self.weights[0]]["momentum_buffer"] = case.tensor("momentum_buffer")

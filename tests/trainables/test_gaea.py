@@ -21,7 +21,7 @@ from trainables.methods.simplex import (
     entropic_regulariser,
     exponentiated_gradient,
 )
-from trainables.spaces.nas_bench_201 import Genotype, derive
+from trainables.spaces.nas_bench_201 import Genotype, Supernet, derive
 from trainables.spaces.nas_bench_201.genotype import NONE
 
 
@@ -30,6 +30,7 @@ class ToyGaea(Gaea):
 
     def __init__(self, alpha: Tensor, gradient: Tensor, **hyperparameters: Any) -> None:
         self.config = GaeaConfig(exclude_none=False, **hyperparameters)
+        self.supernet = Supernet(1, 1, 1, 2)  # which the loss does not read
         self.alpha, self.gradient, self.epochs_done = alpha.requires_grad_(), gradient, 0
 
     @property
