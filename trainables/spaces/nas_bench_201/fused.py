@@ -178,8 +178,12 @@ class _Node(torch.autograd.Function):
         layout, edges = _Layout.of(x), len(mixing)
         sizes, width = {"C": layout.channels, "E": edges}, edges * layout.channels
         convolved, partial = layout.convolved, x.new_empty(4, layout.convolved, width)
-        shape, channels_last = (len(x), width, *x.shape[2:]), {"memory_format": torch.channels_last}
-        y1, y3 = (torch.empty(shape, dtype=x.dtype, device=x.device, **channels_last) for _ in range(2))
+        y1, y3 = (
+            torch.empty(
+                (len(x), width, *x.shape[2:]), dtype=x.dtype, device=x.device, memory_format=torch.channels_last
+            )
+            for _ in range(2)
+        )
         at_once = _outputs(width, convolved)
         _launch(
             "convolve", (convolved, -(-width // at_once)), x, w1, w3, y1, y3, partial, *layout.image,
@@ -239,10 +243,11 @@ def _input_gradient(
 ) -> Tensor:
     layout, width, dx = _Layout.of(x), len(w1), torch.empty_like(x)
     at_once = _outputs(layout.channels, layout.convolved)
+    inputs = _power(width, 64 if at_once < 64 else 32)  # with 64 of both, registers run short
     _launch(
         "convolve_back", (layout.convolved, -(-layout.channels // at_once)),
         x, w1, w3, dy1, dy3, skipped, pooled, dx, *layout.image,
-        C=layout.channels, E=width // layout.channels, **_matrix(at_once), INPUTS=_power(width, 64),
+        C=layout.channels, E=width // layout.channels, **_matrix(at_once), INPUTS=inputs,
     )  # fmt: skip
     return dx
 

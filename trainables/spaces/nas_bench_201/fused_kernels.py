@@ -13,8 +13,8 @@ Sums over rows have two stages and no atomics: each program writes those of its 
 in a fixed order. The same input therefore gives the same bits.
 
 Sizes that vary are plain arguments and never specialised: one compilation serves all image and batch sizes (save for
-``CHUNKS``, which triton's interpreter cannot loop over unless it is a constant). All tensors are float32, and no tensor
-has 2^31 elements (fused.py sees to both), so offsets are 32 bits wide.
+``CHUNKS`` and ``STEPS``, which triton's interpreter cannot loop over unless they are constants). All tensors are
+float32, and no tensor has 2^31 elements (fused.py sees to both), so offsets are 32 bits wide.
 """
 # mypy: disable-error-code="no-untyped-def"
 # no postponed annotations here: triton reads these
@@ -335,7 +335,8 @@ def convolve_back(x, w1, w3, dy1, dy3, skipped, pooled, dx, rows, height, width,
                   BLOCK: tl.constexpr, OUTPUTS: tl.constexpr, INPUTS: tl.constexpr,
                   PRECISION: tl.constexpr):  # fmt: skip
     """Grid (blocks, C / OUTPUTS). The node's gradient: past the convolutions, INPUTS of the E C channels at a time,
-    where the ReLU let through; past the skips; and past the pooling."""
+    where the ReLU let through; past the skips; and past the pooling.
+    """
     row = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     channel = tl.program_id(1) * OUTPUTS + tl.arange(0, OUTPUTS)
     blocks: tl.constexpr = (E * C + INPUTS - 1) // INPUTS
@@ -376,7 +377,7 @@ def weigh(x, dy1, dy3, partial, rows, height, width, C: tl.constexpr, E: tl.cons
     wanted = column < tl.where(three, 9 * C, 5 * C)
     if C % COLUMNS == 0:  # one tap
         tap = first // C
-        entry = (first % C + tl.arange(0, COLUMNS))[None, :]
+        entry = (column - tap * C)[None, :]
     else:
         tap = (column // C)[None, :]
         entry = (column % C)[None, :]
