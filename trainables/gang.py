@@ -2,18 +2,22 @@
 
 Each lane is a batch of its own, on a thread of its own; its trials work on CUDA streams of their own (see trial.py).
 Nothing is shared but the images, so rows, claims, checkpoints, failures and resume are those of the single trial, and
-its bits as well.
+its bits as well. Lanes never wait for each other: one that ends an epoch goes on with the next.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import torch
 
 from trainables.batch import Assignment, Batch, Work
 from trainables.watchdog import Watchdog
+
+SAVE_EVERY_S = 20.0
+"""A lane saves its trial no more often than this: what a checkpoint at paper scale costs is then no loss."""
 
 
 def lanes(work: Work, assignment: Assignment, watchdogs: Sequence[Watchdog]) -> list[Batch]:
@@ -25,17 +29,28 @@ def lanes(work: Work, assignment: Assignment, watchdogs: Sequence[Watchdog]) -> 
     ]
 
 
-def advance(batches: Sequence[Batch], enough: Callable[[], bool]) -> None:
-    """Let every lane go on epoch by epoch until it is done or ``enough``; then all of them are saved.
+def advance(
+    batches: Sequence[Batch], enough: Callable[[], bool], look: Callable[[], None] = lambda: None, every_s: float = 1.0
+) -> None:
+    """Let every lane go on epoch by epoch until it is done or ``enough``; then it is saved.
 
-    What a lane raises, which only the store may, is raised when the others have come to their end.
+    Meanwhile ``look`` is called from this thread every so many seconds. What a lane raises, which only the store may,
+    is raised when the others have come to their end.
     """
 
     def run(batch: Batch) -> None:
+        saved = time.monotonic()
         while batch.queue and not enough():
             batch.advance()
+            if time.monotonic() - saved > SAVE_EVERY_S:
+                batch.save()
+                saved = time.monotonic()
         batch.save()
 
     with ThreadPoolExecutor(len(batches), initializer=torch.set_num_threads, initargs=(1,)) as threads:
-        for done in [threads.submit(run, batch) for batch in batches]:
-            done.result()
+        running = {threads.submit(run, batch) for batch in batches}
+        while running:
+            ended, running = wait(running, every_s)
+            look()
+            for lane in ended:
+                lane.result()
