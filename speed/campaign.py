@@ -17,8 +17,8 @@ from pathlib import Path
 from study import environment
 from study.config import load
 from study.preparation import prepare
-from trainables import gang
 from trainables.batch import Assignment, Work
+from trainables.gang import Gang, deal
 from trainables.spec import TrialSpec
 from trainables.watchdog import Limits, Watchdog
 
@@ -58,7 +58,7 @@ def main() -> None:
     todo.sort(key=lambda spec: place(spec, options.first))
     work = Work(prepared.study.name, uuid.uuid4().hex, [todo], store, prepared.surroundings)
     watchdogs = [Watchdog(Limits(), lambda reason: None) for _ in range(options.together)]
-    lanes = gang.lanes(work, Assignment(0, gpu=1.0), watchdogs)
+    lanes = deal(work, Assignment(0, gpu=1.0), watchdogs)
     print(f"{len(finished)} finished, {len(todo)} to do, ready after {time.monotonic() - began:.1f} s", flush=True)
     seen: set[str] = set()
 
@@ -67,11 +67,13 @@ def main() -> None:
             seen.add(row["trial_id"])
             print({key: row[key] for key in ("method", "config", "seed", "status", "error")}, flush=True)
         trials = [trial for lane in lanes if (trial := lane.trial) is not None]
-        running = (f"{t.spec.method} {t.spec.seed}: {t.epochs_done}/{t.epochs_in_all}" for t in trials)
-        print(f"{time.monotonic() - began:.0f} s: {len(seen)} ended; {', '.join(running)}", flush=True)
+        now = (f"{t.spec.method} {t.spec.seed}: {t.epochs_done}/{t.epochs_in_all}" for t in trials)
+        print(f"{time.monotonic() - began:.0f} s: {len(seen)} ended; {', '.join(now)}", flush=True)
 
-    if lanes:
-        gang.advance(lanes, lambda: time.monotonic() - began > 60 * options.minutes, look, every_s=15)
+    running = Gang(lanes, lambda: time.monotonic() - began > 60 * options.minutes)
+    while not running.wait(15):
+        look()
+    look()
     for lane in lanes:
         lane.leave()
 

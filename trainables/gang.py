@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import torch
 
 from trainables.batch import Assignment, Batch, Work
 from trainables.watchdog import Watchdog
 
-SAVE_EVERY_S = 20.0
-"""A lane saves its trial no more often than this: what a checkpoint at paper scale costs is then no loss."""
+SAVE_EVERY_S = 1.0
+"""No trial is saved more often than this."""
 
 
-def lanes(work: Work, assignment: Assignment, watchdogs: Sequence[Watchdog]) -> list[Batch]:
+def deal(work: Work, assignment: Assignment, watchdogs: Sequence[Watchdog]) -> list[Batch]:
     """The assignment's trials dealt out in turn to as many lanes as there are watchdogs; none is empty."""
     count = min(len(watchdogs), len(work.batches[assignment.batch]))
     return [
@@ -29,28 +29,27 @@ def lanes(work: Work, assignment: Assignment, watchdogs: Sequence[Watchdog]) -> 
     ]
 
 
-def advance(
-    batches: Sequence[Batch], enough: Callable[[], bool], look: Callable[[], None] = lambda: None, every_s: float = 1.0
-) -> None:
-    """Let every lane go on epoch by epoch until it is done or ``enough``; then it is saved.
+class Gang:
+    """Lanes under way, from its creation until each is done or ``enough`` is said; then they are saved."""
 
-    Meanwhile ``look`` is called from this thread every so many seconds. What a lane raises, which only the store may,
-    is raised when the others have come to their end.
-    """
+    def __init__(self, lanes: Sequence[Batch], enough: Callable[[], bool]) -> None:
+        self._enough = enough
+        self._threads = ThreadPoolExecutor(max(1, len(lanes)), initializer=torch.set_num_threads, initargs=(1,))
+        self._running: set[Future[None]] = {self._threads.submit(self._run, lane) for lane in lanes}
+        self._threads.shutdown(wait=False)
 
-    def run(batch: Batch) -> None:
+    def wait(self, seconds: float) -> bool:
+        """Whether all lanes have come to their end within that time. Raises what one of them raised, at its end."""
+        ended, self._running = wait(self._running, seconds)
+        for lane in ended:
+            lane.result()
+        return not self._running
+
+    def _run(self, lane: Batch) -> None:
         saved = time.monotonic()
-        while batch.queue and not enough():
-            batch.advance()
+        while lane.queue and not self._enough():
+            lane.advance()
             if time.monotonic() - saved > SAVE_EVERY_S:
-                batch.save()
+                lane.save()
                 saved = time.monotonic()
-        batch.save()
-
-    with ThreadPoolExecutor(len(batches), initializer=torch.set_num_threads, initargs=(1,)) as threads:
-        running = {threads.submit(run, batch) for batch in batches}
-        while running:
-            ended, running = wait(running, every_s)
-            look()
-            for lane in ended:
-                lane.result()
+        lane.save()
