@@ -17,8 +17,8 @@ from pathlib import Path
 from study import environment
 from study.config import load
 from study.preparation import prepare
-from trainables import gang
 from trainables.batch import Assignment, Work
+from trainables.gang import Gang, deal
 from trainables.spec import TrialSpec
 from trainables.watchdog import Limits, Watchdog
 
@@ -58,22 +58,22 @@ def main() -> None:
     todo.sort(key=lambda spec: place(spec, options.first))
     work = Work(prepared.study.name, uuid.uuid4().hex, [todo], store, prepared.surroundings)
     watchdogs = [Watchdog(Limits(), lambda reason: None) for _ in range(options.together)]
-    lanes = gang.lanes(work, Assignment(0, gpu=1.0), watchdogs)
+    lanes = deal(work, Assignment(0, gpu=1.0), watchdogs)
     print(f"{len(finished)} finished, {len(todo)} to do, ready after {time.monotonic() - began:.1f} s", flush=True)
-    seen = 0
-    while any(lane.queue for lane in lanes) and time.monotonic() - began < 60 * options.minutes:
-        ends = min(time.monotonic() + 20, began + 60 * options.minutes)
-        gang.advance(lanes, lambda ends=ends: time.monotonic() > ends)  # type: ignore[misc]
-        ended = [row for lane in lanes for row in lane.ended]
-        for row in ended[seen:]:
+    seen: set[str] = set()
+
+    def look() -> None:
+        for row in [row for lane in lanes for row in list(lane.ended) if row["trial_id"] not in seen]:
+            seen.add(row["trial_id"])
             print({key: row[key] for key in ("method", "config", "seed", "status", "error")}, flush=True)
-        seen = len(ended)
-        running = [
-            f"{lane.trial.spec.method} {lane.trial.spec.seed}: {lane.trial.epochs_done}/{lane.trial.epochs_in_all}"
-            for lane in lanes
-            if lane.trial is not None
-        ]
-        print(f"{time.monotonic() - began:.0f} s: {seen} ended; {', '.join(running)}", flush=True)
+        trials = [trial for lane in lanes if (trial := lane.trial) is not None]
+        now = (f"{t.spec.method} {t.spec.seed}: {t.epochs_done}/{t.epochs_in_all}" for t in trials)
+        print(f"{time.monotonic() - began:.0f} s: {len(seen)} ended; {', '.join(now)}", flush=True)
+
+    running = Gang(lanes, lambda: time.monotonic() - began > 60 * options.minutes)
+    while not running.wait(15):
+        look()
+    look()
     for lane in lanes:
         lane.leave()
 

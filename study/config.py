@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from trainables.errors import ConfigError, choose
 from trainables.hyperparameters import Scalar
@@ -71,11 +71,15 @@ class Evaluate(Frozen):
 class Resources(Frozen):
     """What one trial occupies, and when it is given up. It changes no result, so it is not part of a trial's id.
 
-    Fractions pack several trials on one device: gpu: 0.25 puts four on a GPU, gpu: auto measures how many fit.
+    Fractions pack several trials on one device: gpu: 0.25 puts four on a GPU, gpu: auto measures how many fit. Those
+    are processes, which take turns; trials ``together`` are in one process, where they run on a GPU at the same time.
     """
 
     cpu: float = Field(1, gt=0)
     gpu: Annotated[float, Field(ge=0)] | Literal["auto"] = 0.0
+    together: int = Field(
+        1, ge=1, le=64, description="trials that one worker runs side by side; `cpu` and `gpu` are then the worker's"
+    )
     memory_gib: float | None = Field(
         None, gt=0, description="reserved on the host for the trial's process; a trial that passes it is given up"
     )
@@ -87,6 +91,12 @@ class Resources(Frozen):
         if isinstance(value, str) and value != "auto":
             raise ValueError("must be a share of a GPU such as 0.25, or auto")
         return value
+
+    @model_validator(mode="after")
+    def _together_on_a_share(self) -> Self:
+        if self.together > 1 and self.gpu == "auto":
+            raise ValueError("cannot measure a share for trials together; give gpu: 1, or leave `together` out")
+        return self
 
 
 class Search(Frozen):

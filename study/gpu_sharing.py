@@ -12,7 +12,7 @@ a whole GPU, and its row says so (study/dispatch.py). Shares are bookkeeping of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
@@ -20,6 +20,7 @@ import ray
 import torch
 from rich.console import Console
 
+from study.packing import kind
 from trainables.batch import is_out_of_memory
 from trainables.datasets import ImageData
 from trainables.spec import DatasetSpec, TrialSpec
@@ -107,12 +108,6 @@ def miniature(spec: TrialSpec, surroundings: Surroundings) -> Callable[[], None]
             trial.advance()
 
     return run
-
-
-def kind(spec: TrialSpec) -> Hashable:
-    """Trials that take the same: hyperparameters that are fractions (rates, decays) move no memory."""
-    values = tuple((name, value) for name, value in spec.hyperparameters.items() if not isinstance(value, float))
-    return spec.method, values, spec.scale, spec.retrain, spec.dataset
 
 
 def share(usage: Usage | None) -> float:

@@ -27,7 +27,8 @@ class ProgressDisplay(TrialProgressCallback):
         """``done``: ids of the trials that were finished before."""
         self.console, self.total, self.done, self.stop = console, total, set(done), stop
         self.announced = False
-        self.running: dict[str, dict[str, Any]] = {}
+        self.running: dict[str, list[dict[str, Any]]] = {}
+        """by worker: its trials in progress"""
         self.bar = Progress(
             TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
             TextColumn("left"), TimeRemainingColumn(), console=console,
@@ -53,7 +54,7 @@ class ProgressDisplay(TrialProgressCallback):
 
     def render(self) -> Group:
         """The bar, then a line for each running trial."""
-        lines = [Text("  " + describe(run), style="dim") for _, run in sorted(self.running.items())]
+        lines = [Text("  " + describe(run), style="dim") for run in self._runs()]
         return Group(self.bar, *lines[:16])
 
     def on_step_begin(self, iteration: int, trials: list[Any], **_: Any) -> None:
@@ -70,19 +71,19 @@ class ProgressDisplay(TrialProgressCallback):
                 self.console.print(
                     f"[yellow]{row['status']}[/]: {row['method']} seed {row['seed']}", Text(f"({row['error']})")
                 )
-        if result.get("running"):
-            self.running[trial.trial_id] = result["running"]
-        else:
-            self.running.pop(trial.trial_id, None)
-        partial = sum(run["epoch"] / run["epochs"] for run in self.running.values() if run["epochs"])
+        self.running[trial.trial_id] = result.get("running", [])
+        partial = sum(run["epoch"] / run["epochs"] for run in self._runs() if run["epochs"])
         self.bar.update(self.task, completed=min(self.total, len(self.done) + partial))
         if not self.console.is_terminal and time.monotonic() - self.line_at >= LINE_EVERY_S:
             self.line_at = time.monotonic()
-            now = "; ".join(describe(run) for _, run in sorted(self.running.items())[:4])
+            now = "; ".join(describe(run) for run in self._runs()[:4])
             self.console.print(
                 f"{len(self.done)}/{self.total} trials, {time.monotonic() - self.started:.0f} s: {now}",
                 highlight=False, soft_wrap=True,
             )  # fmt: skip
+
+    def _runs(self) -> list[dict[str, Any]]:
+        return [run for _, runs in sorted(self.running.items()) for run in runs]
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         self.running.pop(trial.trial_id, None)

@@ -114,7 +114,7 @@ def run(
             slots = {share: slots_of(study.resources, share, hosts) for share in {share_of(spec) for spec in kinds}}
             estimator = Estimator(list(rows.values()), surroundings)
             costs = [(spec, estimator.seconds(spec, changed(spec))) for spec in stop.take(todo)]
-            batches = pack_by_share(costs, share_of, slots)
+            batches = pack_by_share(costs, share_of, slots, study.resources.together)
             for number, part in enumerate(plan.adaptive, len(batches)):
                 assert study.search is not None
                 take = functools.partial(_take, stop, over)
@@ -127,6 +127,7 @@ def run(
                 surroundings,
                 study.search.objective if study.search else Search.model_fields["objective"].default,
                 Limits(study.resources.trial_timeout_s, study.resources.memory_gib),
+                study.resources.together,
                 shares_grow=study.resources.gpu == "auto",
             )
             dispatcher = Dispatcher([Fixed([share for share, _ in batches]), *searches], stop, store.remove)

@@ -18,7 +18,8 @@ class TensorBoardLogs(tune.Callback):
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.writers: dict[str, tuple[str, SummaryWriter]] = {}
+        self.writers: dict[str, dict[str, SummaryWriter]] = {}
+        """by worker: the curves of its trials in progress"""
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune pickles callbacks with its state; this one lives in the driver only
@@ -27,23 +28,16 @@ class TensorBoardLogs(tune.Callback):
         pass
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any) -> None:
-        run = result.get("running")
-        if run is None or self.writers.get(trial.trial_id, ("",))[0] != run["trial_id"]:
-            self._close(trial.trial_id)
-        if run is not None:
-            writer = self._writer(trial.trial_id, run)
+        runs = {run["trial_id"]: run for run in result.get("running", [])}
+        writers = self.writers.setdefault(trial.trial_id, {})
+        for gone in set(writers).difference(runs):
+            writers.pop(gone).close()
+        for trial_id, run in runs.items():
+            if trial_id not in writers:
+                writers[trial_id] = SummaryWriter(str(self.folder / f"{run['method']} seed {run['seed']} {trial_id}"))
             for name, value in run["metrics"].items():
-                writer.add_scalar(name, value, run["epoch"])
+                writers[trial_id].add_scalar(name, value, run["epoch"])
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
-        self._close(trial.trial_id)
-
-    def _writer(self, batch: str, run: dict[str, Any]) -> SummaryWriter:
-        if batch not in self.writers:
-            name = f"{run['method']} seed {run['seed']} {run['trial_id']}"
-            self.writers[batch] = run["trial_id"], SummaryWriter(str(self.folder / name))
-        return self.writers[batch][1]
-
-    def _close(self, batch: str) -> None:
-        if batch in self.writers:
-            self.writers.pop(batch)[1].close()
+        for writer in self.writers.pop(trial.trial_id, {}).values():
+            writer.close()

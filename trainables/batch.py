@@ -6,7 +6,6 @@ belongs to, or killed its process too often. A trial that is left in the middle 
 
 from __future__ import annotations
 
-import math
 import time
 import traceback
 from dataclasses import dataclass, field
@@ -59,6 +58,8 @@ class Work:
     objective: str = "cifar10_valid_accuracy"
     """the trial column whose mean over a batch's seeds a hyperparameter search maximises; a failed seed counts as 0"""
     limits: Limits = field(default_factory=Limits)
+    together: int = 1
+    """how many trials a worker runs side by side"""
     shares_grow: bool = False
     """whether a trial that does not fit into its share of a GPU is handed back, to be run with a larger one"""
 
@@ -97,8 +98,10 @@ class Batch:
         self.out_of_memory = False
         """whether some trials need a larger share of a GPU"""
         self._deferred: set[str] = set()
-        self._objectives: list[float] = []
-        self._signals: list[float] = []
+        self.objectives: list[float] = []
+        """of the trials so far; a failed one counts as 0"""
+        self.signals: list[float] = []
+        """the anytime signal of the trials so far at the epoch asked for; a failed one counts as 0"""
 
     def advance(self) -> None:
         """One epoch of the trial at hand. Only the store may raise."""
@@ -139,14 +142,6 @@ class Batch:
     def give_up(self, reason: str, stack: str) -> None:
         """Record the trial at hand as failed. For the watchdog, while ``advance`` is stuck at ``stack``."""
         self._finish({"status": "failed", "error": reason, "traceback": redact(stack)})
-
-    def objective(self) -> float:
-        """Mean over the trials so far; a failed one counts as 0."""
-        return math.fsum(self._objectives) / len(self._objectives) if self._objectives else math.nan
-
-    def signal(self) -> float:
-        """Mean over the trials so far of the anytime signal at the epoch asked for; a failed one counts as 0."""
-        return math.fsum(self._signals) / len(self._signals) if self._signals else math.nan
 
     def _take_on(self, spec: TrialSpec) -> bool:
         """Claim a trial; False if nothing is to be run for it now: the store has it, another runs it, it kills us."""
@@ -228,11 +223,11 @@ class Batch:
 
     def _count(self, row: Row) -> None:
         self.ended.append({name: row[name] for name in REPORTED})
-        self._objectives.append(row.get(self.work.objective) or 0.0)
+        self.objectives.append(row.get(self.work.objective) or 0.0)
 
     def _add_signal(self, spec: TrialSpec, epochs: list[Row]) -> None:
         if self.assignment.until is not None:
-            self._signals.append(signal_at(self.assignment.until, spec, epochs, self.work.surroundings))
+            self.signals.append(signal_at(self.assignment.until, spec, epochs, self.work.surroundings))
 
 
 def suggest(spec: TrialSpec, values: dict[str, Any]) -> TrialSpec:

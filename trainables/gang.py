@@ -2,21 +2,25 @@
 
 Each lane is a batch of its own, on a thread of its own; its trials work on CUDA streams of their own (see trial.py).
 Nothing is shared but the images, so rows, claims, checkpoints, failures and resume are those of the single trial, and
-its bits as well.
+its bits as well. Lanes never wait for each other: one that ends an epoch goes on with the next.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import torch
 
 from trainables.batch import Assignment, Batch, Work
 from trainables.watchdog import Watchdog
 
+SAVE_EVERY_S = 1.0
+"""No trial is saved more often than this."""
 
-def lanes(work: Work, assignment: Assignment, watchdogs: Sequence[Watchdog]) -> list[Batch]:
+
+def deal(work: Work, assignment: Assignment, watchdogs: Sequence[Watchdog]) -> list[Batch]:
     """The assignment's trials dealt out in turn to as many lanes as there are watchdogs; none is empty."""
     count = min(len(watchdogs), len(work.batches[assignment.batch]))
     return [
@@ -25,17 +29,27 @@ def lanes(work: Work, assignment: Assignment, watchdogs: Sequence[Watchdog]) -> 
     ]
 
 
-def advance(batches: Sequence[Batch], enough: Callable[[], bool]) -> None:
-    """Let every lane go on epoch by epoch until it is done or ``enough``; then all of them are saved.
+class Gang:
+    """Lanes under way, from its creation until each is done or ``enough`` is said; then they are saved."""
 
-    What a lane raises, which only the store may, is raised when the others have come to their end.
-    """
+    def __init__(self, lanes: Sequence[Batch], enough: Callable[[], bool]) -> None:
+        self._enough = enough
+        self._threads = ThreadPoolExecutor(max(1, len(lanes)), initializer=torch.set_num_threads, initargs=(1,))
+        self._running: set[Future[None]] = {self._threads.submit(self._run, lane) for lane in lanes}
+        self._threads.shutdown(wait=False)
 
-    def run(batch: Batch) -> None:
-        while batch.queue and not enough():
-            batch.advance()
-        batch.save()
+    def wait(self, seconds: float) -> bool:
+        """Whether all lanes have come to their end within that time. Raises what one of them raised, at its end."""
+        ended, self._running = wait(self._running, seconds)
+        for lane in ended:
+            lane.result()
+        return not self._running
 
-    with ThreadPoolExecutor(len(batches), initializer=torch.set_num_threads, initargs=(1,)) as threads:
-        for done in [threads.submit(run, batch) for batch in batches]:
-            done.result()
+    def _run(self, lane: Batch) -> None:
+        saved = time.monotonic()
+        while lane.queue and not self._enough():
+            lane.advance()
+            if time.monotonic() - saved > SAVE_EVERY_S:
+                lane.save()
+                saved = time.monotonic()
+        lane.save()

@@ -33,6 +33,8 @@ class Watchdog:
 
     def __init__(self, limits: Limits, give_up: Callable[[str], None]) -> None:
         self.limits, self.give_up = limits, give_up
+        self.thread = threading.get_ident()
+        """the one that is watched, or was last"""
         self._began: float | None = None
         self._lock = threading.Lock()
         if limits != Limits():
@@ -41,6 +43,7 @@ class Watchdog:
     @contextlib.contextmanager
     def watching(self, spent_s: float) -> Iterator[None]:
         """Watch the block, a part of a trial that has run for ``spent_s`` before."""
+        self.thread = threading.get_ident()
         self._began = time.monotonic() - spent_s
         try:
             yield

@@ -114,7 +114,7 @@ class AtAReport(tune.Callback):
         pass
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any) -> None:
-        if result["running"] is not None and not self.acted:
+        if result["running"] and not self.acted:
             self.acted = self.act(result)
 
 

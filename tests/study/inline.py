@@ -12,6 +12,7 @@ from study.preparation import prepare
 from study.stopping import Budget, Stop
 from study.suggestions import Suggestions
 from trainables.batch import Assignment, Batch, Work
+from trainables.trainable import mean
 from trainables.watchdog import Limits, Watchdog
 
 
@@ -65,6 +66,6 @@ class Inline:
         while batch.queue:
             batch.advance()
         return {
-            "complete": True, "objective": batch.objective(), "signal": batch.signal(), "stale": batch.stale,
+            "complete": True, "objective": mean(batch.objectives), "signal": mean(batch.signals), "stale": batch.stale,
             "out_of_memory": batch.out_of_memory,
         }  # fmt: skip

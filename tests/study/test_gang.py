@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from study.config import parse
 from study.preparation import prepare
 from study.schema import VOLATILE
 from study.store import Store
-from trainables import batch, gang
+from trainables import batch
 from trainables.batch import Assignment, Batch, Work
+from trainables.gang import Gang, deal
 from trainables.spec import TrialSpec
 from trainables.watchdog import Limits, Watchdog
 
@@ -45,6 +47,13 @@ def watchdogs(count: int) -> list[Watchdog]:
     return [Watchdog(Limits(), lambda reason: None) for _ in range(count)]
 
 
+def run(lanes: list[Batch], enough: Callable[[], bool] = lambda: False) -> None:
+    """Let them come to their end."""
+    gang = Gang(lanes, enough)
+    while not gang.wait(1.0):
+        pass
+
+
 def rows(store: Path) -> dict[str, Any]:
     """What the trials determine, by their id."""
     found = Store(store, STUDY["name"])
@@ -70,9 +79,9 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_rows_of_a_gang_are_those_of_single_trials(alone: dict[str, Any], tmp_path: Path) -> None:
-    lanes = gang.lanes(work(tmp_path), Assignment(0), watchdogs(3))
+    lanes = deal(work(tmp_path), Assignment(0), watchdogs(3))
     assert [len(lane.queue) for lane in lanes] == [5, 5, 4]
-    gang.advance(lanes, lambda: False)
+    run(lanes)
     together = rows(tmp_path)
     assert together == alone
     assert sorted(row["status"] for row, _ in together.values()) == ["diverged"] * 2 + ["ok"] * 12
@@ -86,13 +95,13 @@ def test_a_gang_that_is_interrupted_goes_on_where_it_was(alone: dict[str, Any], 
         looks[threading.get_ident()] += 1
         return looks[threading.get_ident()] > 6
 
-    lanes = gang.lanes(work(tmp_path), Assignment(0), watchdogs(4))
-    gang.advance(lanes, enough)
+    lanes = deal(work(tmp_path), Assignment(0), watchdogs(4))
+    run(lanes, enough)
     for lane in lanes:
         lane.leave()
     begun = Store(tmp_path, STUDY["name"])
     assert begun.checkpoints() and 0 < len(begun.finished()) < 14
-    gang.advance(gang.lanes(work(tmp_path), Assignment(0), watchdogs(2)), lambda: False)
+    run(deal(work(tmp_path), Assignment(0), watchdogs(2)))
     assert rows(tmp_path) == alone
 
 
@@ -106,10 +115,10 @@ def test_a_trial_that_fails_leaves_the_gang_and_the_others_go_on(
 
     restore = batch.restore
     monkeypatch.setattr(batch, "restore", failing)
-    gang.advance(gang.lanes(work(tmp_path), Assignment(0), watchdogs(3)), lambda: False)
+    run(deal(work(tmp_path), Assignment(0), watchdogs(3)))
     status = [row["status"] for row, _ in rows(tmp_path).values()]
     assert status.count("failed") == 2 and status.count("ok") == 10
 
 
 def test_no_lane_is_empty(tmp_path: Path) -> None:
-    assert len(gang.lanes(work(tmp_path), Assignment(0), watchdogs(20))) == 14
+    assert len(deal(work(tmp_path), Assignment(0), watchdogs(20))) == 14

@@ -8,8 +8,9 @@ import pytest
 
 from study.config import Resources
 from study.hosts import Host, to_come
-from study.packing import BATCH_S, pack, slots_of
+from study.packing import BATCH_S, gangs, pack, pack_by_share, slots_of
 from trainables.errors import ConfigError
+from trainables.spec import DatasetSpec, Scale, TrialSpec
 
 GPU_HOST: Host = {"CPU": 8, "GPU": 1}
 
@@ -50,3 +51,27 @@ def test_an_autoscaler_may_start_what_is_not_up_yet() -> None:
     assert to_come(autoscaled(gpu=gpu), [head, {"CPU": 8.0, "GPU": 1.0, "node:10.0.0.7": 1.0}]) == [GPU_HOST] * 3
     assert to_come(autoscaled(gpu=gpu, cpu=cpu), [head]) == [GPU_HOST] * 4 + [{"CPU": 16}] * 8
     assert to_come({}, [head]) == []
+
+
+def spec(method: str, seed: int, **values: float) -> TrialSpec:
+    return TrialSpec(
+        method=method, method_version=1, hyperparameters={"order": "first", **values}, space="nas_bench_201",
+        dataset=DatasetSpec(name="digits"), dataset_fingerprint=None, signal_fingerprint=None, scale=Scale(),
+        retrain=None, seed=seed,
+    )  # fmt: skip
+
+
+def test_trials_together_are_of_one_kind_as_far_as_there_are_enough() -> None:
+    kinds = [("darts", 0.1), ("darts", 0.2), ("drnas", 0.1)]
+    trials = [spec(method, seed, weight_lr=rate) for method, rate in kinds for seed in range(3)]
+    costs = [(trial, 100.0) for trial in trials]
+    groups = [[trial.method for trial in group] for group, _ in gangs(costs, 4)]
+    assert groups == [["darts"] * 4, ["darts", "darts", "drnas", "drnas"], ["drnas"]]
+    assert gangs(costs, 1) == [([trial], 100.0) for trial in trials]
+    (share, batch), *others = pack_by_share(costs, lambda trial: 1.0, {1.0: 1}, 4)
+    assert share == 1.0 and len(batch) == 4 and sum(len(batch) for _, batch in others) == 5
+
+
+def test_a_share_is_not_measured_for_trials_together() -> None:
+    with pytest.raises(ValueError, match="give gpu: 1"):
+        Resources(gpu="auto", together=2)

@@ -18,6 +18,6 @@ def test_a_trial_counts_by_its_share_where_its_length_is_known(epochs: int | Non
     """A search bounded by simulated time knows its length at its end only."""
     running: dict[str, Any] = {"method": "tpe", "seed": 3, "epoch": 7, "epochs": epochs, "valid_accuracy": None}
     display = ProgressDisplay(Console(file=io.StringIO()), 5, done={"a", "b"}, stop=Stop(Budget()))
-    display.on_trial_result(1, [], SimpleNamespace(trial_id="t"), {"running": running})
+    display.on_trial_result(1, [], SimpleNamespace(trial_id="t"), {"running": [running]})
     assert display.bar.tasks[0].completed == 2 + share
     assert describe(running) == f"tpe seed 3: {words}"

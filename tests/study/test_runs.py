@@ -95,3 +95,15 @@ def test_test_accuracies_come_later_without_running_anything(table_study: dict[s
     )
     environment = json.loads((store / "table/environment.json").read_text())
     assert "cifar10_test" in environment["table_sources"]
+
+
+def test_trials_together_in_one_worker_have_the_rows_of_trials_alone(
+    tiny_study: dict[str, Any], tmp_path: Path
+) -> None:
+    tiny_study["scale"]["epochs"] = 6
+    study, rows = drills.write_study(tmp_path, tiny_study), []
+    for together in (1, 3):
+        done = drills.run(study, tmp_path / str(together), "--set", f"resources.together={together}")
+        assert done.returncode == 0, done.stdout + done.stderr
+        rows.append(drills.rows(tmp_path / str(together), "tiny"))
+    assert rows[0] == rows[1] and len(rows[0][0]) == 4

@@ -28,10 +28,11 @@ def scalars(folder: Path) -> list[tuple[str, int, float]]:
 def test_a_curve_a_trial_though_a_batch_has_many(tmp_path: Path) -> None:
     logs, batch = TensorBoardLogs(tmp_path), SimpleNamespace(trial_id="batch")
     for trial_id, epoch, accuracy in (("a", 1, 10.0), ("a", 2, 20.0), ("b", 1, 5.0), (None, 0, 0.0)):
-        run: dict[str, Any] | None = None
+        runs: list[dict[str, Any]] = []
         if trial_id is not None:
-            run = {"trial_id": trial_id, "method": "darts", "seed": 0, "epoch": epoch, "metrics": {"valid": accuracy}}
-        logs.on_trial_result(1, [], batch, {"running": run})
+            metrics = {"valid": accuracy}
+            runs = [{"trial_id": trial_id, "method": "darts", "seed": 0, "epoch": epoch, "metrics": metrics}]
+        logs.on_trial_result(1, [], batch, {"running": runs})
     logs.on_trial_complete(1, [], batch)
     assert not logs.writers
     assert scalars(tmp_path / "darts seed 0 a") == [("valid", 1, 10.0), ("valid", 2, 20.0)]

@@ -25,6 +25,8 @@ class ReluConvBn(nn.Sequential):
 
 def avg_pool_3x3(x: Tensor) -> Tensor:
     """3x3 average pooling at stride 1 that does not count the padding; shape [B, C, H, W] is kept."""
+    if x.is_cuda:
+        x = x.contiguous()  # of channels-last images the backward pass of this pooling is wrong on CUDA (torch 2.11)
     return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
 
 

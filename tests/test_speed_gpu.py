@@ -1,0 +1,62 @@
+"""The scripts of a GPU visit, on the CPU: a visit is short, so nothing in them may fail there that can fail here."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow.dataset as pads
+import yaml
+
+PROJECT = Path(__file__).parents[1]
+
+
+def run(*command: str, cwd: Path) -> str:
+    environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+    script, *arguments = command
+    done = subprocess.run(
+        [sys.executable, str(PROJECT / "speed" / script), *arguments],
+        cwd=cwd, env=environment, capture_output=True, text=True, timeout=500, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def failures(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [value["failed"]] if "failed" in value else [f for part in value.values() for f in failures(part)]
+    return []
+
+
+def test_a_dry_visit_runs_every_part_and_nothing_fails(tmp_path: Path) -> None:
+    run("gpu.py", "--dry", "--out", str(tmp_path / "visit"), cwd=tmp_path)
+    found = json.loads((tmp_path / "visit/gpu.json").read_text())
+    assert not failures(found)
+    assert {"machine", "agreement", "pairs, tiny", "same bits", "ceilings", "convolutions"} == set(found)
+    assert found["agreement"]["lean"]["worst"] < 1e-3
+    for method, bits in found["same bits"].items():
+        assert bits["replayed"] and bits["twice"] and bits["resumed"], method
+    assert "reference supernet, step by step" in (tmp_path / "visit/gpu.md").read_text()
+
+
+def test_a_campaign_goes_on_where_its_minutes_ended(tmp_path: Path) -> None:
+    study = {
+        "name": "visit",
+        "dataset": {"name": "digits", "train_images": 128, "test_images": 64},
+        "scale": {"channels": 2, "cells": 1, "epochs": 3, "batch_size": 16},
+        "methods": {"darts": {}, "gaea": {"level": ["single", "bilevel"]}},
+        "seeds": 2,
+    }
+    (tmp_path / "visit.yaml").write_text(yaml.safe_dump(study))
+    command = ["campaign.py", "visit.yaml", "--store", "store", "--together", "3", "--first", "gaea:level=single"]
+    assert "6 to do" in run(*command, "--minutes", "0", cwd=tmp_path)
+    assert not list((tmp_path / "store/visit/trials").glob("*.parquet"))
+    told = run(*command, "--minutes", "5", cwd=tmp_path)
+    assert told.index("'config': 'level=single'") < told.index("darts")
+    assert "6 finished, 0 to do" in run(*command, "--minutes", "5", cwd=tmp_path)
+    rows = pads.dataset(tmp_path / "store/visit/trials", exclude_invalid_files=True).to_table().to_pylist()
+    assert [row["status"] for row in rows] == ["ok"] * 6
