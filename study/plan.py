@@ -132,6 +132,7 @@ def _trial(study: Study, name: str, config: MethodConfig, seed: int, fingerprint
         retrain=retrain,
         hessian_every=study.evaluate.hessian_every if scale else None,
         proxies=study.evaluate.proxies if scale else (),
+        precision=study.precision if scale or retrain else "float32",
         seed=seed,
     )
 

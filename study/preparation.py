@@ -40,6 +40,11 @@ def prepare(
             f"a trial asks for gpu: {study.resources.gpu}, but torch sees no GPU on this machine; set resources.gpu "
             "to 0 (--set resources.gpu=0), or name a cluster that has GPUs with --address"
         )
+    if study.precision != "float32" and not study.resources.gpu:
+        raise ConfigError(
+            f"`precision: {study.precision}` is of GPUs, but the study runs on the CPU; set resources.gpu, or leave "
+            "precision out"
+        )
     surroundings = Surroundings(
         data and data.expanduser().resolve(),
         benchmark and benchmark.expanduser().resolve(),

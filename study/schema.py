@@ -49,6 +49,7 @@ TRIALS = pa.schema(
         ("cells", pa.int32()),
         ("epochs", pa.int32()),  # planned search epochs, of most table searchers one a query; null where time decides
         ("batch_size", pa.int32()),
+        ("precision", pa.string()),  # of products and convolutions; null of older rows: float32
         ("seed", pa.int64()),
         ("status", pa.string()),
         ("error", pa.string()),  # one line: why a trial failed, diverged or was stopped

@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow.dataset as pads
 import yaml
+from campaign import ending_in_time
 
 PROJECT = Path(__file__).parents[1]
 
@@ -60,3 +61,10 @@ def test_a_campaign_goes_on_where_its_minutes_ended(tmp_path: Path) -> None:
     assert "6 finished, 0 to do" in run(*command, "--minutes", "5", cwd=tmp_path)
     rows = pads.dataset(tmp_path / "store/visit/trials", exclude_invalid_files=True).to_table().to_pylist()
     assert [row["status"] for row in rows] == ["ok"] * 6
+
+
+def test_lanes_that_cannot_all_end_in_time_leave_it_to_those_nearest_to_their_end() -> None:
+    assert ending_in_time([10.0, 10.0, 10.0, 10.0], 12.0) == 4
+    assert ending_in_time([100.0, 100.0, 100.0], 80.0) == 2  # a third of the time each, and a margin
+    assert ending_in_time([20.0, 100.0, 100.0], 30.0) == 1
+    assert ending_in_time([100.0, 100.0], 40.0) == 0

@@ -30,9 +30,9 @@ def deal(work: Work, assignment: Assignment, watchdogs: Sequence[Watchdog]) -> l
 
 
 class Gang:
-    """Lanes under way, from its creation until each is done or ``enough`` is said; then they are saved."""
+    """Lanes under way, from its creation until each is done or ``enough`` is said of it; then it is saved."""
 
-    def __init__(self, lanes: Sequence[Batch], enough: Callable[[], bool]) -> None:
+    def __init__(self, lanes: Sequence[Batch], enough: Callable[[Batch], bool]) -> None:
         self._enough = enough
         self._threads = ThreadPoolExecutor(max(1, len(lanes)), initializer=torch.set_num_threads, initargs=(1,))
         self._running: set[Future[None]] = {self._threads.submit(self._run, lane) for lane in lanes}
@@ -47,7 +47,7 @@ class Gang:
 
     def _run(self, lane: Batch) -> None:
         saved = time.monotonic()
-        while lane.queue and not self._enough():
+        while lane.queue and not self._enough(lane):
             lane.advance()
             if time.monotonic() - saved > SAVE_EVERY_S:
                 lane.save()

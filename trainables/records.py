@@ -27,6 +27,7 @@ def describe(spec: TrialSpec, study: str) -> Row:
         "cells": spec.scale and spec.scale.cells,
         "epochs": method.planned_epochs(config, spec.scale),
         "batch_size": spec.scale and spec.scale.batch_size,
+        "precision": spec.precision,
         "seed": spec.seed,
         "retrain_epochs": spec.retrain and spec.retrain.epochs,
         **{f"hp.{name}": value for name, value in spec.hyperparameters.items()},

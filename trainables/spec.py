@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -49,6 +49,13 @@ class Retrain(Frozen):
     weight_decay: float = Field(5e-4, ge=0)
 
 
+Precision = Literal["float32", "tf32"]
+"""Of products and convolutions: float32, or on GPUs TF32, which rounds their factors to 10 bits of mantissa."""
+
+LATER = {"precision": "float32"}
+"""Fields that trials did not have from the beginning, with the value that older ones had without saying so."""
+
+
 class TrialSpec(Frozen):
     """One trial. Fields that cannot change the result (paths, resources) are not here.
 
@@ -68,12 +75,15 @@ class TrialSpec(Frozen):
     retrain: Retrain | None
     hessian_every: int | None = Field(None, ge=1)
     proxies: tuple[str, ...] = ()
+    precision: Precision = "float32"
     seed: int = Field(ge=0)
 
     @property
     def id(self) -> str:
-        """Sixteen hex digits of the SHA-256 of the canonical JSON of all fields."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        """Sixteen hex digits of the SHA-256 of the canonical JSON of all fields, save LATER ones at their default."""
+        fields = self.model_dump(mode="json")
+        named = {name: value for name, value in fields.items() if name not in LATER or value != LATER[name]}
+        canonical = json.dumps(named, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
     def with_hyperparameters(self, values: dict[str, Any]) -> TrialSpec:

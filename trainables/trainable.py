@@ -88,7 +88,7 @@ class SearchTrainable(tune.Trainable):
     def _advance_together(self) -> bool:
         """Whether all lanes are done."""
         if self.gang is None:
-            self.gang = Gang(self.lanes, lambda: self.ending or self.asked_to_leave)
+            self.gang = Gang(self.lanes, lambda lane: self.ending or self.asked_to_leave)
         return self.gang.wait(REPORT_EVERY_S) and not any(lane.queue for lane in self.lanes)
 
     def _on_sigterm(self, *_: object) -> None:

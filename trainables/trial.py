@@ -88,7 +88,7 @@ class Trial:
             torch.set_num_threads(1)  # results must not depend on how many cores a trial got; trials run in parallel
         else:
             torch.backends.cudnn.deterministic = True
-            torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+            torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = spec.precision == "tf32"
         method = method_named(spec.method)
         config = method.Config.parse(spec.method, spec.hyperparameters)
         needs, table = method.needs(config), self.surroundings.table

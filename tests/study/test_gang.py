@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -47,7 +46,7 @@ def watchdogs(count: int) -> list[Watchdog]:
     return [Watchdog(Limits(), lambda reason: None) for _ in range(count)]
 
 
-def run(lanes: list[Batch], enough: Callable[[], bool] = lambda: False) -> None:
+def run(lanes: list[Batch], enough: Callable[[Batch], bool] = lambda lane: False) -> None:
     """Let them come to their end."""
     gang = Gang(lanes, enough)
     while not gang.wait(1.0):
@@ -91,9 +90,9 @@ def test_a_gang_that_is_interrupted_goes_on_where_it_was(alone: dict[str, Any], 
     """By lanes dealt anew, and each lane saved at the epoch it had reached."""
     looks: Counter[int] = Counter()
 
-    def enough() -> bool:
-        looks[threading.get_ident()] += 1
-        return looks[threading.get_ident()] > 6
+    def enough(lane: Batch) -> bool:
+        looks[id(lane)] += 1
+        return looks[id(lane)] > 6
 
     lanes = deal(work(tmp_path), Assignment(0), watchdogs(4))
     run(lanes, enough)

@@ -20,6 +20,7 @@ from trainables.spaces.nas_bench_201.fused import RunningStatistics, fused_node,
 
 DEVICE = "cpu" if os.environ.get("TRITON_INTERPRET") == "1" else "cuda"
 TOLERANCE = 2e-5
+torch.backends.cudnn.allow_tf32 = False
 
 SHAPES = [
     # batch, channels, height, width, previous sums (None: there is none) of each edge

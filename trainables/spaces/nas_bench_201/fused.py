@@ -60,8 +60,8 @@ _FEW_REGISTERS = {"maxnreg": 128}
 """For the one kernel that would take a few more: two programs of 8 warps then share a multiprocessor."""
 _CHUNK = 8192
 """Elements of partial sums that a program of the second stage, which has 8 warps, adds at a time."""
-_PRECISION = "tf32x3"
-"""How tensor cores multiply float32: in three parts, as good as float32; or tf32, fast and rough; or ieee, without."""
+_PRECISIONS = {False: "tf32x3", True: "tf32"}
+"""How tensor cores multiply float32, by whether torch's own convolutions may use TF32: in three parts, else in one."""
 _CONVOLVED = 64
 """Rows of a tile of the convolutions, which 4 warps handle."""
 _MULTIPROCESSORS = 128
@@ -284,7 +284,8 @@ def _outputs(columns: int, blocks: int) -> int:
 
 def _matrix(outputs: int) -> dict[str, Any]:
     """What the kernels of the convolutions share."""
-    return {"BLOCK": _CONVOLVED, "OUTPUTS": outputs, "PRECISION": _PRECISION, "num_warps": 4, "num_stages": 3}
+    precision = _PRECISIONS[torch.backends.cudnn.allow_tf32]
+    return {"BLOCK": _CONVOLVED, "OUTPUTS": outputs, "PRECISION": precision, "num_warps": 4, "num_stages": 3}
 
 
 @dataclass(frozen=True)
