@@ -15,6 +15,8 @@ from trainables.methods.adam_architecture import architecture_adam
 from trainables.methods.beta_darts import BetaDarts, BetaDartsConfig, beta_decay, decay_weight
 from trainables.methods.differentiable import Batch
 
+pytestmark = pytest.mark.trains
+
 
 class ToyBetaDarts(BetaDarts):
     """Beta-DARTS whose loss has the golden case's gradient in alpha, in the middle of a search of 100 epochs."""

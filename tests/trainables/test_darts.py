@@ -12,6 +12,8 @@ from trainables.methods.adam_architecture import architecture_adam
 from trainables.methods.darts import Darts, DartsConfig, second_order_gradient, unrolled_weights
 from trainables.methods.differentiable import Average, Batch, cosine
 
+pytestmark = pytest.mark.trains
+
 
 class ToyDarts(Darts):
     """DARTS on the golden toy problem: (sum_i p_i w_i x_i - y)^2 stands in for the supernet's loss."""
