@@ -13,7 +13,7 @@ test: install
 
 # The tests that train, without the vector instructions that torch would choose here: other last bits, as elsewhere.
 test-portable: install
-	ATEN_CPU_CAPABILITY=default $(BIN)/python -m pytest -m trains tests/trainables --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+	ATEN_CPU_CAPABILITY=default $(BIN)/python -m pytest -m trains --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 lint: install
 	$(BIN)/ruff check .

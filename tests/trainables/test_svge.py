@@ -232,11 +232,12 @@ def test_rounds_draw_new_cells_and_go_on_after_an_interruption(
     learned: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At points that are cells not labelled."""
-    one, other = (searcher(**LEARNED | {"predictor_epochs": 0}) for _ in range(2))
+    one = searcher(**LEARNED | {"predictor_epochs": 0})
     one.load_state_dict(copy.deepcopy(learned))
     unlabelled = one.autoencoder.encode(one.types[one.training_cells[5:]])[0].detach().double()
     monkeypatch.setattr("trainables.methods.svge.propose", lambda seen, *_: unlabelled[len(seen) - 5 :][:2])
     for _ in range(2):
+        other = searcher(**LEARNED | {"predictor_epochs": 0})
         other.context.streams.load_state_dict(one.context.streams.state_dict())
         other.load_state_dict(copy.deepcopy(one.state_dict()))
         for search in (one, other):
