@@ -14,6 +14,8 @@ from trainables.methods import balenas
 from trainables.methods.balenas import BETAS, Balenas, best_by_rank_sum, deviation, vadam_step
 from trainables.spaces.nas_bench_201 import Genotype
 
+pytestmark = pytest.mark.trains
+
 
 def test_vadam_matches_golden() -> None:
     case = golden("balenas.vadam")

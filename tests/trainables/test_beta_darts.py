@@ -16,6 +16,8 @@ from trainables.methods.beta_darts import BetaDarts, BetaDartsConfig, beta_decay
 from trainables.methods.differentiable import Batch
 from trainables.spaces.nas_bench_201 import Supernet
 
+pytestmark = pytest.mark.trains
+
 
 class ToyBetaDarts(BetaDarts):
     """Beta-DARTS whose loss has the golden case's gradient in alpha, in the middle of a search of 100 epochs."""

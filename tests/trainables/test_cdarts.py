@@ -23,6 +23,8 @@ from trainables.methods.differentiable import Batch
 from trainables.spaces.nas_bench_201 import OPERATIONS, Genotype, Supernet
 from trainables.spaces.nas_bench_201.genotype import AVG_POOL, CONV_1X1, CONV_3X3, NONE, SKIP
 
+pytestmark = pytest.mark.trains
+
 KINDS = {"kl": "kl_mean", "cosine": "neg_cosine", "mse": "mse", "smooth_l1": "smooth_l1"}
 CELL = Genotype((CONV_3X3, CONV_1X1, NONE, CONV_3X3, CONV_1X1, SKIP))
 DEAD_CONVOLUTION = Genotype((CONV_3X3, SKIP, NONE, CONV_1X1, NONE, AVG_POOL))

@@ -256,6 +256,7 @@ def test_records_are_declared_columns_with_sensible_values(case: Any) -> None:
         assert 0 <= record["retrain_test_accuracy"] <= 100
 
 
+@pytest.mark.trains
 @every_image_case
 def test_architecture_moves_and_stays_finite(case: Any) -> None:
     search = begin(case).search

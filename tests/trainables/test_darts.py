@@ -13,6 +13,8 @@ from trainables.methods.darts import Darts, DartsConfig, second_order_gradient, 
 from trainables.methods.differentiable import Average, Batch, cosine
 from trainables.spaces.nas_bench_201 import Supernet
 
+pytestmark = pytest.mark.trains
+
 
 class ToyDarts(Darts):
     """DARTS on the golden toy problem: (sum_i p_i w_i x_i - y)^2 stands in for the supernet's loss."""

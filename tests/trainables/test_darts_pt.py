@@ -11,6 +11,8 @@ from trainables.methods.darts_pt import OPEN, DartsPt, project, projection_due, 
 from trainables.methods.differentiable import DifferentiableSearch
 from trainables.spaces.nas_bench_201 import EDGES
 
+pytestmark = pytest.mark.trains
+
 
 def search_of(epochs: int = 1, **hyperparameters: object) -> DartsPt:
     search = tiny_trial("darts_pt", epochs=epochs, channels=1, train_images=32, **hyperparameters).search

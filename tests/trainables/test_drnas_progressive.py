@@ -28,6 +28,8 @@ from trainables.spaces.nas_bench_201.widening import (
 from trainables.spec import Scale
 from trainables.streams import Streams
 
+pytestmark = pytest.mark.trains
+
 MASK = torch.tensor([[True, False, True, True, False]] * 6)
 
 

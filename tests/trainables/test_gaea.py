@@ -24,6 +24,8 @@ from trainables.methods.simplex import (
 from trainables.spaces.nas_bench_201 import Genotype, Supernet, derive
 from trainables.spaces.nas_bench_201.genotype import NONE
 
+pytestmark = pytest.mark.trains
+
 
 class ToyGaea(Gaea):
     """GAEA whose loss is linear in the mixing weights, so that the gradient is what the golden case says."""

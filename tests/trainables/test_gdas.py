@@ -13,6 +13,8 @@ from trainables.methods.gumbel import gumbel_noise, relaxed_sample, temperature
 from trainables.spaces.nas_bench_201 import Genotype, SinglePath, derive
 from trainables.spaces.nas_bench_201.genotype import NONE
 
+pytestmark = pytest.mark.trains
+
 
 def test_hard_sample_and_its_gradient_match_golden() -> None:
     case = golden("gdas.hardwts")

@@ -13,6 +13,8 @@ from torch import Tensor
 from trainables.methods.hessian import dominant_eigenvalue, hessian
 from trainables.methods.idarts import Idarts, implicit_term, neumann_series
 
+pytestmark = pytest.mark.trains
+
 
 def test_series_term_and_hypergradient_match_golden() -> None:
     case = golden("idarts.hypergrad")
@@ -88,9 +90,10 @@ def test_gradient_agrees_with_finite_differences_through_one_inner_step() -> Non
     eta = search.weight_optimizer.param_groups[0]["lr"]
     for edge, operation in ((0, 1), (3, 2), (5, 3)):
         step = torch.zeros_like(search.alpha.detach())
-        step[edge, operation] = 1e-5
-        change = (inner(search.alpha.detach() + step) - inner(search.alpha.detach() - step)) / 2e-5
-        torch.testing.assert_close(gradient[edge, operation], direct[edge, operation] - eta * change, rtol=1e-5, atol=0)
+        step[edge, operation] = 1e-7  # at 1e-5 a ReLU changes sign in between in one seed of thirteen
+        change = (inner(search.alpha.detach() + step) - inner(search.alpha.detach() - step)) / 2e-7
+        implicit = (direct - gradient)[edge, operation]
+        torch.testing.assert_close(implicit, eta * change, rtol=1e-4, atol=0)  # 4e-6 at most over 40 seeds
 
 
 def test_gradient_is_first_order_darts_where_the_learning_rate_vanishes() -> None:

@@ -14,6 +14,8 @@ from study.plan import Fingerprints, plan
 from trainables.errors import ConfigError
 from trainables.methods.edge_weights import INPUTS, node_softmax
 
+pytestmark = pytest.mark.trains
+
 PLAIN: dict[str, Any] = {"partial_channels": 1, "warm_up": 0.0}
 
 

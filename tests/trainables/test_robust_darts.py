@@ -15,6 +15,8 @@ from trainables.methods.darts import Darts
 from trainables.methods.robust_darts import RobustDarts, local_averages, raised_decay, stopping_epoch
 from trainables.spaces.nas_bench_201 import Genotype
 
+pytestmark = pytest.mark.trains
+
 
 def search_of(epochs: int = 3, **hyperparameters: object) -> RobustDarts:
     search = tiny_trial("robust_darts", epochs=epochs, channels=1, **hyperparameters).search
@@ -67,7 +69,7 @@ def test_eigenvalue_is_the_largest_curvature_in_any_direction() -> None:
     search.alpha = search.alpha.detach().double().requires_grad_()
     images, labels = search._batch(search.curvature_batches, "augmentation.curvature")
     search._batch = lambda *_: (images.double(), labels)  # type: ignore[method-assign]
-    alpha, step = search.alpha.detach(), 1e-4
+    alpha, step = search.alpha.detach(), 1e-7  # at 1e-4 a ReLU changes sign in between in one seed of four
 
     def gradient(at: torch.Tensor) -> torch.Tensor:
         at = at.requires_grad_()

@@ -13,6 +13,8 @@ from torch import Tensor
 from trainables.methods.gumbel import relaxed_sample
 from trainables.methods.snas import LARGEST_GRADIENT, single_level_temperature
 
+pytestmark = pytest.mark.trains
+
 SINGLE: dict[str, Any] = {"variant": "single", "tau_start": 1.0, "tau_end": 0.03}
 
 

@@ -10,6 +10,8 @@ from test_table_search import RUGGED, run, searcher
 
 from trainables.spaces.nas_bench_201 import NUM_CELLS, Genotype
 
+pytestmark = pytest.mark.trains
+
 SLOPE = np.array([float(sum(Genotype.from_index(index).operations)) for index in range(NUM_CELLS)])
 """Every edge wants the last operation: what a model that takes edges one by one can learn."""
 
