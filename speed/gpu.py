@@ -120,7 +120,13 @@ def pair_ms(make: Callable[[int, int], Trial], device: str, few: int, many: int,
     """Milliseconds a pair, and what an epoch costs beside its pairs; ``make(pairs, seed)`` is a trial."""
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    times = {n: epoch_s([make(n, seed) for seed in range(together)], device) for n in (few, many)}
+    times: dict[int, float] = {}
+    for images in (few, many):
+        trials = [make(images, seed) for seed in range(together)]
+        search = trials[0].search
+        assert isinstance(search, DifferentiableSearch)
+        times[search.train_batches.batches_per_epoch] = epoch_s(trials, device)  # single-level: twice as many
+    few, many = sorted(times)
     a_pair = 1000 * (times[many] - times[few]) / (many - few) / together
     peak = torch.cuda.max_memory_allocated() / 2**20 if device == "cuda" else 0.0
     return {"ms": a_pair, "epoch_overhead_ms": 1000 * times[few] - few * a_pair * together, "peak_mib": peak}

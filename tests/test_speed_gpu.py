@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import campaign
 import pyarrow.dataset as pads
+import pytest
 import yaml
 from campaign import ending_in_time
 
@@ -53,14 +55,35 @@ def test_a_campaign_goes_on_where_its_minutes_ended(tmp_path: Path) -> None:
         "seeds": 2,
     }
     (tmp_path / "visit.yaml").write_text(yaml.safe_dump(study))
-    command = ["campaign.py", "visit.yaml", "--store", "store", "--together", "3", "--first", "gaea:level=single"]
-    assert "6 to do" in run(*command, "--minutes", "0", cwd=tmp_path)
-    assert not list((tmp_path / "store/visit/trials").glob("*.parquet"))
-    told = run(*command, "--minutes", "5", cwd=tmp_path)
+    command = ["campaign.py", "visit.yaml", "--together", "3", "--first", "gaea:level=single", "--parcel", "parcel"]
+    assert "6 to do" in run(*command, "--store", "first", "--minutes", "0", cwd=tmp_path)
+    assert not list((tmp_path / "first/visit/trials").glob("*.parquet"))
+    told = run(*command, "--store", "second", "--minutes", "5", cwd=tmp_path)
     assert told.index("'config': 'level=single'") < told.index("darts")
-    assert "6 finished, 0 to do" in run(*command, "--minutes", "5", cwd=tmp_path)
-    rows = pads.dataset(tmp_path / "store/visit/trials", exclude_invalid_files=True).to_table().to_pylist()
+    assert "6 finished, 0 to do" in run(*command, "--store", "third", "--minutes", "5", cwd=tmp_path)
+    rows = pads.dataset(tmp_path / "third/visit/trials", exclude_invalid_files=True).to_table().to_pylist()
     assert [row["status"] for row in rows] == ["ok"] * 6
+
+
+def test_what_is_packed_in_pieces_is_unpacked_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(campaign, "PIECE", 1000)
+    study, other, parcel = tmp_path / "study", tmp_path / "other", tmp_path / "parcel"
+    for folder in ("trials", "epochs", "checkpoints"):
+        (study / folder).mkdir(parents=True)
+        (other / folder).mkdir(parents=True)
+    contents = {"study.yaml": b"name: x", "environment.json": b"{}", "trials/a.parquet": b"row" * 999}
+    contents |= {"epochs/a.parquet": b"rows", "checkpoints/b.pt": os.urandom(2500), "checkpoints/b.claim": b"mine"}
+    for name, content in contents.items():
+        (study / name).write_bytes(content)
+    campaign.pack(study, parcel)
+    assert all(path.stat().st_size <= 1000 for path in parcel.iterdir())
+    campaign.unpack(parcel, other)
+    del contents["checkpoints/b.claim"]  # whoever ran it is gone
+    found = {str(path.relative_to(other)): path.read_bytes() for path in other.rglob("*") if path.is_file()}
+    assert found == contents
+    (study / "checkpoints/b.pt").unlink()
+    campaign.pack(study, parcel)
+    assert not list(parcel.glob("b.pt*"))
 
 
 def test_lanes_that_cannot_all_end_in_time_leave_it_to_those_nearest_to_their_end() -> None:
