@@ -88,6 +88,13 @@ def test_a_gpu_that_is_not_there(nas_study: NasStudy, tmp_path: Path, monkeypatc
     assert code == 2 and "asks for gpu: 0.25, but torch sees no GPU" in err
 
 
+def test_a_precision_of_gpus_is_refused_on_the_cpu(nas_study: NasStudy, tmp_path: Path) -> None:
+    code, _, err = nas_study("run", "quickstart", "--set", "precision=tf32", "--store", str(tmp_path))
+    assert code == 2 and "`precision: tf32` is of GPUs, but the study runs on the CPU" in err
+    code, _, err = nas_study("run", "quickstart", "--set", "precision=half", "--store", str(tmp_path))
+    assert code == 2 and "`precision` should be 'float32' or 'tf32', but got 'half'" in err
+
+
 def test_a_store_that_is_a_file(nas_study: NasStudy, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     code, _, err = nas_study("run", "quickstart", "--store", str(tmp_path / "file"))
@@ -119,12 +126,16 @@ def test_a_study_runs_and_is_watched_reported_and_compacted(
 
 
 def test_a_changed_study_is_refused_by_its_store(
-    nas_study: NasStudy, table_study: dict[str, Any], tmp_path: Path
+    nas_study: NasStudy, table_study: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study, store = drills.write_study(tmp_path, table_study), tmp_path / "store"
     assert drills.run(study, store).returncode == 0
     code, _, err = nas_study("run", str(study), "--store", str(store), "--set", "dataset=cifar100")
     assert code == 2 and "all trials of a study share its dataset" in err and "use another --store" in err
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    other = ["--set", "resources.gpu=1", "--set", "precision=tf32"]
+    code, _, err = nas_study("run", str(study), "--store", str(store), *other)
+    assert code == 2 and "was run with float32 and now it is tf32" in err
     assert len(Store(store, "table").finished()) == 6
 
 

@@ -35,6 +35,15 @@ def test_defaults_written_out_are_the_same_trials(tiny_study: dict[str, Any]) ->
     assert {spec.id for spec in trials(tiny_study)} == ids
 
 
+def test_a_precision_written_out_at_its_default_is_the_same_trials(
+    tiny_study: dict[str, Any], table_study: dict[str, Any]
+) -> None:
+    """Trials from before there was a choice stay valid; searchers of the table multiply nothing."""
+    assert trials(tiny_study | {"precision": "float32"}) == trials(tiny_study)
+    assert trials(table_study | {"precision": "tf32"}) == trials(table_study)
+    assert {describe(spec, "x")["precision"] for spec in trials(tiny_study | {"precision": "tf32"})} == {"tf32"}
+
+
 def test_growing_a_study_keeps_its_trials(tiny_study: dict[str, Any]) -> None:
     ids = {spec.id for spec in trials(tiny_study)}
     grown = tiny_study | {"seeds": 4, "resources": {"cpu": 2}, "name": "other"}
@@ -48,6 +57,7 @@ def test_growing_a_study_keeps_its_trials(tiny_study: dict[str, Any]) -> None:
         {"scale": {"channels": 4, "cells": 1, "epochs": 17, "batch_size": 32}},
         {"dataset": {"name": "digits", "train_images": 513}},
         {"evaluate": {"retrain": {"epochs": 1}}},
+        {"precision": "tf32"},
         {"seeds": [5]},
     ],
 )
