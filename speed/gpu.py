@@ -18,7 +18,7 @@ import platform
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -31,6 +31,7 @@ from reference_supernet import ReferenceSupernet, copy_weights
 from trainables.datasets import Augmentation, ImageData
 from trainables.methods import METHODS, method_named
 from trainables.methods.differentiable import DifferentiableSearch
+from trainables.methods.recording import CudaGraphs
 from trainables.spaces.nas_bench_201 import Supernet
 from trainables.spec import DatasetSpec, Scale, TrialSpec
 from trainables.trial import Surroundings, Trial
@@ -414,6 +415,29 @@ class Visit:
             }
         return found
 
+    def launches(self) -> Numbers:
+        """Milliseconds of replaying a pair of steps: those that the host is busy for, and those on the device."""
+        made, kept = trial(PAPER, 4, self.device), []
+
+        class Keeping(CudaGraphs):
+            def record(self, step: Callable[[], None], generators: Sequence[torch.Generator]) -> Callable[[], None]:
+                kept.append(super().record(step, generators))
+                return kept[-1]
+
+        made.search.context = dataclasses.replace(made.search.context, recorder=Keeping(torch.device(self.device)))
+        made.advance()
+        began, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        with torch.cuda.stream(made.stream):
+            torch.cuda.synchronize()
+            began.record()
+            started = time.perf_counter()
+            for _ in range(20):
+                kept[-1]()
+            host_s = time.perf_counter() - started
+            ended.record()
+            torch.cuda.synchronize()
+        return {"host_ms": 1000 * host_s / 20, "device_ms": began.elapsed_time(ended) / 20}
+
     def table(self) -> None:
         card = self.found.get("machine", {}).get("card", "CPU, dry run")
         lines = [f"{card}, {time.strftime('%F')}", "", "| a pair of steps | measured |", "| --- | --- |"]
@@ -443,6 +467,7 @@ def main() -> None:
         visit.part("same bits", 0, visit.same_bits)
     else:
         visit.part(f"pairs, {PAPER}", 30, lambda: visit.pairs(PAPER, 8, 40))
+        visit.part("launches", 5, visit.launches)
         visit.part("kernels", 10, visit.kernels)
         visit.part("same bits", 15, visit.same_bits)
     visit.part("ceilings", 5, visit.ceilings)

@@ -18,6 +18,8 @@ from trainables.methods.recording import repeat
 from trainables.streams import Streams
 from trainables.trial import Trial
 
+pytestmark = pytest.mark.trains
+
 STEPS_DIFFER = {
     "gaea-variant=gdas-arch_lr=0.01-entropy=0.01": "the host runs the sampled path",
     "gdas": "the host runs the sampled path",
