@@ -16,6 +16,7 @@ from trainables.benchmarks.signal import signal_fingerprints
 from trainables.datasets import BatchStream, split
 from trainables.errors import ConfigError
 from trainables.methods import method_named
+from trainables.spaces.nas_bench_201.fused import kernels
 from trainables.spec import Retrain, Scale, TrialSpec
 from trainables.trial import Surroundings
 
@@ -56,6 +57,8 @@ def prepare(
         datasets.fingerprint(study.dataset, surroundings.data) if found.needs_images() else None, signals
     )
     found = plan(study, fingerprints)
+    if study.resources.gpu and address is None and found.needs_images():
+        kernels()
     if found.needs_images():
         _check_batches(found, surroundings)
     results = Store(store, study.name)

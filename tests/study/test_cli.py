@@ -88,6 +88,14 @@ def test_a_gpu_that_is_not_there(nas_study: NasStudy, tmp_path: Path, monkeypatc
     assert code == 2 and "asks for gpu: 0.25, but torch sees no GPU" in err
 
 
+def test_a_gpu_without_triton(nas_study: NasStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setitem(sys.modules, "triton", None)
+    monkeypatch.delitem(sys.modules, "trainables.spaces.nas_bench_201.fused_kernels", raising=False)
+    code, _, err = nas_study("run", "quickstart", "--set", "resources.gpu=1", "--store", str(tmp_path))
+    assert code == 2 and "searches on a GPU need triton" in err
+
+
 def test_a_precision_of_gpus_is_refused_on_the_cpu(nas_study: NasStudy, tmp_path: Path) -> None:
     code, _, err = nas_study("run", "quickstart", "--set", "precision=tf32", "--store", str(tmp_path))
     assert code == 2 and "`precision: tf32` is of GPUs, but the study runs on the CPU" in err

@@ -120,7 +120,7 @@ def fused_node(
     eps: float = 1e-5,
 ) -> tuple[Tensor, ...]:
     """What ``reference_node`` computes, in float32 and channels last. Raises ConfigError if triton is missing."""
-    _kernels()
+    kernels()
     if len(mixing) > 3 or mixing.shape[1] != len(OPERATIONS):
         raise ValueError(f"a node has up to 3 edges of {len(OPERATIONS)} operations, not {list(mixing.shape)}")
     if any(tensor.dtype != torch.float32 for tensor in (x, w1, w3, mixing, *running)):
@@ -344,16 +344,17 @@ def _three(tensors: Sequence[Tensor]) -> list[Tensor]:
 
 def _launch(kernel: str, grid: tuple[int, ...], *arguments: Any, **constants: Any) -> None:
     with _LAUNCHING:
-        getattr(_kernels(), kernel)[grid](*arguments, **constants)
+        getattr(kernels(), kernel)[grid](*arguments, **constants)
 
 
-def _kernels() -> Any:
+def kernels() -> Any:
+    """The module of the kernels. Raises ConfigError if triton is missing."""
     try:
         return importlib.import_module("trainables.spaces.nas_bench_201.fused_kernels")
     except ModuleNotFoundError as error:
         if error.name != "triton":
             raise
         raise ConfigError(
-            "the fused node needs triton, which CUDA builds of torch bring and this one lacks; "
-            "install it, or leave the supernet unfused with Supernet.fuse(False)"
+            "searches on a GPU need triton, which CUDA builds of torch bring and this one lacks; install it, or set "
+            "resources.gpu to 0"
         ) from None
