@@ -14,7 +14,7 @@ from tiny_trials import tiny_trial
 
 from trainables.methods import METHODS
 from trainables.methods.differentiable import DifferentiableSearch
-from trainables.methods.recording import repeat
+from trainables.methods.recording import CudaGraphs, repeat
 from trainables.streams import Streams
 from trainables.trial import Trial
 
@@ -97,6 +97,27 @@ def test_the_first_step_runs_as_it_is_and_each_follows_its_advance() -> None:
     happened.clear()
     repeat(lambda: happened.append("ran"), 2, advance, None, Streams(0))
     assert happened == ["advanced", "ran", "advanced", "ran"]
+
+
+def test_a_step_that_fails_while_it_is_recorded_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Out of memory, for one, is answered by more of a GPU; that the recording broke is not the reason."""
+    ended = []
+
+    class Graph:
+        def capture_begin(self, **_: Any) -> None: ...
+
+        def capture_end(self) -> None:
+            ended.append(True)
+            raise RuntimeError("CUDA error: operation failed due to a previous error during capture")
+
+    def fail() -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: (0, 1))
+    with pytest.raises(torch.OutOfMemoryError, match="out of memory"):
+        CudaGraphs(torch.device("cuda")).record(fail, [])
+    assert ended
 
 
 def test_a_recorded_step_may_not_look_at_a_value_nor_draw_from_an_unknown_generator() -> None:

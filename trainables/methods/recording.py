@@ -8,6 +8,7 @@ for one epoch.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -58,8 +59,11 @@ class CudaGraphs:
             graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
             try:
                 step()
-            finally:
-                graph.capture_end()
+            except BaseException:
+                with contextlib.suppress(RuntimeError):  # that the recording is broken; what broke it is worth more
+                    graph.capture_end()
+                raise
+            graph.capture_end()
         # the memory pool of recordings lives as long as one of them does: the last is kept until there is a next
         self._last = graph
         return graph.replay
