@@ -76,7 +76,7 @@ def choices_of(field: FieldInfo) -> tuple[Scalar, ...] | None:
     return get_args(field.annotation) or None
 
 
-def search_space(config: type[MethodConfig], method: str, name: str) -> Range | tuple[Scalar, ...]:
+def range_of(config: type[MethodConfig], method: str, name: str) -> Range | tuple[Scalar, ...]:
     """The declared search range of a hyperparameter, or its choices. Raises ConfigError where there is neither."""
     field = field_named(config, method, name)
     declared = _extra(field)["search"]
