@@ -111,3 +111,15 @@ def test_an_unknown_method_is_answered_with_the_nearest() -> None:
     assert method_named("darts") is METHODS["darts"]
     with pytest.raises(ConfigError, match="unknown method 'dart'; did you mean 'darts'"):
         method_named("dart")
+
+
+def test_a_redeclared_hyperparameter_differs_in_default_and_source_only() -> None:
+    class Derived(Example):
+        rate: float = Example.redeclare("rate", 0.5, source="another paper")
+
+    before, after = (config.model_fields["rate"] for config in (Example, Derived))
+    assert (after.default, source_of(after)) == (0.5, "another paper")
+    assert (after.description, after.metadata) == (before.description, before.metadata)
+    assert range_of(Derived, "derived", "rate") == range_of(Example, "example", "rate")
+    assert list(Derived.model_fields) == list(Example.model_fields)
+    assert Example().model_dump() | {"rate": 0.5} == Derived().model_dump()
