@@ -6,11 +6,8 @@ arXiv:1907.05737, section 3.2. The shuffle that follows lets all channels take t
 
 from __future__ import annotations
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-
 from trainables.errors import ConfigError
+from trainables.later import F, Tensor, torch
 
 STEP_COST = {1: 1.0, 2: 0.75, 4: 0.55, 8: 0.45}
 """Measured time of a supernet's step by K, at 16 channels of the first stage; at 8 the savings are a third smaller."""
