@@ -13,8 +13,8 @@ from typing import Any
 
 from trainables.datasets import BatchStream, ImageData, augment, normalise
 from trainables.later import F, torch
-from trainables.methods.differentiable import Average, cosine
 from trainables.methods.search_method import Metrics, require_finite
+from trainables.methods.weight_training import Average, cosine
 from trainables.spaces.nas_bench_201 import Genotype
 from trainables.spec import Retrain
 from trainables.streams import Streams

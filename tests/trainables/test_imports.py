@@ -24,7 +24,7 @@ LIGHT = (
     "trainables.spec",
     "trainables.training_free",
 )
-WITHOUT_TORCH = ("trainables.batch", "trainables.benchmarks.table", "trainables.gang", "trainables.trial")
+WITHOUT_TORCH = ("trainables.batch", "trainables.benchmarks.table", "trainables.trainable", "trainables.trial")
 PLANNING = """
 from trainables.methods import METHODS
 from trainables.records import describe
@@ -63,7 +63,7 @@ def test_importing_loads_nothing_heavy(module: str) -> None:
 
 @pytest.mark.parametrize("module", WITHOUT_TORCH)
 def test_importing_loads_no_torch(module: str) -> None:
-    assert not loaded(f"import {module}") & {"torch", "ray", "optuna", "sklearn"}
+    assert not loaded(f"import {module}") & {"torch", "optuna", "sklearn", "scipy", "botorch"}
 
 
 def test_configs_costs_and_rows_of_all_methods_load_nothing_heavy() -> None:

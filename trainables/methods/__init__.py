@@ -21,13 +21,13 @@ from trainables.methods.random_ws import RandomWs
 from trainables.methods.regularized_evolution import RegularizedEvolution
 from trainables.methods.reinforce import Reinforce
 from trainables.methods.robust_darts import RobustDarts
-from trainables.methods.search_method import Diverged, SearchContext, SearchMethod
+from trainables.methods.search_method import Diverged, SearchMethod
 from trainables.methods.snas import Snas
 from trainables.methods.svge import Svge
 from trainables.methods.tpe import Tpe
 from trainables.methods.zarts import Zarts
 
-__all__ = ["METHODS", "Diverged", "SearchContext", "SearchMethod", "method_named"]
+__all__ = ["METHODS", "Diverged", "SearchMethod", "method_named"]
 
 METHODS: dict[str, type[SearchMethod[Any]]] = {
     "balenas": Balenas,

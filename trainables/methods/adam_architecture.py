@@ -6,8 +6,9 @@ from typing import Any, TypeVar
 
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor, torch
-from trainables.methods.differentiable import Batch, DifferentiableSearch, WeightTraining
+from trainables.methods.differentiable import Batch, DifferentiableSearch
 from trainables.methods.search_method import ImageContext
+from trainables.methods.weight_training import WeightTraining
 
 _SOURCE = "DARTS search recipe (Liu et al. 2019, appendix A.1)"
 

@@ -30,8 +30,9 @@ from typing import Any, Literal
 
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor, torch
-from trainables.methods.differentiable import Batch, DifferentiableSearch, WeightTraining
+from trainables.methods.differentiable import Batch, DifferentiableSearch
 from trainables.methods.search_method import ImageContext, Metrics
+from trainables.methods.weight_training import WeightTraining
 from trainables.spaces.nas_bench_201 import Genotype, derive
 from trainables.spec import Scale
 

@@ -28,7 +28,8 @@ from typing import Any, Literal
 from trainables.hyperparameters import hyperparameter
 from trainables.later import Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
-from trainables.methods.differentiable import Batch, WeightTraining
+from trainables.methods.differentiable import Batch
+from trainables.methods.weight_training import WeightTraining
 from trainables.spec import Scale
 
 _AUTODL = "AutoDL-Projects, DARTS on NAS-Bench-201"

@@ -43,8 +43,9 @@ from typing import Any, Literal
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import F, Tensor, torch
 from trainables.methods.adam_architecture import AdamSearch
-from trainables.methods.differentiable import Batch, WeightTraining
+from trainables.methods.differentiable import Batch
 from trainables.methods.search_method import ImageContext, Metrics
+from trainables.methods.weight_training import WeightTraining
 from trainables.spaces.nas_bench_201.partial import processed_channels
 from trainables.spec import Scale
 

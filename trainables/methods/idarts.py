@@ -31,9 +31,10 @@ from typing import Any, Literal
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
-from trainables.methods.differentiable import Batch, WeightTraining
+from trainables.methods.differentiable import Batch
 from trainables.methods.hessian import hessian_vector_product
 from trainables.methods.search_method import ImageContext
+from trainables.methods.weight_training import WeightTraining
 from trainables.spec import Scale
 
 _NOTEBOOK = "MiaoZhang0525/iDARTS, NAS-Bench-201 notebook"

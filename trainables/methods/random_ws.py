@@ -27,8 +27,9 @@ from typing import Any, ClassVar, Literal
 from trainables.datasets import normalise
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor, torch
-from trainables.methods.differentiable import Batch, DifferentiableSearch, WeightTraining
+from trainables.methods.differentiable import Batch, DifferentiableSearch
 from trainables.methods.search_method import ImageContext, Metrics
+from trainables.methods.weight_training import WeightTraining
 from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype, SinglePath, random_genotype
 from trainables.spec import Scale
 
