@@ -18,7 +18,11 @@ import pytest
 import torch
 
 import analysis
-from analysis.sensitivity import declared_defaults, read_settings, tunability
+from analysis.sensitivity.numbers import (
+    declared_defaults,
+    read_settings,
+    tunability,
+)
 from trainables import datasets
 from trainables.methods import METHODS
 from trainables.spec import DatasetSpec, Scale, TrialSpec

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from study.schema import EPOCHS, TABLE_SPLITS, TRAINING_SEEDS, TRIALS
+from study.store.schema import EPOCHS, TABLE_SPLITS, TRAINING_SEEDS, TRIALS
 from trainables.spaces.nas_bench_201.genotype import NUM_CELLS, SKIP, Genotype
 
 Row = dict[str, Any]

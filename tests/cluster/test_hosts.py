@@ -18,8 +18,8 @@ import hosts
 import pytest
 import yaml
 
-from study.claims import SUFFIX, parse
-from study.store import Store
+from study.store.claims import SUFFIX, parse
+from study.store.store import Store
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 

@@ -16,10 +16,10 @@ from typing import Any
 from ray import cloudpickle, tune
 from rich.console import Console
 
-from study import runner
 from study.config import parse
 from study.preparation import prepare
-from study.runner import Outcome
+from study.running import runner
+from study.running.runner import Outcome
 from trainables.trial import Surroundings, Trial
 
 Fault = Callable[[Trial], None]

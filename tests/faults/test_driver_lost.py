@@ -11,7 +11,7 @@ from driver import half_done, wait_until_gone
 from ray_head import Cluster
 from sabotage import Ledger, run
 
-from study.store import Store
+from study.store.store import Store
 
 
 @pytest.mark.parametrize("alone", [True, False], ids=["alone", "with all it started"])

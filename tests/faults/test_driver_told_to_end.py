@@ -11,7 +11,7 @@ from driver import half_done
 from ray_head import Cluster
 from sabotage import Ledger, run
 
-from study.store import Store
+from study.store.store import Store
 
 
 def test_a_driver_told_to_end_loses_nothing_and_says_what_is_left(

@@ -10,7 +10,7 @@ from driver import half_done, wait_until_gone
 from ray_head import Cluster, raylet
 from sabotage import AtAReport, Ledger, run
 
-from study.store import Store
+from study.store.store import Store
 
 
 def test_a_lost_host_changes_no_row(

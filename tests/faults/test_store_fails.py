@@ -16,9 +16,9 @@ from ray_head import Cluster
 from sabotage import AtAReport, Ledger, run
 
 from analysis import load
-from study.files import Files
-from study.standing import Observer
-from study.store import Store
+from study.status.standing import Observer
+from study.store.files import Files
+from study.store.store import Store
 from trainables.batch import Assignment, Batch, Work
 from trainables.errors import StoreError
 from trainables.watchdog import Limits, Watchdog

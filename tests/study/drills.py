@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from study.schema import EPOCHS, TRIALS, VOLATILE
-from study.store import Store
+from study.store.schema import EPOCHS, TRIALS, VOLATILE
+from study.store.store import Store
 
 Rows = tuple[list[dict[str, Any]], list[dict[str, Any]]]
 """Of trials and of epochs."""

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from study import schema
+from study.store import schema
 from trainables.benchmarks.table import DATASETS, SPLITS, TRAINING_SEEDS, Table, open_table
 from trainables.errors import BenchmarkError
 from trainables.spaces.nas_bench_201.genotype import NUM_CELLS, Genotype, all_genotypes

@@ -23,7 +23,7 @@ import pytest
 import torch
 from tiny_trials import tiny_trial
 
-from study.schema import EPOCHS, TRIALS, VOLATILE
+from study.store.schema import EPOCHS, TRIALS, VOLATILE
 from trainables.datasets import PROTOCOLS, Augmentation, ImageData
 from trainables.hyperparameters import Range, search_space, source_of
 from trainables.methods import METHODS, Diverged

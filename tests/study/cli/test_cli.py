@@ -1,0 +1,162 @@
+"""The command line: its surface, its mistakes (one sentence, exit code 2, nothing run), its tables."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import drills
+import pytest
+
+from study import cli
+from study.store.store import Store
+
+NasStudy = Any
+
+
+@pytest.fixture
+def nas_study(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> NasStudy:
+    """Run ``nas-study ...`` in this process: (exit code, stdout, stderr)."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["nas-study", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return int(ended.value.code or 0), captured.out, captured.err
+
+    return call
+
+
+SURFACE = {
+    (): {"run", "status", "report", "compact", "methods", "benchmark"},
+    ("benchmark",): {"info", "import", "query"},
+    ("methods",): {"show"},
+    ("run",): {
+        "--store", "--data", "--benchmark", "--seeds", "--methods", "--set", "--address", "--retry-failed", "--dry-run",
+        "--max-hours", "--max-trials", "--tensorboard",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", SURFACE)
+def test_the_surface_is_as_documented(nas_study: NasStudy, path: tuple[str, ...]) -> None:
+    code, out, _ = nas_study(*path, "--help")
+    words = set(out.replace("│", " ").split())
+    assert code == 0 and SURFACE[path] <= words
+    if path == ("run",):
+        options = {word for word in words if word.startswith("--")} - {"--help", "--no-retry-failed", "--no-dry-run"}
+        assert options == SURFACE[path]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run", "quickstrat"], "did you mean 'quickstart'?"),
+        (["run", "quickstart", "--set", "methods.dartz={}"], "unknown method 'dartz'; did you mean 'darts'?"),
+        (["run", "quickstart", "--set", "methods.darts.arch_lrr=1"], "did you mean 'arch_lr'?"),
+        (["run", "quickstart", "--set", "methods.gaea.arch_lr=-1"], "`arch_lr` should be greater than 0"),
+        (["run", "quickstart", "--methods", "zarts"], "--methods selects from the study: unknown method 'zarts'"),
+        (["run", "quickstart", "--seeds", "many"], "--seeds must be a number of seeds or a list"),
+        (["run", "quickstart", "--set", "dataset=cifar10"], "cifar10"),
+        (["run", "quickstart", "--set", "dataset=cifar10", "--data", "/nowhere"], "/nowhere"),
+        (["run", "quickstart", "--set", "dataset=cifer10"], "did you mean 'cifar10'?"),
+        (["run", "quickstart", "--set", "scale.batch_size=4000"], "batch_size=4000"),
+        (["run", "quickstart", "--benchmark", "/nowhere.parquet"], "/nowhere.parquet"),
+        (["status", "/nowhere"], "must hold a study, but /nowhere holds none"),
+        (["report", "/nowhere"], "/nowhere"),
+        (["methods", "show", "dart"], "unknown method 'dart'; did you mean 'darts'?"),
+        (["benchmark", "query", "|conv~0|"], "an architecture string reads |op~0|+|op~0|op~1|"),
+        (["benchmark", "import", "/nowhere.pth"], "/nowhere.pth"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_2(
+    nas_study: NasStudy, tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
+    store = ["--store", str(tmp_path)] if arguments[0] == "run" else []
+    code, _, err = nas_study(*arguments, *store)
+    assert code == 2 and sentence in err
+    assert err.startswith("error: ") and err.count("\n") == 1 and "Traceback" not in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_gpu_that_is_not_there(nas_study: NasStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    code, _, err = nas_study("run", "quickstart", "--set", "resources.gpu=0.25", "--store", str(tmp_path))
+    assert code == 2 and "asks for gpu: 0.25, but torch sees no GPU" in err
+
+
+def test_a_gpu_without_triton(nas_study: NasStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setitem(sys.modules, "triton", None)
+    monkeypatch.delitem(sys.modules, "trainables.spaces.nas_bench_201.fused_kernels", raising=False)
+    code, _, err = nas_study("run", "quickstart", "--set", "resources.gpu=1", "--store", str(tmp_path))
+    assert code == 2 and "searches on a GPU need triton" in err
+
+
+def test_a_precision_of_gpus_is_refused_on_the_cpu(nas_study: NasStudy, tmp_path: Path) -> None:
+    code, _, err = nas_study("run", "quickstart", "--set", "precision=tf32", "--store", str(tmp_path))
+    assert code == 2 and "`precision: tf32` is of GPUs, but the study runs on the CPU" in err
+    code, _, err = nas_study("run", "quickstart", "--set", "precision=half", "--store", str(tmp_path))
+    assert code == 2 and "`precision` should be 'float32' or 'tf32', but got 'half'" in err
+
+
+def test_a_store_that_is_a_file(nas_study: NasStudy, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    code, _, err = nas_study("run", "quickstart", "--store", str(tmp_path / "file"))
+    assert code == 2 and "must be writable" in err
+
+
+def test_dry_run_shows_the_plan_and_touches_nothing(nas_study: NasStudy, tmp_path: Path) -> None:
+    code, out, _ = nas_study("run", "quickstart", "--dry-run", "--store", str(tmp_path / "store"))
+    assert code == 0 and "left: 25 trials" in out and "arch_lr=0.001" in out
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_study_runs_and_is_watched_reported_and_compacted(
+    nas_study: NasStudy, table_study: dict[str, Any], tmp_path: Path
+) -> None:
+    study, store = drills.write_study(tmp_path, table_study), tmp_path / "store"
+    finished = drills.run(study, store)
+    assert finished.returncode == 0, finished.stderr
+    page = store / "table/report/report.html"
+    assert str(page) in finished.stdout and page.is_file() and "regularized_evolution" in finished.stdout
+    code, out, _ = nas_study("status", str(store))
+    assert code == 0
+    counts = next(line for line in out.splitlines() if "random_search" in line).replace("│", " ").split()
+    assert counts[:8] == ["random_search", "3", "3", "0", "0", "0", "0", "0"]
+    code, out, _ = nas_study("compact", str(store))
+    assert code == 0 and "6 trials" in out and len(list((store / "table/trials").glob("*.parquet"))) == 1
+    code, out, _ = nas_study("report", str(store), "-o", str(tmp_path / "mine.html"))
+    assert code == 0 and (tmp_path / "mine.html").is_file()
+
+
+def test_a_changed_study_is_refused_by_its_store(
+    nas_study: NasStudy, table_study: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, store = drills.write_study(tmp_path, table_study), tmp_path / "store"
+    assert drills.run(study, store).returncode == 0
+    code, _, err = nas_study("run", str(study), "--store", str(store), "--set", "dataset=cifar100")
+    assert code == 2 and "all trials of a study share its dataset" in err and "use another --store" in err
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    other = ["--set", "resources.gpu=1", "--set", "precision=tf32"]
+    code, _, err = nas_study("run", str(study), "--store", str(store), *other)
+    assert code == 2 and "was run with float32 and now it is tf32" in err
+    assert len(Store(store, "table").finished()) == 6
+
+
+def test_methods_and_their_hyperparameters(nas_study: NasStudy) -> None:
+    code, out, _ = nas_study("methods")
+    assert code == 0 and all(name in out for name in ("darts", "drnas", "gaea", "random_search"))
+    code, out, _ = nas_study("methods", "show", "drnas")
+    assert code == 0 and "arXiv:2006.10355" in out and "reg_scale" in out and "[1e-05, 0.1] log" in out
+
+
+def test_benchmark_answers_with_what_is_known(nas_study: NasStudy) -> None:
+    code, out, _ = nas_study("benchmark", "info")
+    assert code == 0 and "cifar10 valid: best 91.607 %" in out and "cifar10 test: unknown" in out
+    all_skip = "|skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|skip_connect~1|skip_connect~2|"
+    code, out, _ = nas_study("benchmark", "query", all_skip)
+    assert code == 0 and "cifar100" in out and "—" in out
