@@ -11,7 +11,7 @@ import numpy as np
 
 from study import early_stopping
 from study.config import Search, SearchRange, Study
-from trainables.benchmarks.table import DATASETS as TABLE_DATASETS
+from trainables.benchmarks.accuracies import DATASETS
 from trainables.errors import ConfigError
 from trainables.hyperparameters import MethodConfig, Range, Scalar, field_named, search_space
 from trainables.methods import SearchMethod, method_named
@@ -107,7 +107,7 @@ def _trial(study: Study, name: str, config: MethodConfig, seed: int, fingerprint
     if needs == "table" and not fingerprints.signals:
         raise ConfigError(
             f"{name} here queries the benchmark table, but it has no data set {study.dataset.name!r}; "
-            f"choose dataset: {', '.join(TABLE_DATASETS)} (random_search: {{queries: 1}} needs none)"
+            f"choose dataset: {', '.join(DATASETS)} (random_search: {{queries: 1}} needs none)"
         )
     epochs = method.signal_epochs(config)
     if needs == "table" and epochs not in fingerprints.signals:

@@ -134,21 +134,15 @@ def _datasets(found: Comparisons, trials: pd.DataFrame) -> Section:
     others = block_columns(trials, found.column)
     title = "Other data sets"
     if len(others) < 2:
-        return Section("datasets", title, f"Only one data set has a {found.title.split(' ', 1)[-1]} here.")
+        return Section("datasets", title, f"Only one data set has a {accuracies.words(found.column).what} here.")
     lead = "The same differences where the cells were looked up on other data sets. No tests: the claim is one value."
     return Section("datasets", title, lead, tables=[tables.datasets_table(trials, found, others)])
 
 
 def block_columns(trials: pd.DataFrame, column: str) -> list[str]:
     """The same value on every data set that has it."""
-    known = summary_tables.known_accuracies(trials)
-    if column.startswith(accuracies.FOREIGN):
-        name = column.split(":", 2)[2]
-        return [c for c in known if c.startswith(accuracies.FOREIGN) and c.split(":", 2)[2] == name]
-    if column in accuracies.TABLE_ACCURACIES:
-        ending = column.rsplit("_", 2)[1]
-        return [c for c in known if c in accuracies.TABLE_ACCURACIES and c.rsplit("_", 2)[1] == ending]
-    return [column]
+    what = accuracies.words(column).what
+    return [c for c in summary_tables.known_accuracies(trials) if accuracies.words(c).what == what]
 
 
 def _ranks(found: Comparisons, trials: pd.DataFrame, generator: np.random.Generator) -> Section:

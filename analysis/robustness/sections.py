@@ -23,6 +23,7 @@ from analysis.robustness.courses import sections as course_sections
 from analysis.robustness.planning import MARGIN
 from analysis.robustness.spread import baseline
 from analysis.robustness.summary import failures, top_cells
+from trainables.benchmarks.accuracies import SPLITS, Accuracy
 from trainables.benchmarks.table import Table as BenchmarkTable
 from trainables.errors import ConfigError
 from trainables.spaces.nas_bench_201.genotype import NUM_CELLS, Genotype
@@ -177,9 +178,7 @@ def planning(trials: pd.DataFrame, margin: float) -> Section:
 
 def printed(trials: pd.DataFrame) -> Section:
     """Numbers of the literature beside ours."""
-    table = robustness_tables.printed(
-        trials, [c for c in accuracies.TABLE_ACCURACIES if accuracies.is_known(trials, c)]
-    )
+    table = robustness_tables.printed(trials, [c for c in accuracies.TABLE if accuracies.is_known(trials, c)])
     lead = "What is printed of the same methods on the same benchmark." if table else "None is known for these methods."
     return Section("printed", "Beside printed numbers", lead, tables=[table] if table else [])
 
@@ -187,7 +186,7 @@ def printed(trials: pd.DataFrame) -> Section:
 def cells(trials: pd.DataFrame) -> Section:
     """The cells that were derived most often, drawn."""
     dataset = accuracies.own_dataset(trials)
-    columns = [f"{dataset}_{split}_accuracy" for split in ("valid", "test")]
+    columns = [Accuracy(dataset, split).column for split in SPLITS]
     top = top_cells(figures.drawn(trials), columns)
     if top.empty:
         return Section("cells", "Derived cells", "No trial ended with a derived cell.")
@@ -196,7 +195,7 @@ def cells(trials: pd.DataFrame) -> Section:
         parts = [f"{row['count']} of {row['derived']} trials"]
         for column in columns:
             value = f"{number(row[column])} %" if pd.notna(row[column]) else "unknown"
-            parts.append(f"{accuracies.title(column).removesuffix(' accuracy')} {value}")
+            parts.append(f"{accuracies.words(column).short} {value}")
         cell = Cell(cell_svg(Genotype.from_string(row["genotype"])), row["genotype"], parts)
         shown.setdefault(str(row["variant"]), []).append(cell)
     lead = (
@@ -250,9 +249,9 @@ def _unknown_note(trials: pd.DataFrame) -> str:
     known = summary_tables.known_accuracies(trials)
     if accuracies.foreign_columns(trials):
         return ""
-    unknown = [accuracies.title(column) for column in accuracies.TABLE_ACCURACIES if column not in known]
+    unknown = [accuracies.title(column) for column in accuracies.TABLE if column not in known]
     if not unknown:
         return ""
-    if len(unknown) == len(accuracies.TABLE_ACCURACIES):
+    if len(unknown) == len(accuracies.TABLE):
         return " Table accuracies are unknown: no trial that ended ok was looked up in a benchmark table."
     return f" Unknown, because the benchmark table in use lacks them: {listed(unknown)}."

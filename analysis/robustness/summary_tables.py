@@ -25,7 +25,7 @@ _SPREAD = "Mean ± standard deviation over search seeds (ddof = 1)"
 
 def known_accuracies(trials: pd.DataFrame) -> list[str]:
     """The accuracies that any trial that ended ok has: retrained, the table's, values of results from elsewhere."""
-    columns = (accuracies.RETRAIN, *accuracies.TABLE_ACCURACIES, *accuracies.foreign_columns(trials))
+    columns = (accuracies.RETRAIN, *accuracies.TABLE, *accuracies.foreign_columns(trials))
     return [column for column in columns if accuracies.is_known_ok(trials, column)]
 
 
@@ -63,7 +63,7 @@ def overview(trials: pd.DataFrame) -> Table:
     supernet = [accuracies.SUPERNET] if accuracies.is_known(trials, accuracies.SUPERNET) else []
     for column in [*known_accuracies(trials), *supernet]:
         summary = summarise(trials, column)
-        heading = f"{accuracies.title(column).replace(' accuracy', '')} (%)"
+        heading = f"{accuracies.words(column).short} (%)"
         shown[heading] = _each(summary, lambda row: _mean_std(row, row["ok"]))
         data[f"{accuracies.title(column)} n"] = summary["values"]
         data[f"{accuracies.title(column)} mean (%)"] = summary["mean"]
@@ -92,10 +92,10 @@ def detail(trials: pd.DataFrame, column: str) -> Table:
     )
     data = summary.rename(columns={c: f"{c} (%)" for c in ("mean", "low", "high", "median", "worst", "best")})
     data = data.rename(columns={"std": _STD})
-    regret = accuracies.regret_column(column)
+    accuracy = accuracies.TABLE.get(column)
     caption = f"{_SPREAD}; Student-t interval of the mean (three seeds or more)."
-    if column in accuracies.TABLE_ACCURACIES and accuracies.is_known(trials, regret):
-        regrets = summarise(trials, regret)
+    if accuracy is not None and accuracies.is_known(trials, accuracy.regret):
+        regrets = summarise(trials, accuracy.regret)
         shown["regret (points)"] = _each(regrets, _mean_std)
         data["regret mean (points)"], data[f"regret {_STD}"] = regrets["mean"], regrets["std"]
         caption += " Regret: points below the best cell of the table."
@@ -105,10 +105,10 @@ def detail(trials: pd.DataFrame, column: str) -> Table:
 def training_noise(trials: pd.DataFrame) -> Table | None:
     """How far the benchmark's own training seeds lie apart; None where the table does not say."""
     shown, data = _variants(trials), _variants(trials)
-    for column in accuracies.TABLE_ACCURACIES:
-        spread = training_seed_spread(trials, column)
+    for column, accuracy in accuracies.TABLE.items():
+        spread = training_seed_spread(trials, accuracy)
         if spread["spread"].notna().any():
-            shown[f"{accuracies.title(column).removesuffix(' accuracy')} (points)"] = spread["spread"].map(number)
+            shown[f"{accuracies.words(column).short} (points)"] = spread["spread"].map(number)
             data[f"{accuracies.title(column)} cells"] = spread["cells"]
             data[f"{accuracies.title(column)} std over training seeds (points)"] = spread["spread"]
     if shown.shape[1] == 1:

@@ -16,6 +16,7 @@ from analysis.robustness.planning import seeds_needed
 from analysis.robustness.printed import printed_for
 from analysis.robustness.spread import Baseline, improvement, intervals, rates, regrets, spread, variance_components
 from analysis.robustness.summary import LOST, summarise
+from trainables.benchmarks.accuracies import ACCURACIES
 
 IQM_INTERVAL_FROM = 10
 """Seeds from which the percentile bootstrap of the IQM covers what it says (docs/statistics.md)."""
@@ -122,21 +123,21 @@ def agreement_table(trials: pd.DataFrame) -> Table:
 def variance_sources(trials: pd.DataFrame) -> Table | None:
     """Search-seed spread apart from the benchmark's training-seed spread; None where no training seeds are known."""
     shown_rows, rows = [], []
-    for column in accuracies.TABLE_ACCURACIES:
-        for variant, found in variance_components(trials, column).items():
+    for accuracy in ACCURACIES:
+        words = accuracies.words(accuracy.column)
+        for variant, found in variance_components(trials, accuracy).items():
             if np.isnan(found.search):
                 continue
             share = found.icc
             rows.append(
-                {"variant": variant, "accuracy": accuracies.title(column), "search seeds": found.groups,
+                {"variant": variant, "accuracy": words.title, "search seeds": found.groups,
                  "trainings": found.values, "search std (points)": found.search_std,
                  "training std (points)": found.training_std, "search variance, raw": found.search_raw,
                  "search share": share.estimate, "search share low": share.low, "search share high": share.high,
                  "method": found.method, "note": found.note}
             )  # fmt: skip
             shown_rows.append(
-                {"variant": variant, "accuracy": accuracies.title(column).removesuffix(" accuracy"),
-                 "seeds": found.groups, "trainings": found.values,
+                {"variant": variant, "accuracy": words.short, "seeds": found.groups, "trainings": found.values,
                  "search seeds, std (points)": number(found.search_std),
                  "training seeds, std (points)": number(found.training_std),
                  "share of search (%)": _shares(share.estimate, share.low, share.high)}
@@ -189,14 +190,14 @@ def printed(trials: pd.DataFrame, columns: list[str]) -> Table | None:
         if not known.empty:
             ours = summarise(trials, column)[["variant", "values", "mean", "std"]].astype({"variant": str})
             merged = known.merge(ours, on="variant", suffixes=("_printed", "_ours"))
-            parts.append(merged.assign(accuracy=accuracies.title(column)))
+            parts.append(merged.assign(accuracy=accuracies.title(column), short=accuracies.words(column).short))
     if not parts:
         return None
     data = pd.concat(parts, ignore_index=True).rename(columns={"n": "n_printed", "values": "n_ours"})
     shown = pd.DataFrame(
         {
             "variant": data["variant"],
-            "accuracy": data["accuracy"].str.removesuffix(" accuracy"),
+            "accuracy": data.pop("short"),
             "ours (%)": [mean_std(m, s) for m, s in data[["mean_ours", "std"]].to_numpy(float)],
             "n": data["n_ours"],
             "printed (%)": [

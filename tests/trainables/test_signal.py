@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from tiny_trials import tiny_trial
 
+from trainables.benchmarks.accuracies import DATASETS
 from trainables.benchmarks.signal import read_signal, signal_fingerprints
-from trainables.benchmarks.table import DATASETS, Table, open_table
+from trainables.benchmarks.table import Table, open_table
 from trainables.errors import BenchmarkError
 from trainables.spaces.nas_bench_201.genotype import NUM_CELLS, all_genotypes
 from trainables.trial import Surroundings

@@ -15,28 +15,20 @@ from pathlib import Path
 
 import numpy as np
 
+from trainables.benchmarks.accuracies import ACCURACIES, DATASETS, SPLITS, Accuracy
 from trainables.benchmarks.builtin import builtin_origin
 from trainables.benchmarks.cache import load
 from trainables.benchmarks.columns import (
     COLUMNS,
-    DATASETS,
-    SIGNALS,
-    SPLITS,
-    TRAINING_SEEDS,
     Columns,
     FloatArray,
     IntArray,
-    mean_column,
-    seed_columns,
-    signal_columns,
     time_column,
 )
 from trainables.benchmarks.importers import import_builtin, imported_table
 from trainables.benchmarks.merge import merge
 from trainables.errors import BenchmarkError, choose
 from trainables.spaces.nas_bench_201.genotype import Genotype
-
-__all__ = ["DATASETS", "SPLITS", "TRAINING_SEEDS", "Table", "open_table"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +47,7 @@ class Table:
     def per_seed(self, dataset: str, split: str, cells: IntArray) -> FloatArray:
         """float64 [n, 3], in the order of TRAINING_SEEDS; NaN where never trained, or only the mean is known."""
         self._means(dataset, split)
-        return np.stack([self.values[name][cells] for name in seed_columns(dataset, split)], axis=1)
+        return np.stack([self.values[name][cells] for name in Accuracy(dataset, split).seeds], axis=1)
 
     def accuracy(self, dataset: str, split: str, cells: IntArray) -> FloatArray:
         """Mean over the training seeds each cell has, float64 [n]; NaN where unknown."""
@@ -92,9 +84,9 @@ class Table:
     def columns(self, cells: IntArray) -> Columns:
         """What a trial's record keeps of its cell: means, regrets and per-seed accuracies, name -> float64 [n]."""
         found: Columns = {}
-        for dataset, split in SIGNALS:
-            found |= {name: self.values[name][cells] for name in signal_columns(dataset, split)}
-            found[f"{dataset}_{split}_regret"] = self.regret(dataset, split, cells)
+        for accuracy in ACCURACIES:
+            found |= {name: self.values[name][cells] for name in (accuracy.column, *accuracy.seeds)}
+            found[accuracy.regret] = self.regret(accuracy.dataset, accuracy.split, cells)
         return found
 
     @cached_property
@@ -113,7 +105,7 @@ class Table:
     def _means(self, dataset: str, split: str) -> FloatArray:
         _check("data set", dataset, DATASETS)
         _check("split", split, SPLITS)
-        return self.values[mean_column(dataset, split)]
+        return self.values[Accuracy(dataset, split).column]
 
 
 def open_table(path: Path | None = None) -> Table:

@@ -79,7 +79,7 @@ def test_search_and_training_variance_are_apart(study: Study) -> None:
     rows = [trial("a", s, genotype=genotype(s)) for s in range(4)]
     for row in rows:
         row |= {f"{COLUMN}_seed777": 90.0 + row["seed"] - 0.1, f"{COLUMN}_seed888": 90.0 + row["seed"] + 0.1}
-    found = variance_components(study(rows).trials, COLUMN)["a"]
+    found = variance_components(study(rows).trials, Accuracy("cifar10", "test"))["a"]
     assert found.training_std == pytest.approx(math.sqrt(0.02))
     assert found.search == pytest.approx(np.var(range(4), ddof=1) - 0.02 / 2)
 
