@@ -16,6 +16,7 @@ from analysis.robustness.collapse import Collapse, collapse_probability
 from analysis.robustness.planning import seeds_needed
 from analysis.robustness.printed import printed_for
 from analysis.robustness.spread import baseline, improvement, intervals, rates, regrets, spread, variance_components
+from trainables.benchmarks.accuracies import Accuracy
 from trainables.benchmarks.table import open_table
 from trainables.errors import ConfigError
 from trainables.spaces.nas_bench_201.genotype import Genotype
