@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.comparison.compare import Comparison, Comparisons, difference_on, seeds_needed
+from analysis.comparison.compare import Comparison, Comparisons, difference_on, seeds_to_decide
 from analysis.pages.table import Table, counted, interval, mean_std, number, p_value
 from analysis.results import accuracies
 from analysis.statistics.estimate import Estimate
@@ -136,7 +136,7 @@ def equivalence_table(found: Comparisons) -> Table:
 
 def seeds_table(found: Comparisons) -> Table:
     """What it would take to detect a difference as large as the margin."""
-    plans = [seeds_needed(pair, found.margin, found.family) for pair in found.pairs]
+    plans = [seeds_to_decide(pair, found.margin, found.family) for pair in found.pairs]
     data = pd.DataFrame(
         {
             "A − B": [pair.name for pair in found.pairs],

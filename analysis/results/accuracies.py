@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from trainables.benchmarks.accuracies import ACCURACIES, DATASETS, Accuracy
+from trainables.errors import ConfigError, choose
 
 DATASET_TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16_120": "ImageNet16-120"}
 SPLIT_TITLES = {"valid": "validation", "test": "test"}
@@ -111,6 +112,30 @@ def headline_lookup(trials: pd.DataFrame) -> str:
     """The accuracy that cells are looked up by: on the study's own data set, test where the table has it."""
     test, valid = _own(trials)
     return test.column if is_known_ok(trials, test.column) else valid.column
+
+
+def known(trials: pd.DataFrame) -> list[str]:
+    """The accuracies that any trial that ended ok has: retrained, the table's, values of results from elsewhere."""
+    columns = (RETRAIN, *TABLE, *foreign_columns(trials))
+    return [column for column in columns if is_known_ok(trials, column)]
+
+
+def chosen(trials: pd.DataFrame, column: str | None) -> str:
+    """The value to look at: the headline unless named. Raises ConfigError for a column without values."""
+    if column is None:
+        return headline(trials)
+    candidates = known(trials)
+    # A value of a foreign table may be named without its prefix.
+    matching = [name for name in candidates if column in (name, name.removeprefix(FOREIGN))]
+    if not matching:
+        raise ConfigError(f"--column: {choose('accuracy', column, candidates)}")
+    return matching[0]
+
+
+def on_all_datasets(trials: pd.DataFrame, column: str) -> list[str]:
+    """The same value on every data set that has it."""
+    what = words(column).what
+    return [c for c in known(trials) if words(c).what == what]
 
 
 def _own(trials: pd.DataFrame) -> tuple[Accuracy, Accuracy]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from analysis.pages.page import Cell, Section
+from analysis.pages.settings import settings
 from analysis.pages.table import Table, listed, number
 from analysis.results import accuracies
 from analysis.results.from_store import Results
@@ -20,9 +21,9 @@ from analysis.robustness.cells import cell_svg
 from analysis.robustness.checklist import checklist
 from analysis.robustness.collapse import Collapse
 from analysis.robustness.courses import sections as course_sections
-from analysis.robustness.planning import MARGIN
 from analysis.robustness.spread import baseline
 from analysis.robustness.summary import failures, top_cells
+from analysis.statistics.estimate import MARGIN
 from trainables.benchmarks.accuracies import SPLITS, Accuracy
 from trainables.benchmarks.table import Table as BenchmarkTable
 from trainables.errors import ConfigError
@@ -111,7 +112,7 @@ def _definitions(trials: pd.DataFrame, rule: Collapse) -> dict[str, str]:
 
 def accuracy(trials: pd.DataFrame) -> Section:
     """Every seed's accuracy, validation and test apart."""
-    known = summary_tables.known_accuracies(trials)
+    known = accuracies.known(trials)
     drawn = figures.drawn(trials)
     lead = (
         "One dot is one search seed. The diamond is their mean, the bar its 95 % Student-t interval (three seeds or "
@@ -126,7 +127,7 @@ def accuracy(trials: pd.DataFrame) -> Section:
 def tables(trials: pd.DataFrame) -> Section:
     """All numbers."""
     noise = summary_tables.training_noise(trials)
-    known = summary_tables.known_accuracies(trials)
+    known = accuracies.known(trials)
     shown = [
         *([summary_tables.overview(trials)] if known else []),
         *(_folded(summary_tables.detail(trials, c), c != accuracies.headline(trials)) for c in known),
@@ -139,7 +140,7 @@ def tables(trials: pd.DataFrame) -> Section:
 
 def robustness(trials: pd.DataFrame, options: Options) -> Section:
     """How the seeds of a variant hold up: tails, rates, collapse, agreement, sources of variance."""
-    known = summary_tables.known_accuracies(trials)
+    known = accuracies.known(trials)
     has_cells = accuracies.is_known(trials, "genotype")
     variance = robustness_tables.variance_sources(trials)
     shown = [
@@ -234,8 +235,9 @@ def provenance(results: Results) -> Section:
         "study.yaml, as run": results.study_text or "not found in the store",
         "environment.json": environment or "not found in the store",
     }
-    settings = [summary_tables.settings(trials)]
-    return Section("provenance", "Provenance", "What this study was made of.", [], settings, {}, definitions, texts)
+    return Section(
+        "provenance", "Provenance", "What this study was made of.", [], [settings(trials)], {}, definitions, texts
+    )
 
 
 def _tally(values: pd.Series) -> str:
@@ -246,7 +248,7 @@ def _tally(values: pd.Series) -> str:
 
 
 def _unknown_note(trials: pd.DataFrame) -> str:
-    known = summary_tables.known_accuracies(trials)
+    known = accuracies.known(trials)
     if accuracies.foreign_columns(trials):
         return ""
     unknown = [accuracies.title(column) for column in accuracies.TABLE if column not in known]

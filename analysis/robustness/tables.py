@@ -12,7 +12,7 @@ from analysis.pages.table import UNKNOWN, Table, interval, mean_std, number
 from analysis.results import accuracies
 from analysis.robustness.agreement import agreement
 from analysis.robustness.collapse import Collapse, collapse_probability
-from analysis.robustness.planning import seeds_needed
+from analysis.robustness.planning import plan_seeds
 from analysis.robustness.printed import printed_for
 from analysis.robustness.spread import Baseline, improvement, intervals, rates, regrets, spread, variance_components
 from analysis.robustness.summary import LOST, summarise
@@ -156,7 +156,7 @@ def variance_sources(trials: pd.DataFrame) -> Table | None:
 
 def plan(trials: pd.DataFrame, column: str, margin: float) -> Table | None:
     """Seeds needed; None where no variant has three values."""
-    data = seeds_needed(trials, column, margin)
+    data = plan_seeds(trials, column, margin)
     if data.empty:
         return None
     shown = pd.DataFrame(

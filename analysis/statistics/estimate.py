@@ -23,6 +23,10 @@ DECIMALS = 10
 binary."""
 
 
+MARGIN = 0.5
+"""Points below which a difference of accuracies does not matter, unless the reader says otherwise."""
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A number, its interval and how both came about."""

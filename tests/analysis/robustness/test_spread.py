@@ -13,7 +13,7 @@ from synthetic_store import genotype, trial
 from analysis import Results
 from analysis.robustness.agreement import agreement, edge_agreement
 from analysis.robustness.collapse import Collapse, collapse_probability
-from analysis.robustness.planning import seeds_needed
+from analysis.robustness.planning import plan_seeds
 from analysis.robustness.printed import printed_for
 from analysis.robustness.spread import baseline, improvement, intervals, rates, regrets, spread, variance_components
 from trainables.benchmarks.accuracies import Accuracy
@@ -117,12 +117,12 @@ class TestAgreement:
 class TestPlan:
     def test_more_spread_needs_more_seeds_and_a_constant_arm_has_no_plan(self, study: Study) -> None:
         trials = study([*arm("a", VALUES), *arm("b", [93.0, 93.2, 93.1]), *arm("c", [90.0] * 3)]).trials
-        plan = seeds_needed(trials, COLUMN).set_index("variant")
+        plan = plan_seeds(trials, COLUMN).set_index("variant")
         assert plan.loc["a", "half_width"] > plan.loc["b", "half_width"] >= 3
         assert plan.loc["a", "unpaired"] > plan.loc["b", "unpaired"]
         assert plan.loc["c", ["half_width", "unpaired"]].isna().all()
         assert (plan.loc["b", "rival"], plan.loc["a", "rival"], plan.loc["a", "common"]) == ("a", "b", 3)
-        coarse = seeds_needed(trials, COLUMN, margin=2.0).set_index("variant")
+        coarse = plan_seeds(trials, COLUMN, margin=2.0).set_index("variant")
         assert coarse.loc["a", "unpaired"] < plan.loc["a", "unpaired"]
 
 
