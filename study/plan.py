@@ -13,7 +13,7 @@ from study import early_stopping
 from study.config import Search, SearchRange, Study
 from trainables.benchmarks.accuracies import DATASETS
 from trainables.errors import ConfigError
-from trainables.hyperparameters import MethodConfig, Range, Scalar, field_named, search_space
+from trainables.hyperparameters import MethodConfig, Range, Scalar, field_named, range_of
 from trainables.methods import SearchMethod, method_named
 from trainables.spec import Retrain, Scale, TrialSpec
 
@@ -169,7 +169,7 @@ def _is_range(axis: Any) -> bool:
 
 def _range(name: str, method: type[SearchMethod[Any]], key: str, axis: Any) -> Range | tuple[Scalar, ...]:
     if axis == "search":
-        return search_space(method.Config, name, key)
+        return range_of(method.Config, name, key)
     integer = field_named(method.Config, name, key).annotation is int
     for end in (axis.low, axis.high):
         method.Config.parse(name, {key: int(end) if integer else end})

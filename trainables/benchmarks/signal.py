@@ -17,6 +17,7 @@ from trainables.benchmarks.accuracies import DATASETS, Accuracy
 from trainables.benchmarks.columns import FloatArray, short_column, time_column
 from trainables.benchmarks.table import Table
 from trainables.errors import BenchmarkError
+from trainables.spaces.nas_bench_201.genotype import NUM_CELLS
 
 LENGTHS = (200, 12)
 """Epochs of the trainings whose validation accuracy can be the signal."""
@@ -28,8 +29,12 @@ class Signal:
 
     accuracy: FloatArray
     """Validation accuracy in percent."""
-    cost_s: FloatArray
-    """Simulated seconds of training."""
+    cost_s: FloatArray | None
+    """Simulated seconds of training; None where nothing is trained."""
+
+
+NO_SIGNAL = Signal(np.zeros(NUM_CELLS), None)
+"""What a search sees that needs no table: cells that are all alike."""
 
 
 def read_signal(table: Table, dataset: str, epochs: int) -> Signal:
