@@ -27,14 +27,12 @@ _METHODS = {
     "with its partner and counted under seeds without a partner; no value is put in its place.",
     "Difference": "Mean of A less mean of B in percentage points. Paired: mean of the differences of common seeds with "
     "Student's t interval. Unpaired: difference of means with Welch's interval.",
-    "Primary test": "Paired: the sign-flip test, exact up to 16 pairs. Unpaired: the permutation test, exact up "
-    "to 20,000 "
-    "divisions. Both two-sided, on the difference of means.",
+    "Primary test": "Paired: the sign-flip test, exact up to 16 pairs. Unpaired: the permutation test, exact up to "
+    "20,000 divisions. Both two-sided, on the difference of means.",
     "Holm": "The p-values of all declared pairs that could be tested are adjusted together. TOST p-values are adjusted "
     "over the same pairs, as a family of their own.",
-    "Cannot be decided": "An exact test has a smallest p-value, set by the number of seeds. Where that is above "
-    "0.05 after "
-    "correction no data could have been significant, and the report does not call them not significant.",
+    "Cannot be decided": "An exact test has a smallest p-value, set by the number of seeds. Where that is above 0.05 "
+    "after correction no data could have been significant, and the report does not call them not significant.",
     "Equivalent within the margin": "Both one-sided t tests reject a difference as large as the margin. It goes before "
     "better and worse: a difference may be real and too small to matter.",
     "P(A > B)": "Paired: share of common seeds on which A is above B, with the exact binomial interval. Unpaired: the "

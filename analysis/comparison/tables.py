@@ -126,9 +126,8 @@ def equivalence_table(found: Comparisons) -> Table:
         }
     )
     caption = (
-        f"Margin ±{found.margin:g} points. TOST: a small p says that the mean difference lies within the margin. "
-        "The three probabilities are the Bayesian signed-rank test's, with a region of practical equivalence as "
-        "wide as "
+        f"Margin ±{found.margin:g} points. TOST: a small p says that the mean difference lies within the margin. The "
+        "three probabilities are the Bayesian signed-rank test's, with a region of practical equivalence as wide as "
         "the margin; it needs five pairs of common seeds."
     )
     return Table("equivalence", "Practical equivalence", caption, shown, _numbers(found), prose=("why not",))
