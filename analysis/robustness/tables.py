@@ -107,14 +107,13 @@ def agreement_table(trials: pd.DataFrame) -> Table:
             "modal share (%)": data["modal"].map(lambda share: number(share, 0)),
             "edge agreement (%)": data["pairs"].map(lambda share: number(share, 0)),
             "Fleiss κ": data["fleiss"].map(number),
-            "Randolph κ": data["randolph"].map(number),
         }
     )
     caption = (
         "Modal share: derived cells in the most frequent isomorphism class. Edge agreement: mean over edges of the "
-        "share of pairs of seeds that chose the same operation. κ: agreement beyond chance, 0 none and 1 perfect; "
-        "Fleiss takes chance from the operations' frequencies, Randolph as uniform. Agreement is not quality: seeds "
-        "that all collapse agree perfectly."
+        "share of pairs of seeds that chose the same operation. Fleiss κ: agreement beyond chance, which it takes from "
+        "the operations' frequencies; 0 none and 1 perfect. Agreement is not quality: seeds that all collapse agree "
+        "perfectly."
     )
     return Table("agreement", "Agreement of the derived cells", caption, shown, data)
 
