@@ -36,14 +36,12 @@ def tails(trials: pd.DataFrame, column: str, reference: Baseline | None) -> Tabl
     shown["median interval (%)"] = [_looked_up(of_median, variant) for variant in summary["variant"]]
     tail = summary["tail"].iloc[0]
     shown[f"CVaR {tail:g} (%)"] = summary["cvar"].map(number)
-    shown["mean worst of 3 (%)"] = summary["expected_worst"].map(number)
-    data = summary.drop(columns="cvar_words").merge(distance, on="variant")
+    data = summary.merge(distance, on="variant")
     caption = (
         f"Of {what}, over n search seeds that ended ok. IQM: mean of the middle values after a quarter is cut at each "
         f"end, with its 95 % percentile bootstrap interval from {IQM_INTERVAL_FROM} seeds on; below four seeds it is "
         "the mean. Median interval: exact, of order statistics, from six seeds on. "
-        f"CVaR {tail:g}: mean of the worst {100 * tail:g} % of the seeds, up to five seeds the worst one. Mean worst "
-        "of 3: over all subsets of three seeds, which does not depend on n."
+        f"CVaR {tail:g}: mean of the worst {100 * tail:g} % of the seeds, up to five seeds the worst one."
     )
     if distance["oracle"].notna().any():
         shown["regret to oracle (points)"] = [_estimate(r, "oracle") for r in distance.to_dict("records")]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import stats
 
 from analysis.statistics.estimate import NAN, FloatArray, finite
 
@@ -41,25 +41,6 @@ def cvar(values: FloatArray, tail: float = TAIL) -> FloatArray:
     n = values.shape[-1]
     weights = np.clip(tail * n - np.arange(n), 0, 1)
     return np.sort(values, axis=-1) @ weights / (tail * n)
-
-
-def expected_minimum(values: FloatArray, k: int) -> FloatArray:
-    """Mean of the worst of k, over all subsets of k values; NaN where n < k. [..., n] -> [...].
-
-    Unlike the worst of all n it can be compared between arms of unequal n.
-    """
-    n = values.shape[-1]
-    if n < k:
-        return np.full(values.shape[:-1], NAN)
-    others = n - 1.0 - np.arange(n)
-    log_subsets = special.gammaln(others + 1) - special.gammaln(np.maximum(others - k + 2, 1)) - special.gammaln(k)
-    log_all = special.gammaln(n + 1) - special.gammaln(n - k + 1) - special.gammaln(k + 1)
-    return np.sort(values, axis=-1) @ np.where(others >= k - 1, np.exp(log_subsets - log_all), 0.0)
-
-
-def expected_maximum(values: FloatArray, k: int) -> FloatArray:
-    """Mean of the best of k, over all subsets of k values; NaN where n < k. [..., n] -> [...]."""
-    return -expected_minimum(-values, k)
 
 
 def optimality_gap(values: FloatArray, target: float) -> FloatArray:
@@ -100,32 +81,15 @@ class Summary:
     best: float
     cvar: float
     tail: float
-    expected_worst: float
-    expected_best: float
-    k: int
-    """``expected_worst`` and ``expected_best`` are those of k values drawn from the n."""
-
-    @property
-    def iqm_words(self) -> str:
-        """What the IQM is at this n."""
-        if self.trimmed == 0:
-            return f"interquartile mean; of {self.n} values it cuts none and is the mean"
-        return f"interquartile mean; the mean of the middle {self.n - 2 * self.trimmed} of {self.n} values"
-
-    @property
-    def cvar_words(self) -> str:
-        """What the CVaR is at this n."""
-        share = self.tail * self.n
-        which = "the worst value" if share <= 1 else f"the mean of the worst {share:g} of {self.n} values"
-        return f"CVaR {self.tail:g}: {which}"
+    """The share of the values that ``cvar`` averages."""
 
 
-def describe(values: npt.ArrayLike, *, higher_is_better: bool = True, tail: float = TAIL, k: int = 3) -> Summary:
+def describe(values: npt.ArrayLike, *, higher_is_better: bool = True) -> Summary:
     """Summarise a sample [n]; for regrets and losses, ``higher_is_better`` false turns worst and best around."""
     sample, dropped = finite(values)
     n = len(sample)
     if n == 0:
-        return Summary(0, dropped, NAN, NAN, NAN, NAN, 0, NAN, NAN, NAN, NAN, NAN, tail, NAN, NAN, k)
+        return Summary(0, dropped, NAN, NAN, NAN, NAN, 0, NAN, NAN, NAN, NAN, NAN, TAIL)
     sign = 1 if higher_is_better else -1
     scores = np.sort(sign * sample)
     return Summary(
@@ -140,9 +104,6 @@ def describe(values: npt.ArrayLike, *, higher_is_better: bool = True, tail: floa
         mad=float(stats.median_abs_deviation(sample, scale="normal")),
         worst=float(sign * scores[0]),
         best=float(sign * scores[-1]),
-        cvar=float(sign * cvar(scores, tail)),
-        tail=tail,
-        expected_worst=float(sign * expected_minimum(scores, k)),
-        expected_best=float(sign * expected_maximum(scores, k)),
-        k=k,
+        cvar=float(sign * cvar(scores)),
+        tail=TAIL,
     )
