@@ -168,7 +168,7 @@ TWO_ARMS: dict[str, Interval] = {
 
 def _family(sample: Sample, generator: Generator) -> bool:
     pairs = [sample.alike[:, i] - sample.alike[:, j] for i, j in combinations(range(3), 2)]
-    return bool(adjust([paired.sign_flip(d, generator, RESAMPLES).p for d in pairs]).reject.any())
+    return bool((adjust([paired.sign_flip(d, generator, RESAMPLES).p for d in pairs]).p <= ALPHA).any())
 
 
 def _bayes(sample: Sample, generator: Generator) -> bool:

@@ -18,7 +18,7 @@ docs/statistics.md has the definitions, and the measured coverage and error rate
     unpaired       arms that do not: permutation, Welch, Brunner-Munzel, Hodges-Lehmann shift
     probability    probability of improvement, Cliff's delta, performance profiles
     dominance      almost stochastic order
-    multiplicity   Holm and its relatives
+    multiplicity   Holm
     ranks          Friedman, Nemenyi's critical difference, rank distribution
     bayes          Bayesian signed-rank test with a region of practical equivalence
     power          seeds needed, difference detectable

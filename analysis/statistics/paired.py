@@ -58,17 +58,6 @@ class Pairs:
         return rounded(self.a - self.b)
 
 
-@dataclass(frozen=True)
-class Gain:
-    """What pairing was worth."""
-
-    correlation: float
-    """Pearson's, between the arms over seeds; NaN where an arm does not vary."""
-    variance_ratio: float
-    """var(a - b) / (var a + var b): below 1 pairing helped, above 1 it hurt."""
-    n: int
-
-
 def pair(seeds_a: npt.ArrayLike, a: npt.ArrayLike, seeds_b: npt.ArrayLike, b: npt.ArrayLike) -> Pairs:
     """Match two arms, seeds [n] with values [n], by seed. Raises ValueError if an arm has a seed twice."""
     arms = []
@@ -83,18 +72,6 @@ def pair(seeds_a: npt.ArrayLike, a: npt.ArrayLike, seeds_b: npt.ArrayLike, b: np
     names_a, values_a, names_b, values_b = names_a[known_a], values_a[known_a], names_b[known_b], values_b[known_b]
     common, in_a, in_b = np.intersect1d(names_a, names_b, assume_unique=True, return_indices=True)
     return Pairs(common, values_a[in_a], values_b[in_b], everyone - len(common))
-
-
-def pairing_gain(pairs: Pairs) -> Gain:
-    """How alike the arms rise and fall with the seed."""
-    n = len(pairs.seeds)
-    if n < 3:
-        return Gain(NAN, NAN, n)
-    variance_a, variance_b = np.var(pairs.a, ddof=1), np.var(pairs.b, ddof=1)
-    if variance_a == 0 or variance_b == 0:
-        return Gain(NAN, NAN if variance_a + variance_b == 0 else 1.0, n)
-    ratio = np.var(pairs.a - pairs.b, ddof=1) / (variance_a + variance_b)
-    return Gain(float(np.corrcoef(pairs.a, pairs.b)[0, 1]), float(ratio), n)
 
 
 def mean_difference(differences: npt.ArrayLike, level: float = LEVEL) -> Estimate:

@@ -3,8 +3,7 @@
 Effects are standardised: a difference over the standard deviation of the paired differences (d_z), or over that of one
 arm (d). A pilot's standard deviation is too small half of the time: plan with ``planning_std``.
 
-Sources: Cohen, "Statistical Power Analysis", 1988 (t tests, by statsmodels); Noether, JASA 1987, as in Bouthillier et
-al., "Accounting for Variance in Machine Learning Benchmarks", MLSys 2021.
+Source: Cohen, "Statistical Power Analysis", 1988 (t tests, by statsmodels).
 """
 
 from __future__ import annotations
@@ -65,16 +64,6 @@ def seeds_to_detect_unpaired(
     )
     exact = _solve(lambda n: _power(TTestIndPower(), effect, n, alpha / family), power)
     return _plan(exact, attainable_unpaired(2, 2, family, alpha).needed_n, method)
-
-
-def seeds_to_show_improvement(probability: float = 0.75, *, power: float = 0.95, alpha: float = ALPHA) -> SeedsNeeded:
-    """Pairs of seeds to show that P(A > B) exceeds 1/2 if it is ``probability``; one-sided, by Noether's formula."""
-    method = f"Noether, one-sided level {alpha:g}, power {power:g}, P(A > B) = {probability:g}"
-    if probability == 0.5:
-        return SeedsNeeded(LARGEST_N, inf, method)
-    z = stats.norm.ppf(1 - alpha) + stats.norm.ppf(power)
-    exact = float((z / (sqrt(6) * (0.5 - probability))) ** 2)
-    return _plan(exact, 1, method)
 
 
 def seeds_for_half_width(std: float, half_width: float, level: float = LEVEL) -> SeedsNeeded:
