@@ -3,7 +3,7 @@
 The functions on arrays reduce the last axis, [..., n] -> [...], so that a bootstrap can hand them all its resamples at
 once. In them low is bad; ``describe`` also takes regrets.
 
-Sources: IQM and optimality gap, Agarwal et al., "Deep Reinforcement Learning at the Edge of the Statistical Precipice",
+Sources: IQM, Agarwal et al., "Deep Reinforcement Learning at the Edge of the Statistical Precipice",
 NeurIPS 2021; CVaR, Rockafellar and Uryasev, J. of Risk 2000, for a discrete distribution.
 """
 
@@ -19,7 +19,7 @@ from scipy import stats
 from analysis.statistics.estimate import NAN, FloatArray, finite
 
 Statistic = Callable[[FloatArray], FloatArray]
-"""Resamples [..., n], or [..., n, data sets], -> their statistics [...]."""
+"""Resamples [..., n] -> their statistics [...]."""
 
 TAIL = 0.2
 """Share of the seeds that CVaR averages unless told otherwise; of five seeds that is the worst one."""
@@ -41,24 +41,6 @@ def cvar(values: FloatArray, tail: float = TAIL) -> FloatArray:
     n = values.shape[-1]
     weights = np.clip(tail * n - np.arange(n), 0, 1)
     return np.sort(values, axis=-1) @ weights / (tail * n)
-
-
-def optimality_gap(values: FloatArray, target: float) -> FloatArray:
-    """Mean shortfall from ``target``; what lies above it counts as reaching it. [..., n] -> [...]."""
-    return target - np.minimum(values, target).mean(axis=-1)
-
-
-def pooled(statistic: Statistic) -> Statistic:
-    """``statistic`` over all seeds and data sets together, [..., n, data sets] -> [...].
-
-    Scores must be on one scale: pooled raw accuracies of CIFAR-10 and ImageNet16-120 make the IQM that of CIFAR-100.
-    """
-    return lambda matrix: statistic(matrix.reshape(*matrix.shape[:-2], -1))
-
-
-def median_of_means(matrix: FloatArray) -> FloatArray:
-    """The median over data sets of the mean over seeds, [..., n, data sets] -> [...]."""
-    return np.median(matrix.mean(axis=-2), axis=-1)
 
 
 @dataclass(frozen=True)
