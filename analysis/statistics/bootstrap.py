@@ -46,7 +46,6 @@ def bootstrap_interval(
     generator: np.random.Generator,
     *,
     kind: Kind = "bca",
-    level: float = LEVEL,
     resamples: int = RESAMPLES,
     minimum: int = MINIMUM_N,
 ) -> Estimate:
@@ -54,12 +53,12 @@ def bootstrap_interval(
     data, dropped = finite(values)
     n = len(data)
     name = {"bca": "BCa", "percentile": "percentile"}[kind]
-    method = f"{percent(level)} {name} bootstrap interval, {resampling_words(n, resamples)}"
+    method = f"{percent(LEVEL)} {name} bootstrap interval, {resampling_words(n, resamples)}"
     estimate = float(statistic(data)) if n else NAN
     if n < minimum:
         return Estimate(estimate, NAN, NAN, n, method, dropped, f"the bootstrap {too_few(minimum, n, 'seeds')}")
     drawn, weights = resample(data, statistic, generator, resamples)
-    tails = np.array([(1 - level) / 2, (1 + level) / 2])
+    tails = np.array([(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     if kind == "bca":
         tails = _bca_tails(data, statistic, estimate, drawn, weights, tails)
     if np.isnan(tails).any():
@@ -73,14 +72,13 @@ def studentised_interval(
     values: npt.ArrayLike,
     generator: np.random.Generator,
     *,
-    level: float = LEVEL,
     resamples: int = RESAMPLES,
     minimum: int = MINIMUM_N,
 ) -> Estimate:
     """The mean [n] with its bootstrap-t interval: the resamples' own t statistics take the place of Student's t."""
     data, dropped = finite(values)
     n = len(data)
-    method = f"mean with {percent(level)} studentised bootstrap interval, {resampling_words(n, resamples)}"
+    method = f"mean with {percent(LEVEL)} studentised bootstrap interval, {resampling_words(n, resamples)}"
     estimate = float(data.mean()) if n else NAN
     if n < minimum:
         return Estimate(estimate, NAN, NAN, n, method, dropped, f"the bootstrap {too_few(minimum, n, 'seeds')}")
@@ -95,7 +93,7 @@ def studentised_interval(
 
     drawn, weights = resample(data, t_statistic, generator, resamples)
     with np.errstate(invalid="ignore"):  # between two infinite statistics there is no quantile
-        upper, lower = weighted_quantiles(drawn, weights, np.array([(1 + level) / 2, (1 - level) / 2]))
+        upper, lower = weighted_quantiles(drawn, weights, np.array([(1 + LEVEL) / 2, (1 - LEVEL) / 2]))
     low, high = estimate - upper * error, estimate - lower * error
     if not np.isfinite([low, high]).all():
         note = "too many resamples hold one value only"
