@@ -20,7 +20,7 @@ from analysis.pages.table import counted, listed
 from analysis.results import accuracies
 from analysis.statistics import Estimate, HypothesisTest, bayes, multiplicity, paired, power, probability, unpaired
 from analysis.statistics.attainable import Attainable, attainable_paired, attainable_unpaired
-from analysis.statistics.estimate import ALPHA, MARGIN, NAN, Equivalence, FloatArray
+from analysis.statistics.estimate import MARGIN, NAN, Equivalence, FloatArray
 from analysis.statistics.intervals import t_interval
 from trainables.errors import ConfigError, StoreError, choose
 
@@ -238,7 +238,7 @@ def seeds_to_decide(pair: Comparison, margin: float, family: int) -> power.Seeds
     if not spread > 0:
         return None
     plan = power.seeds_to_detect_paired if pair.paired else power.seeds_to_detect_unpaired
-    return plan(margin / spread, family=max(family, 1), alpha=ALPHA)
+    return plan(margin / spread, family=max(family, 1))
 
 
 def difference_on(trials: pd.DataFrame, column: str, a: str, b: str) -> Estimate:

@@ -34,12 +34,11 @@ def values_of(trials: pd.DataFrame, column: str) -> dict[str, np.ndarray]:
 
 
 def spread(trials: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Every field of statistics.summary.Summary, with its ``cvar_words``; for a regret worst is the largest."""
+    """Every field of statistics.summary.Summary; for a regret worst is the largest."""
     higher = column not in accuracies.REGRETS
     rows = []
     for variant, values in values_of(trials, column).items():
-        summary = describe(values, higher_is_better=higher)
-        rows.append({"variant": variant, **asdict(summary), "cvar_words": summary.cvar_words})
+        rows.append({"variant": variant, **asdict(describe(values, higher_is_better=higher))})
     return pd.DataFrame(rows)
 
 

@@ -37,14 +37,12 @@ def tails(trials: pd.DataFrame, column: str, reference: Baseline | None) -> Tabl
     shown["median interval (%)"] = [_looked_up(of_median, variant) for variant in summary["variant"]]
     tail = summary["tail"].iloc[0]
     shown[f"CVaR {tail:g} (%)"] = summary["cvar"].map(number)
-    shown["mean worst of 3 (%)"] = summary["expected_worst"].map(number)
-    data = summary.drop(columns="cvar_words").merge(distance, on="variant")
+    data = summary.merge(distance, on="variant")
     caption = (
         f"Of {what}, over n search seeds that ended ok. IQM: mean of the middle values after a quarter is cut at each "
         f"end, with its 95 % percentile bootstrap interval from {IQM_INTERVAL_FROM} seeds on; below four seeds it is "
         "the mean. Median interval: exact, of order statistics, from six seeds on. "
-        f"CVaR {tail:g}: mean of the worst {100 * tail:g} % of the seeds, up to five seeds the worst one. Mean worst "
-        "of 3: over all subsets of three seeds, which does not depend on n."
+        f"CVaR {tail:g}: mean of the worst {100 * tail:g} % of the seeds, up to five seeds the worst one."
     )
     if distance["oracle"].notna().any():
         shown["regret to oracle (points)"] = [_estimate(r, "oracle") for r in distance.to_dict("records")]
@@ -108,14 +106,13 @@ def agreement_table(trials: pd.DataFrame) -> Table:
             "modal share (%)": data["modal"].map(lambda share: number(share, 0)),
             "edge agreement (%)": data["pairs"].map(lambda share: number(share, 0)),
             "Fleiss κ": data["fleiss"].map(number),
-            "Randolph κ": data["randolph"].map(number),
         }
     )
     caption = (
         "Modal share: derived cells in the most frequent isomorphism class. Edge agreement: mean over edges of the "
-        "share of pairs of seeds that chose the same operation. κ: agreement beyond chance, 0 none and 1 perfect; "
-        "Fleiss takes chance from the operations' frequencies, Randolph as uniform. Agreement is not quality: seeds "
-        "that all collapse agree perfectly."
+        "share of pairs of seeds that chose the same operation. Fleiss κ: agreement beyond chance, which it takes from "
+        "the operations' frequencies; 0 none and 1 perfect. Agreement is not quality: seeds that all collapse agree "
+        "perfectly."
     )
     return Table("agreement", "Agreement of the derived cells", caption, shown, data)
 

@@ -13,7 +13,7 @@ NAN = float("nan")
 LEVEL = 0.95
 """Confidence of an interval unless told otherwise."""
 ALPHA = 0.05
-"""Level of a test unless told otherwise."""
+"""Level of a test."""
 RESAMPLES = 9_999
 """Random resamples, sign flips or permutations where their full number is out of reach."""
 CHUNK = 10_000_000

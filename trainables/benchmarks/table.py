@@ -23,7 +23,6 @@ from trainables.benchmarks.columns import (
     Columns,
     FloatArray,
     IntArray,
-    time_column,
 )
 from trainables.benchmarks.importers import import_builtin, imported_table
 from trainables.benchmarks.merge import merge
@@ -36,7 +35,11 @@ class Table:
     """An immutable table over all cells, rows in ``Genotype.index`` order."""
 
     values: Columns = field(repr=False)
-    """Every column of ``trainables.benchmarks.columns``, float64 [15625], NaN where unknown."""
+    """Every column of ``trainables.benchmarks.columns``, float64 [15625], NaN where unknown.
+
+    The benchmark's authors extrapolated the training times from each cell's measured 12-epoch training on CIFAR-10, so
+    they are the same for every training seed.
+    """
     sources: dict[str, str]
     """Where each signal (``cifar10_valid``) and training time (``cifar10_train_time_s``) comes from, in words."""
 
@@ -71,15 +74,6 @@ class Table:
         """Percentage points below the oracle, float64 [n]; NaN where unknown."""
         means = self._means(dataset, split)
         return np.fmax.reduce(means) - means[cells]
-
-    def train_time_s(self, dataset: str, cells: IntArray) -> FloatArray:
-        """Seconds of one 200-epoch training, float64 [n]; CIFAR-10: on 25k images. NaN where unknown.
-
-        The benchmark's authors extrapolated these from each cell's measured 12-epoch training on CIFAR-10, so they
-        are the same for every training seed.
-        """
-        _check("data set", dataset, DATASETS)
-        return self.values[time_column(dataset)][cells]
 
     def columns(self, cells: IntArray) -> Columns:
         """What a trial's record keeps of its cell: means, regrets and per-seed accuracies, name -> float64 [n]."""
