@@ -17,8 +17,10 @@ import torch.nn.functional as F
 
 from study.store.store import Row
 from trainables.methods import method_named
-from trainables.spaces.nas_bench_201 import EDGES, DiscreteNetwork, Genotype, Supernet
+from trainables.spaces.nas_bench_201 import EDGES, Genotype
 from trainables.spaces.nas_bench_201.genotype import CONV_3X3
+from trainables.spaces.nas_bench_201.network import DiscreteNetwork
+from trainables.spaces.nas_bench_201.supernet import Supernet
 from trainables.spec import TrialSpec
 from trainables.trial import Surroundings
 

@@ -12,16 +12,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-import torch
-
 from trainables.benchmarks.signal import read_signal
 from trainables.checkpoints import restore, serialise
+from trainables.later import torch
 from trainables.methods import Diverged, method_named
-from trainables.records import describe
+from trainables.records import Row, describe
 from trainables.secrets import redact
 from trainables.spaces.nas_bench_201 import Genotype
 from trainables.spec import TrialSpec
-from trainables.trial import Row, Surroundings, Trial, look_up
+from trainables.trial import Surroundings, Trial, look_up
 from trainables.watchdog import Limits, Watchdog
 
 MOST_ATTEMPTS = 3

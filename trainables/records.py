@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from trainables.methods import method_named
 from trainables.spec import TrialSpec
-from trainables.trial import Row
+
+Row = dict[str, Any]
 
 
 def describe(spec: TrialSpec, study: str) -> Row:

@@ -18,17 +18,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from trainables import datasets
 from trainables.benchmarks.signal import NO_SIGNAL, read_signal
 from trainables.benchmarks.table import Table, open_table
 from trainables.datasets import ImageData
 from trainables.hyperparameters import MethodConfig
+from trainables.later import torch
 from trainables.methods import SearchMethod, method_named
 from trainables.methods.recording import CudaGraphs
 from trainables.methods.search_method import ImageContext, SearchContext, TableContext
 from trainables.peak_memory import PeakMemory
+from trainables.records import Row
 from trainables.retraining import Retraining
 from trainables.spaces.nas_bench_201 import Genotype
 from trainables.spaces.nas_bench_201.genotype import AVG_POOL, NONE, SKIP
@@ -36,7 +37,6 @@ from trainables.spec import DatasetSpec, TrialSpec
 from trainables.streams import Streams
 from trainables.training_free import TrainingFree
 
-Row = dict[str, Any]
 _BEGINNING = threading.Lock()
 """Trials begin one after another, wherever they run: the first reads the images, the others find them."""
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from trainables.methods.adam_architecture import architecture_adam
 from trainables.methods.darts import Darts, DartsConfig, second_order_gradient, unrolled_weights
 from trainables.methods.differentiable import Average, Batch, cosine
-from trainables.spaces.nas_bench_201 import Supernet
+from trainables.spaces.nas_bench_201.supernet import Supernet
 
 pytestmark = pytest.mark.trains
 

@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from trainables.errors import ConfigError
-from trainables.spaces.nas_bench_201 import Supernet
 from trainables.spaces.nas_bench_201.fused import RunningStatistics, fused_node, fusible, reference_node
 from trainables.spaces.nas_bench_201.genotype import AVG_POOL, CONV_1X1, CONV_3X3, SKIP
-from trainables.spaces.nas_bench_201.supernet import NodeCandidates, NodeMixture
+from trainables.spaces.nas_bench_201.mixtures import NodeMixture
+from trainables.spaces.nas_bench_201.supernet import NodeCandidates, Supernet
 
 HAS_TRITON = importlib.util.find_spec("triton") is not None
 

@@ -10,14 +10,17 @@ Source: Dong and Yang, "NAS-Bench-201", ICLR 2020, arXiv:2001.00326, whose searc
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from trainables.benchmarks.accuracies import DATASETS, Accuracy
 from trainables.benchmarks.columns import FloatArray, short_column, time_column
-from trainables.benchmarks.table import Table
 from trainables.errors import BenchmarkError
 from trainables.spaces.nas_bench_201.genotype import NUM_CELLS
+
+if TYPE_CHECKING:
+    from trainables.benchmarks.table import Table
 
 LENGTHS = (200, 12)
 """Epochs of the trainings whose validation accuracy can be the signal."""

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-import torch
-from torch import Tensor
-
 from trainables.hyperparameters import Range, hyperparameter
+from trainables.later import Tensor, torch
 from trainables.methods.differentiable import Batch, DifferentiableSearch, WeightTraining
 from trainables.methods.search_method import ImageContext
 

@@ -26,16 +26,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-
 from trainables.datasets import BatchStream, augment, normalise, split
 from trainables.hyperparameters import MethodConfig, Range, hyperparameter
+from trainables.later import F, Tensor, torch
 from trainables.methods.hessian import largest_eigenvalue
 from trainables.methods.recording import repeat
 from trainables.methods.search_method import ImageContext, Metrics, Needs, SearchMethod, require_finite
-from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype, SinglePath, Supernet, derive
+from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype, SinglePath, derive
 from trainables.spec import Scale
 from trainables.training_free import TrainingFree
 
@@ -118,6 +115,8 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
 
     def build_supernet(self) -> None:
         """Make the supernet at its initial weights, and the optimiser of its weights."""
+        from trainables.spaces.nas_bench_201.supernet import Supernet
+
         config, scale, images = self.config, self.context.scale, self.context.images
         with self.context.streams.initialising("supernet.weights"):
             self.supernet = Supernet(
@@ -264,7 +263,6 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
             found["hessian_eigenvalue"] = self.hessian_eigenvalue()
         return found
 
-    @torch.no_grad()
     def discretisation(self) -> Metrics:
         """Accuracy in percent of the shared weights under the mixing weights, and under the derived cell alone.
 
@@ -273,7 +271,7 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
         """
         images, labels = self.diagnosed(DIAGNOSED_IMAGES)
         relaxed, discrete = self.scores(), self.one_hot(self.current())
-        with self.statistics_kept():
+        with torch.no_grad(), self.statistics_kept():
             return {
                 name: 100.0 * float((self.forward(images, mixing).argmax(1) == labels).float().mean())
                 for name, mixing in (("relaxed_accuracy", relaxed), ("discrete_accuracy", discrete))
@@ -319,13 +317,14 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
             purpose,
         )
 
-    @torch.no_grad()
     def validate(self) -> float:
         """Accuracy in percent of the supernet on the architecture images, in eval mode (running statistics)."""
+        batches = zip(self.split.arch_images.split(256), self.split.arch_labels.split(256), strict=True)
         self.supernet.eval()
-        mixing, correct = self.validated(), 0
-        for images, labels in zip(self.split.arch_images.split(256), self.split.arch_labels.split(256), strict=True):
-            correct += int((self.forward(normalise(images, self.context.images), mixing).argmax(1) == labels).sum())
+        with torch.no_grad():
+            mixing, correct = self.validated(), 0
+            for images, labels in batches:
+                correct += int((self.forward(normalise(images, self.context.images), mixing).argmax(1) == labels).sum())
         self.supernet.train()
         return 100.0 * correct / len(self.split.arch_labels)
 

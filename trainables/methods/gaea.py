@@ -39,11 +39,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-
 from trainables.hyperparameters import Range, hyperparameter
+from trainables.later import F, Tensor, torch
 from trainables.methods.differentiable import Batch, DifferentiableSearch, WeightTraining
 from trainables.methods.edge_weights import node_normalise
 from trainables.methods.gdas import hard_sample

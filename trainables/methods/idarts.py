@@ -28,10 +28,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import torch
-from torch import Tensor
-
 from trainables.hyperparameters import Range, hyperparameter
+from trainables.later import Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
 from trainables.methods.differentiable import Batch, WeightTraining
 from trainables.methods.hessian import hessian_vector_product
