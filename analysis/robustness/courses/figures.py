@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.pages import style
+from analysis.pages.layout import Fixed
 from analysis.pages.table import listed, number
 from analysis.results import accuracies
 from analysis.results.epochs import Epochs
@@ -42,7 +43,7 @@ def by_cost(curve: Curves, column: str, factor: float, unit: str) -> Plot | None
     summary = curve.in_unit(factor, 3600).summary
     variants = [str(variant) for variant in summary["variant"].unique()]
     look = style.looks(summary["variant"].cat.categories)
-    figure = Figure(figsize=(6.4, max(3.2, 0.75 + 0.2 * len(variants))), layout="constrained")
+    figure = Figure(figsize=(6.4, max(3.2, 0.75 + 0.2 * len(variants))), layout=Fixed(legend="right"))
     axes = figure.subplots()
     for variant in variants:
         own = summary[summary["variant"] == variant]
@@ -56,7 +57,7 @@ def by_cost(curve: Curves, column: str, factor: float, unit: str) -> Plot | None
     axes.set_ylim(-0.01, max(float(summary["mean"].max()) * 1.3, 1.0))
     style.logarithmic_budget(axes)
     axes.set(xlabel=unit, ylabel=f"mean {accuracies.words(column).what} (points)")
-    figure.legend(loc="outside right upper", frameon=False, fontsize=8)
+    figure.legend(loc="upper right", frameon=False, fontsize=8)
     last = summary.groupby("variant", observed=True).tail(1)
     ends = [f"{r['variant']} {number(r['mean'])} at {r['budget']:.2g}" for r in last.to_dict("records")]
     caption = f"Mean {accuracies.title(column)} against cost, n = {count_range(last['values'])} seeds a variant"
