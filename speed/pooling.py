@@ -32,7 +32,7 @@ import torch
 import yaml
 
 from analysis.results import from_store
-from analysis.robustness.courses.curves import all_curves
+from analysis.robustness.courses.curves import curves as regret_curves
 from analysis.robustness.report import write_report
 from study.store.arrow import ROW_GROUP
 from study.store.schema import EPOCHS, MERGED, SCHEMA_VERSION, TRIALS
@@ -182,8 +182,7 @@ def load(store: Path) -> None:
 def curves(store: Path) -> None:
     """The trials, and one regret by variant and epoch."""
     results = from_store.load(store)
-    with results.epochs_by_variant([REGRET]) as epochs:
-        summary = all_curves(results.trials, epochs, REGRET).summary
+    summary = regret_curves(results.trials, results.course([REGRET]), REGRET).summary
     assert len(summary) == len(METHODS) * len(CONFIGS) * EPOCHS_EACH
 
 

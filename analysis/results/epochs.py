@@ -1,191 +1,129 @@
-"""The epochs of a study a few variants at a time, whatever the number of rows and their order in the files.
+"""The epochs of a study as grids, a column or a few at a time, however many rows, in whatever order and files.
 
-One pass deals the rows out into temporary files of about FILE_ROWS rows; then each file is sorted by trial and epoch.
-A part is one file with some whole variants, or the files of one large variant. What a reader holds at a time is one
-part in the columns that it asks for, so the largest variant is what has to fit into memory.
+A pass over the files tells where each row belongs (analysis/results/grids.py); each column is one more, which puts
+every value in its place. What is held are the places and the columns asked for last: 8 bytes a row and column, some
+more where searches of a variant differ in length.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.dataset as pads
-from pyarrow import ipc
 
-from trainables.errors import StoreError
+from analysis.results.grids import Grid, Layout, lay_out
+from study.store.rows import RowFiles
 
-FILE_ROWS = 2_000_000
-BATCH_ROWS = 250_000
-"""Rows that are dealt out at a time."""
-_TRIAL = "trial"
-_OPTIONS = ipc.IpcWriteOptions(compression="lz4")
+T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Part:
-    """Some variants, and the files with the rows of their trials, which are numbered by variant and then by id."""
-
-    files: list[Path]
-    first: int
-    """The number of the first trial."""
-    ids: pd.CategoricalDtype
-    variants: frozenset[str]
-
-
-@dataclass(frozen=True)
 class Epochs:
-    """The epochs of recorded trials, each once; of an epoch in two files the later one, by the files' names."""
+    """The epochs of ``trials`` (all of a study); of an epoch in two files the later one counts, by the files' names.
 
-    parts: list[Part]
-    known: frozenset[str]
-    """Columns in which any row has a value."""
+    ``known`` are those of ``columns`` in which any row has a value; all become float64. Raises StoreError on a damaged
+    file, now and in ``read``. Without ``rows`` there are none.
+    """
+
+    def __init__(self, rows: RowFiles | None, trials: pd.DataFrame, columns: Iterable[str]) -> None:
+        self._rows, self._trials = rows, trials
+        self._layout = lay_out(rows, trials)
+        self._held: dict[str, np.ndarray] = {}
+        self.known = self._find_known({"queries", *columns})
 
     def __bool__(self) -> bool:
-        return bool(self.parts)
+        return bool(self._layout.grids)
 
-    def read(self, trials: pd.DataFrame, columns: Iterable[str]) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-        """Those of ``trials`` (with the column ``variant``) that share a part, and the part's epochs, part by part.
+    def read(self, trials: pd.DataFrame, columns: Iterable[str]) -> Iterator[Grid]:
+        """The grids of those of ``trials``, rows of all, that ended ok; those of a variant follow each other.
 
-        The epochs have trial_id (categories: the part's trials), epoch and ``columns``, NaN where unknown, and queries
-        where any trial spent some; they are sorted by trial and epoch, and hold the part's other trials too.
+        Of searches that query the table ``at`` are the queries spent, with the last row of each number; else epochs.
         """
-        wanted = list(dict.fromkeys([*({"queries"} & self.known), *columns]))
-        drawn = set(trials["variant"].unique())
-        for part in self.parts:
-            if part.variants & drawn:
-                names = [_TRIAL, "epoch", *(c for c in wanted if c in self.known)]
-                table = pa.concat_tables([_read(file, names) for file in part.files])
-                codes = table[_TRIAL].to_numpy() - part.first
-                frame = pd.DataFrame({"trial_id": pd.Categorical.from_codes(codes, dtype=part.ids)})
-                frame["epoch"] = table["epoch"].to_numpy()
-                for column in wanted:
-                    frame[column] = table[column].to_numpy() if column in self.known else np.nan
-                yield trials[trials["variant"].isin(part.variants)], frame
+        chosen = np.zeros(len(self._trials), dtype=bool)
+        chosen[trials.index[trials["status"] == "ok"]] = True
+        if not any(chosen[grid.trials].any() for grid in self._layout.grids):
+            return
+        columns = list(columns)
+        layout, found = self._read([*columns, *(("queries", "epoch") if "queries" in self.known else ())])
+        end = 0
+        for grid in layout.grids:
+            shape = len(grid.at), len(grid.trials)
+            start, end = end, end + shape[0] * shape[1]
+            own = chosen[grid.trials]
+            if own.any():
+                values = {name: whole[start:end].reshape(shape) for name, whole in found.items()}
+                if not own.all():
+                    values = {name: whole[:, own] for name, whole in values.items()}
+                unknown = np.broadcast_to(np.nan, (shape[0], int(own.sum())))
+                values |= {name: unknown for name in columns if name not in values}
+                yield _by_queries(Grid(grid.variant, grid.trials[own], grid.at, values))
+
+    def _read(self, columns: list[str]) -> tuple[Layout, dict[str, np.ndarray]]:
+        """Those of ``columns`` that are known, in the order of the grids; what was read the last time is kept."""
+        wanted = [name for name in dict.fromkeys(columns) if name in self.known or name == "epoch"]
+        self._held = {name: values for name, values in self._held.items() if name in wanted}
+
+        def fill() -> dict[str, np.ndarray]:
+            values = {name: np.full(self._layout.size + 1, np.nan) for name in wanted if name not in self._held}
+            for places, table in self._tables(values):
+                for name, whole in values.items():
+                    whole[places] = _numbers(table, name)
+            return self._held | values
+
+        self._held = self._anew(fill)
+        return self._layout, self._held
+
+    def _find_known(self, columns: set[str]) -> frozenset[str]:
+        def find() -> set[str]:
+            unknown = set(columns)
+            for places, table in self._tables(unknown):
+                recorded = places < self._layout.size
+                unknown -= {name for name in unknown if np.isfinite(_numbers(table, name)[recorded]).any()}
+            return columns - unknown
+
+        return frozenset(self._anew(find))
+
+    def _tables(self, columns: Collection[str]) -> Iterator[tuple[np.ndarray, pa.Table]]:
+        """The places and rows of each file, in what ``columns`` are when it is its turn: none is read for none."""
+        for info, places in self._layout.places:
+            if columns and self._rows:
+                table = self._rows.read(info, sorted(columns))
+                if table is None or len(table) != len(places):
+                    raise _MergedError
+                yield places, table
+
+    def _anew(self, read: Callable[[], T]) -> T:
+        """What ``read`` gives, again from the start with the files of then where one has been merged meanwhile."""
+        while True:
+            try:
+                return read()
+            except _MergedError:
+                self._layout, self._held = lay_out(self._rows, self._trials), {}
 
 
-def partition(dataset: pads.Dataset, trials: pd.DataFrame, columns: list[str], folder: Path) -> Epochs:
-    """Deal the rows of ``dataset`` out to files in ``folder``; ``trials`` have trial_id and variant.
-
-    ``columns`` are numbers; all become float64. Raises StoreError where the folder cannot take the files.
-    """
-    order = trials[["variant", "trial_id"]].sort_values(["variant", "trial_id"], kind="stable")
-    ids = pd.Index(order["trial_id"])
-    parts, file_of_trial = _parts(order["variant"], ids, dataset.count_rows(), folder)
-    files = [file for part in parts for file in part.files]
-    schema = pa.schema([(_TRIAL, pa.int32()), ("epoch", pa.int32()), *((name, pa.float64()) for name in columns)])
-    known: set[str] = set()
-    empty = True
-    with ExitStack() as opened:
-        writers = [opened.enter_context(_writer(file, schema)) for file in files]
-        for table in _gathered(dataset, ["trial_id", "epoch", *columns]):
-            table, number = _numbered(table, ids, schema)
-            empty &= not len(table)
-            known |= {c for c in set(columns) - known if pc.any(pc.is_finite(table[c])).as_py()}
-            own = file_of_trial[number]
-            grouped = table.take(pa.array(np.argsort(own, kind="stable")))
-            ends = np.cumsum(np.bincount(own, minlength=len(files)))
-            for writer, start, end in zip(writers, [0, *ends], ends, strict=False):
-                if end > start:
-                    _write(writer, grouped.slice(start, end - start))
-    if empty:
-        return Epochs([], frozenset())
-    for file in files:
-        _sort(file)
-    return Epochs(parts, frozenset(known))
+class _MergedError(Exception):
+    """A file is no longer what its rows' places were made for."""
 
 
-def _parts(variants: pd.Series, ids: pd.Index, rows: int, folder: Path) -> tuple[list[Part], np.ndarray]:
-    """The parts of trials in this order, and the place of each trial's file among all files [trials].
-
-    All trials are taken to have as many rows.
-    """
-    most = max(1, int(FILE_ROWS * len(ids) / max(rows, 1)))
-    """Trials of a file."""
-    parts: list[Part] = []
-    file_of_trial = np.empty(len(ids), dtype=np.int32)
-    counts = variants.value_counts(sort=False)
-    ends = counts[counts > 0].cumsum()
-    names, first, files = [], 0, 0
-    for name, end in ends.items():
-        names.append(str(name))
-        following = ends[ends > end]
-        if len(following) and following.iloc[0] - first <= most:
-            continue
-        needed = -(-(int(end) - first) // most)
-        file_of_trial[first:end] = files + np.arange(end - first) * needed // (end - first)
-        paths = [folder / f"{files + i}.arrow" for i in range(needed)]
-        parts.append(Part(paths, first, pd.CategoricalDtype(ids[first:end]), frozenset(names)))
-        names, first, files = [], int(end), files + needed
-    return parts, file_of_trial
+def _numbers(table: pa.Table, name: str) -> np.ndarray:
+    return table[name].cast(pa.float64()).to_numpy()
 
 
-def _gathered(dataset: pads.Dataset, columns: list[str]) -> Iterator[pa.Table]:
-    """Tables of about BATCH_ROWS rows, in the order of the files: these may hold a single trial each."""
-    held: list[pa.RecordBatch] = []
-    for batch in dataset.to_batches(columns=columns, fragment_readahead=2, batch_readahead=4):
-        held.append(batch)
-        if sum(map(len, held)) >= BATCH_ROWS:
-            yield pa.Table.from_batches(held)
-            held = []
-    if held:
-        yield pa.Table.from_batches(held)
-
-
-def _numbered(table: pa.Table, ids: pd.Index, schema: pa.Schema) -> tuple[pa.Table, np.ndarray]:
-    """The rows of known trials, in the columns of ``schema``, and the number of each row's trial among ``ids``."""
-    table = table.filter(pc.and_(pc.is_valid(table["trial_id"]), pc.is_valid(table["epoch"])))
-    named = table["trial_id"].combine_chunks().dictionary_encode()
-    number = ids.get_indexer(named.dictionary.to_pandas())[named.indices.to_numpy()].astype(np.int32)
-    if (unknown := number < 0).any():
-        table, number = table.filter(pa.array(~unknown)), number[~unknown]
-    table = table.set_column(0, _TRIAL, pa.array(number))
-    return table.cast(schema), number
-
-
-def _writer(file: Path, schema: pa.Schema) -> ipc.RecordBatchFileWriter:
-    try:
-        return ipc.new_file(file, schema, options=_OPTIONS)
-    except OSError as error:
-        raise _no_room(file.parent, error) from None
-
-
-def _write(writer: ipc.RecordBatchFileWriter, table: pa.Table) -> None:
-    try:
-        writer.write_table(table)
-    except OSError as error:
-        raise _no_room(Path("the folder for temporary files"), error) from None
-
-
-def _sort(file: Path) -> None:
-    """By trial and epoch; of rows that are of one trial and epoch the last stays."""
-    table = _read(file)
-    if not len(table):
-        return
-    trial, epoch = table[_TRIAL].to_numpy(), table["epoch"].to_numpy()
-    order = np.lexsort((epoch, trial))
-    trial, epoch = trial[order], epoch[order]
-    last = np.append((trial[1:] != trial[:-1]) | (epoch[1:] != epoch[:-1]), True)
-    with _writer(file, table.schema) as writer:
-        for start in range(0, len(order), BATCH_ROWS):
-            chosen = order[start : start + BATCH_ROWS][last[start : start + BATCH_ROWS]]
-            _write(writer, table.take(pa.array(chosen)))
-
-
-def _read(file: Path, columns: list[str] | None = None) -> pa.Table:
-    """Not by memory map: its pages would count as memory in use."""
-    with pa.OSFile(str(file)) as source:
-        schema = ipc.open_file(source).schema
-        wanted = None if columns is None else [schema.get_field_index(column) for column in columns]
-        return ipc.open_file(source, options=ipc.IpcReadOptions(included_fields=wanted)).read_all()
-
-
-def _no_room(folder: Path, error: OSError) -> StoreError:
-    reason = str(error).splitlines()[0]
-    return StoreError(f"pooling needs room for temporary files, but {folder} has none ({reason}); set TMPDIR")
+def _by_queries(grid: Grid) -> Grid:
+    """The grid with the queries spent in place of the epochs, where its searches count any."""
+    if "queries" not in grid.values:
+        return grid
+    queries, epoch = grid.values.pop("queries"), grid.values.pop("epoch")
+    if np.isnan(queries).all():
+        return grid
+    spent = np.where(np.isnan(queries), epoch, queries)
+    place, at = pd.factorize(spent.ravel(), sort=True)
+    place = place.reshape(spent.shape)
+    values = {name: np.full((len(at), spent.shape[1]), np.nan) for name in grid.values}
+    for name, given in grid.values.items():
+        for row, to in zip(given, place, strict=True):
+            there = np.flatnonzero(to >= 0)
+            values[name][to[there], there] = row[there]
+    return Grid(grid.variant, grid.trials, at.astype(np.int64), values)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pyarrow import ArrowInvalid, fs
+from pyarrow import ArrowInvalid
 
 from analysis.pages.table import setting_text
 from analysis.results import accuracies
@@ -42,7 +42,7 @@ def load_table(path: str | Path, value: str | Sequence[str]) -> Results:
     frame = frame[[*_KEYS, *settings, *names]].astype({"method": str, "dataset": str, "seed": "int64"})
     frame["config"] = _configurations(frame, settings)
     _check_repeats(path, frame)
-    return Results(path.stem, with_variants(_as_trials(frame, settings, names)), {}, "", {}, fs.LocalFileSystem(), None)
+    return Results(path.stem, with_variants(_as_trials(frame, settings, names)), {}, "", {}, None)
 
 
 def _read(path: Path) -> pd.DataFrame:

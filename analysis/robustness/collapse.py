@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from analysis.results import accuracies
@@ -61,22 +62,15 @@ class Collapse:
             return (values < self.below).astype(float).where(values.notna())
         return self.of_cells(trials["genotype"].where(ok))
 
-    def epoch_columns(self, trials: pd.DataFrame) -> list[str]:
-        """What ``of_epochs`` looks at; none where epochs cannot have it."""
+    def epoch_column(self, trials: pd.DataFrame) -> str | None:
+        """What ``of_epochs`` looks at; None where epochs cannot have it, such as an accuracy after retraining."""
         column = "skip_share" if self.below is None else accuracies.headline(trials)
-        return [column] if column in EPOCHS.names else []
+        return column if column in EPOCHS.names else None
 
-    def of_epochs(self, trials: pd.DataFrame, epochs: pd.DataFrame) -> pd.Series:
-        """The same of the cell that would be derived at each epoch; by accuracy, on the table's own data set.
-
-        All NaN where the rule's accuracy is one that epochs cannot have, such as that after retraining.
-        """
-        if self.below is None:
-            return (epochs["skip_share"] * len(EDGES) / 100 > self.skips - 0.5).where(epochs["skip_share"].notna())
-        column = accuracies.headline(trials)
-        if column not in epochs:
-            return pd.Series(float("nan"), index=epochs.index)
-        return (epochs[column] < self.below).astype(float).where(epochs[column].notna())
+    def of_epochs(self, values: np.ndarray) -> np.ndarray:
+        """The same of the cells that would be derived on the way, from what ``epoch_column`` has of them."""
+        collapsed = values * len(EDGES) / 100 > self.skips - 0.5 if self.below is None else values < self.below
+        return np.where(np.isnan(values), np.nan, collapsed)
 
     def of_cells(self, genotypes: pd.Series) -> pd.Series:
         """``flags`` by skip connections, for cells in their text form."""

@@ -12,7 +12,7 @@ from analysis.pages.table import listed, number
 from analysis.results import accuracies
 from analysis.results.epochs import Epochs
 from analysis.robustness import drawings
-from analysis.robustness.courses.curves import all_curves
+from analysis.robustness.courses.curves import curves
 from analysis.robustness.summary import summarise
 
 MOST_VARIANTS = 20
@@ -106,7 +106,7 @@ def course(trials: pd.DataFrame, epochs: Epochs, column: str, onsets: pd.DataFra
     label = f"{accuracies.words(column).what} (points)" if is_regret else "skip connections (% of edges)"
     plotted = []
     for name, chosen in (("epochs", trials["protocol"].notna()), ("queries", trials["protocol"].isna())):
-        found = all_curves(trials[chosen], epochs, column)
+        found = curves(trials[chosen], epochs, column)
         if found.summary.empty:
             continue
         marks = marks_of(onsets, trials[chosen])

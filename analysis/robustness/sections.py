@@ -21,6 +21,7 @@ from analysis.robustness.cells import cell_svg
 from analysis.robustness.checklist import checklist
 from analysis.robustness.collapse import Collapse
 from analysis.robustness.courses import sections as course_sections
+from analysis.robustness.courses.anytime import collapse_onsets
 from analysis.robustness.spread import baseline
 from analysis.robustness.summary import failures, top_cells
 from analysis.statistics.estimate import MARGIN
@@ -82,17 +83,15 @@ class Options:
 def build(results: Results, options: Options) -> list[Section]:
     """All sections of the page after its summary. Draws figures: call it inside drawing.style()."""
     trials, rule = results.trials, options.collapse
-    columns = [*course_sections.EPOCH_COLUMNS, *rule.epoch_columns(trials)]
-    with results.epochs_by_variant(dict.fromkeys(columns)) as epochs:
-        courses = [
-            course_sections.regret(trials, epochs, rule),
-            course_sections.cost(trials, epochs, results.study),
-            course_sections.skips(trials, epochs, rule),
-            course_sections.diagnostics(trials, epochs, accuracies.headline_lookup(trials)),
-        ]
+    looked_at = rule.epoch_column(trials)
+    epochs = results.course([*course_sections.EPOCH_COLUMNS, *([looked_at] if looked_at else [])])
+    onsets = collapse_onsets(trials, epochs, rule)
     return [
         accuracy(trials),
-        *courses,
+        course_sections.regret(trials, epochs, rule, onsets),
+        course_sections.cost(trials, epochs, results.study),
+        course_sections.skips(trials, epochs, onsets),
+        course_sections.diagnostics(trials, epochs, accuracies.headline_lookup(trials)),
         cells(trials),
         tables(trials),
         robustness(trials, options),

@@ -91,7 +91,8 @@ def status(
 ) -> None:
     """What is done, running, failed and left, and how long it will take: read from the store, from any host."""
     from study.status import watching
-    from study.status.standing import Observer, studies
+    from study.status.standing import Observer
+    from study.store.finding import studies
 
     observers = [Observer(found) for found in studies(store, study)]
     if watch:
@@ -102,7 +103,7 @@ def status(
 
 def compact(store: StoreArgument = "store", study: StudyOption = None) -> None:
     """Merge the many small files of finished trials; what is read stays the same."""
-    from study.status.standing import studies
+    from study.store.finding import studies
 
     for found in studies(store, study):
         found.compact()

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-import pyarrow.fs as pafs
 import yaml
 
 from study.config import parse
@@ -15,7 +14,6 @@ from study.plan import Fingerprints, plan
 from study.status.pace import Pace
 from study.store.arrow import Row
 from study.store.claims import SILENT_S, SUFFIX
-from study.store.files import locate
 from study.store.rows import Cache
 from study.store.store import Store
 from trainables.benchmarks.signal import signal_fingerprints
@@ -89,7 +87,9 @@ class Observer:
         texts = self.store.read_text("study.yaml"), self.store.read_text("environment.json")
         if texts == self._texts:
             return
-        study, environment = parse(yaml.safe_load(texts[0] or "")), json.loads(texts[1] or "{}")
+        if texts[0] is None:
+            raise StoreError(f"a study is described by its study.yaml, but {self.store.path} has none; run the study")
+        study, environment = parse(yaml.safe_load(texts[0])), json.loads(texts[1] or "{}")
         signals = {int(epochs): known for epochs, known in environment.get("signal_fingerprints", {}).items()}
         signals = signals or signal_fingerprints(open_table(), study.dataset.name)  # stores of schema 1 may lack them
         found = plan(study, Fingerprints(environment.get("dataset_fingerprint"), signals))
@@ -108,22 +108,6 @@ class Observer:
             if trial_id not in finished and (kind == "pt" or info.mtime_ns / 1e9 >= oldest):
                 latest[f".{kind}"].add(trial_id)
         return latest[SUFFIX], latest[".pt"] - latest[SUFFIX]
-
-
-def studies(store: str, name: str | None = None) -> list[Store]:
-    """The studies in a store (or the one whose folder ``store`` is). Raises StoreError if there is none."""
-    filesystem, root = locate(store)
-    if filesystem.get_file_info(f"{root}/study.yaml").is_file:
-        place, question, options = store.partition("?")
-        parent, _, own = place.rstrip("/").rpartition("/")
-        return [Store((parent or ".") + question + options, own)]
-    folders = filesystem.get_file_info(pafs.FileSelector(root, allow_not_found=True))
-    names = [f.base_name for f in folders if filesystem.get_file_info(f"{f.path}/study.yaml").is_file]
-    chosen = sorted(n for n in names if name in (None, n))
-    if not chosen:
-        wanted = f"a study {name!r}" if name else "a study"
-        raise StoreError(f"a result store must hold {wanted}, but {store} holds {', '.join(sorted(names)) or 'none'}")
-    return [Store(store, n) for n in chosen]
 
 
 def _total(found: list[Standing], running: int, begun: int) -> Standing:

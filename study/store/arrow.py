@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +12,8 @@ Row = dict[str, Any]
 
 ROW_GROUP = 5_000
 """Rows that must be read to have one of a large file."""
+TOGETHER = 500
+"""Tables that become one at a time."""
 
 
 def to_table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
@@ -26,20 +28,39 @@ def to_table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
     return pa.Table.from_pylist(list(rows), schema=schema)
 
 
-def concatenated(tables: list[pa.Table]) -> pa.Table:
-    """All rows under the union of the columns; where two types have nothing in common the column becomes text."""
+def concatenated(tables: Sequence[pa.Table]) -> pa.Table:
+    """All rows under the union of the columns, in the order of ``unified``; null where a table lacks one."""
+    schema = unified([table.schema for table in tables])
+    cast = [table.cast(pa.schema([schema.field(name) for name in table.column_names])) for table in tables]
+    return pa.concat_tables([schema.empty_table(), *cast], promote_options="default")
+
+
+def unified(schemas: Iterable[pa.Schema]) -> pa.Schema:
+    """The union of all columns at the wider of two types; text where the types have nothing in common."""
+    distinct = list(dict.fromkeys(schema.remove_metadata() for schema in schemas))
     try:
-        return pa.concat_tables(tables, promote_options="permissive")
+        return pa.unify_schemas(distinct, promote_options="permissive")
     except (pa.ArrowTypeError, pa.ArrowInvalid):
-        kinds: dict[str, set[pa.DataType]] = {}
-        for field in (field for table in tables for field in table.schema):
-            kinds.setdefault(field.name, set()).add(field.type)
-        text = {name for name, types in kinds.items() if len(types) > 1 and any(map(pa.types.is_string, types))}
-        as_text = [
-            pa.schema([pa.field(f.name, pa.string() if f.name in text else f.type) for f in t.schema]) for t in tables
-        ]
-        cast = [table.cast(schema) for table, schema in zip(tables, as_text, strict=True)]
-        return pa.concat_tables(cast, promote_options="permissive")
+        fields: dict[str, pa.Field] = {}
+        for candidate in (field for schema in distinct for field in schema):
+            known = fields.get(candidate.name, candidate)
+            try:
+                merged = pa.unify_schemas([pa.schema([known]), pa.schema([candidate])], promote_options="permissive")
+                fields[candidate.name] = merged.field(0)
+            except (pa.ArrowTypeError, pa.ArrowInvalid):
+                fields[candidate.name] = pa.field(candidate.name, pa.string())
+        return pa.schema(list(fields.values()))
+
+
+def gathered(tables: Iterable[pa.Table]) -> list[pa.Table]:
+    """The same rows in few tables, those of one schema together: a table of its own takes 80 KiB for a single row."""
+    held: dict[pa.Schema, list[pa.Table]] = {}
+    for table in tables:
+        alike = held.setdefault(table.schema, [])
+        alike.append(table)
+        if len(alike) == TOGETHER:
+            alike[:] = [pa.concat_tables(alike).combine_chunks()]
+    return [pa.concat_tables(alike) for alike in held.values()]
 
 
 def encoded(table: pa.Table) -> pa.Buffer:

@@ -60,11 +60,11 @@ def locate(uri: str) -> tuple[pafs.FileSystem, str]:
 
 
 class Files:
-    """The files under ``folder`` of the address ``uri``; names are relative to it."""
+    """The files under the address ``uri``, or under a ``folder`` of it; names are relative to that."""
 
-    def __init__(self, uri: str, folder: str) -> None:
+    def __init__(self, uri: str, folder: str | None = None) -> None:
         self.filesystem, place = locate(uri)
-        self.root = f"{place}/{folder}"
+        self.root = place if folder is None else f"{place}/{folder}"
         self.is_local = isinstance(self.filesystem, pafs.LocalFileSystem)
         self._reached = False
 
@@ -85,7 +85,7 @@ class Files:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise self.unreadable(name, error) from None
+            raise unreadable(f"{self.root}/{name}", error) from None
 
     def write(self, name: str, content: bytes | pa.Buffer) -> None:
         """Make or replace a file, whole. Raises StoreError."""
@@ -114,20 +114,30 @@ class Files:
 
     def listing(self, folder: str) -> list[pafs.FileInfo]:
         """The finished files of a folder, by name. Raises StoreError."""
-        selector = pafs.FileSelector(f"{self.root}/{folder}", allow_not_found=True)
-        try:
-            infos = self.attempt(self.filesystem.get_file_info, selector)
-        except OSError as error:
-            raise self.unreadable(folder, error) from None
+        infos = self._infos(pafs.FileSelector(f"{self.root}/{folder}", allow_not_found=True))
         return sorted((i for i in infos if i.is_file and not i.base_name.startswith(".")), key=lambda info: info.path)
+
+    def folders(self) -> list[str]:
+        """The names of the folders here. Raises StoreError."""
+        infos = self._infos(pafs.FileSelector(self.root, allow_not_found=True))
+        return [info.base_name for info in infos if info.type == pafs.FileType.Directory]
+
+    def is_folder(self, name: str) -> bool:
+        """Raises StoreError."""
+        (info,) = self._infos([f"{self.root}/{name}"])
+        return bool(info.type == pafs.FileType.Directory)
 
     def modified_at(self, name: str) -> float:
         """When a file was last written, in seconds since the epoch by the storage's clock; 0 without one."""
-        try:
-            info = self.attempt(self.filesystem.get_file_info, f"{self.root}/{name}")
-        except OSError as error:
-            raise self.unreadable(name, error) from None
+        (info,) = self._infos([f"{self.root}/{name}"])
         return info.mtime_ns / 1e9 if info.is_file else 0.0
+
+    def _infos(self, wanted: pafs.FileSelector | list[str]) -> list[pafs.FileInfo]:
+        try:
+            return list(self.attempt(self.filesystem.get_file_info, wanted))
+        except OSError as error:
+            place = wanted[0] if isinstance(wanted, list) else wanted.base_dir
+            raise unreadable(place, error) from None
 
     def attempt(self, action: Callable[..., T], *arguments: object) -> T:
         """Do it, and again after a pause where network or storage failed. Raises OSError.
@@ -153,9 +163,6 @@ class Files:
         """``function`` of each item in order, several at once where the answers come over a network."""
         return map(function, items) if self.is_local else self._pool.map(function, items)
 
-    def unreadable(self, name: str, error: Exception) -> StoreError:
-        return StoreError(f"the result store must be readable, but {self.root}/{name} is not ({one_line(error)})")
-
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(AT_ONCE, "store")
@@ -174,6 +181,10 @@ class Files:
             with suppress(OSError):
                 self.filesystem.delete_file(aside)
             raise
+
+
+def unreadable(path: str, error: Exception) -> StoreError:
+    return StoreError(f"the result store must be readable, but {path} is not ({one_line(error)})")
 
 
 def is_transient(error: OSError) -> bool:

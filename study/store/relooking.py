@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from study.store.store import Store
 from study.store.arrow import Row
+from study.store.store import Store
 from trainables.benchmarks.accuracies import ACCURACIES
 from trainables.benchmarks.table import Table
 from trainables.trial import look_up

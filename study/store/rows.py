@@ -1,7 +1,8 @@
 """The rows of one kind, a folder of Parquet files: ``<trial id>.parquet`` for a trial, ``compact-*.parquet`` for many.
 
-Files are merged while others read them (study/store/compaction.py). A merged file appears before those it replaces go, so a
-file that is gone when it comes to be read has been merged, and the folder is listed again until no merged file is new.
+Files are merged while others read them (study/store/compaction.py). A merged file appears before those it replaces go,
+so a file that is gone when it comes to be read has been merged, and the folder is listed again until no merged file is
+new.
 A row may be seen twice that way, never too seldom: readers take one row for each key.
 """
 
@@ -19,9 +20,9 @@ import pyarrow.compute as pc
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
+from study.store.arrow import ROW_GROUP, Row, concatenated, encoded, gathered, to_table
 from study.store.files import Files, one_line
 from study.store.schema import MERGED
-from study.store.arrow import ROW_GROUP, Row, concatenated, encoded, to_table
 from trainables.errors import StoreError
 
 T = TypeVar("T")
@@ -54,7 +55,8 @@ class RowFiles:
         self._latest: bytes | None = b""
 
     def listing(self) -> list[pafs.FileInfo]:
-        return [info for info in self.files.listing(self.folder) if info.extension == "parquet"]
+        found = self.files.listing(self.folder)
+        return [info for info in found if info.extension == "parquet" and not info.base_name.startswith("_")]
 
     def write(self, trial_id: str, rows: Sequence[Row]) -> None:
         """One trial's rows, in a file of its own."""
@@ -104,17 +106,31 @@ class RowFiles:
 
         Raises StoreError where a file is damaged.
         """
+        return (table for _, table in self.parts(columns, cache))
+
+    def whole(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """The rows of all files in one table, with every column that is declared or in any file, or with ``columns``.
+
+        A trial may come twice. Raises StoreError where a file is damaged.
+        """
+        declared = self.schema if columns is None else pa.schema([self.schema.field(name) for name in columns])
+        return concatenated([declared.empty_table(), *gathered(self.tables(columns))])
+
+    def parts(
+        self, columns: Sequence[str] | None = None, cache: Cache | None = None
+    ) -> Iterator[tuple[pafs.FileInfo, pa.Table]]:
+        """``tables``, each with its file."""
         known: Cache = {} if cache is None else cache
         seen: set[Version] = set()
         fresh = self.listing()
         while fresh:
             versions = {version(info): info for info in fresh}
             seen.update(versions)
-            yield from (known[v] for v in versions if v in known)
+            yield from ((info, known[v]) for v, info in versions.items() if v in known)
             unread = [info for v, info in versions.items() if v not in known]
             for info, table in zip(unread, self.files.map(lambda i: self.read(i, columns), unread), strict=True):
                 if table is not None:
-                    yield table
+                    yield info, table
                     if cache is not None:
                         cache[version(info)] = table
             paths = {path for path, _, _ in seen}
@@ -197,7 +213,7 @@ class RowFiles:
             return self.files.attempt(get)
         except FileNotFoundError:
             return None
-        except (pa.ArrowInvalid, OSError) as error:
+        except (pa.ArrowException, OSError) as error:
             remedy = "; the curves of its trials are lost" if self.folder == "epochs" else " and run the study again"
             raise StoreError(
                 f"a result file must be a whole Parquet file, but {path} is not ({one_line(error)}); delete it{remedy}"

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby, pairwise
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
 from analysis.results.epochs import Epochs
+from analysis.results.grids import Grid
 from analysis.robustness.drawings import LINES_UP_TO
-from analysis.statistics.anytime import course
+from analysis.statistics import anytime
 
 POINTS = 80
 """Points of a curve, about."""
@@ -22,14 +25,18 @@ _BLOCK = 2_000_000
 """Values that are summarised at a time."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Course:
-    """One variant: its epochs or budgets, ascending [points], the values [points, seeds] and the trials [seeds]."""
+    """Seeds of one variant: their epochs or budgets, ascending [points], the values [points, seeds], and the places of
+    their trials in the frame of all [seeds]."""
 
     variant: str
     at: np.ndarray
     values: np.ndarray
-    trials: pd.Index
+    trials: np.ndarray
+
+
+T = TypeVar("T", Course, Grid)
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,8 @@ class Curves:
     """What a figure of courses needs.
 
     ``lines`` are those of the seeds: variant, trial_id, budget, value; none of a variant with more than LINES_UP_TO
-    seeds, which is drawn as a band. ``summary`` is curve_summary of all seeds.
+    seeds, which is drawn as a band. ``summary`` has variant, budget, values, mean, std (ddof=1), low, high (pointwise
+    Student-t 95 % interval of the mean, from three seeds on), p10, p90 (percentiles of the seeds).
     """
 
     lines: pd.DataFrame
@@ -49,117 +57,107 @@ class Curves:
         return Curves(lines, summary)
 
 
-def in_searches(trials: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
-    """``epochs`` of ``trials`` that ended ok, with their ``variant``; trial_id is a category.
-
-    Of a search that queries the table ``epoch`` becomes the queries spent, with the last row of each number.
-    """
-    ok = trials.loc[trials["status"] == "ok", ["trial_id", "variant"]].set_index("trial_id")["variant"]
-    ids = epochs["trial_id"].astype("category")
-    variant = ok.reindex(ids.cat.categories).array.take(ids.cat.codes)
-    rows = epochs.assign(trial_id=ids, variant=variant)
-    rows = rows if rows["variant"].notna().all() else rows[rows["variant"].notna()]
-    if "queries" not in rows or rows["queries"].isna().all():
-        return rows
-    spent = rows["queries"].astype(float)
-    rows = rows.assign(epoch=spent.where(spent.notna(), rows["epoch"]).astype("int64"))
-    return rows.drop_duplicates(["trial_id", "epoch"], keep="last")
+def held(grid: Grid, values: np.ndarray) -> Course | None:
+    """``values`` of a grid at the points and of the searches where any is known; None where none is."""
+    known = ~np.isnan(values)
+    seeds, points = known.any(axis=0), known.any(axis=1)
+    if not points.any():
+        return None
+    if not (seeds.all() and points.all()):
+        values, known = values[points][:, seeds], known[points][:, seeds]
+    if not known.all():
+        values = carried(values.copy())
+    return Course(grid.variant, grid.at[points], values, grid.trials[seeds])
 
 
-def held(rows: pd.DataFrame, column: str) -> Iterator[Course]:
-    """``column`` of each variant of ``rows`` (in_searches) over all epochs at which any of its seeds has a value."""
-    known = rows[["variant", "trial_id", "epoch", column]].dropna()
-    for variant, part in known.groupby("variant", observed=True):
-        point, at = pd.factorize(part["epoch"].to_numpy(dtype=np.int64), sort=True)
-        seed, trials = pd.factorize(part["trial_id"], sort=True)
-        values = np.full((len(at), len(trials)), np.nan)
-        values[point, seed] = part[column].to_numpy(dtype=float)
-        for i in range(1, len(at)):
-            np.copyto(values[i], values[i - 1], where=np.isnan(values[i]))
-        yield Course(str(variant), at, values, trials)
+def carried(values: np.ndarray) -> np.ndarray:
+    """``values`` [points, seeds] with what is unknown filled in, in place, by what was known last."""
+    for before, row in pairwise(values):
+        np.copyto(row, before, where=np.isnan(row))
+    return values
 
 
-def thinned(courses: Iterable[Course], points: int = POINTS) -> Iterator[Course]:
-    """About ``points`` epochs of each, both ends among them; a variant of a single epoch has no course."""
+def by_variant(parts: Iterable[T | None]) -> Iterator[list[T]]:
+    """What there is of each variant, whose searches may lie in several grids."""
+    for _, own in groupby((part for part in parts if part), key=lambda part: part.variant):
+        yield list(own)
+
+
+def joined(courses: list[Course], at: np.ndarray) -> Course:
+    """The seeds of one variant together at the points ``at``."""
+    parts = []
     for one in courses:
-        if len(one.at) > 1:
-            keep = np.unique(np.linspace(0, len(one.at) - 1, min(points, len(one.at))).round().astype(int))
-            yield Course(one.variant, one.at[keep], one.values[keep], one.trials)
+        place = np.searchsorted(one.at, at, side="right") - 1
+        parts.append(np.where(place[:, None] >= 0, one.values[place], np.nan) if place[0] < 0 else one.values[place])
+    trials = np.concatenate([one.trials for one in courses])
+    order = np.argsort(trials)
+    values = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)[:, order]
+    return Course(courses[0].variant, at, values, trials[order])
 
 
-def curves(trials: pd.DataFrame, epochs: pd.DataFrame, column: str, points: int = POINTS) -> pd.DataFrame:
-    """``column`` against the epoch, one row a trial that ended ok and an epoch: variant, trial_id, budget, value.
-
-    Every trial is put on the grid of its variant's epochs, thinned to about ``points``.
-    """
-    return as_frame(thinned(held(in_searches(trials, epochs), column), points), trials)
-
-
-def as_frame(courses: Iterable[Course], trials: pd.DataFrame) -> pd.DataFrame:
-    """One row a seed and a point at which it has a value: variant, trial_id, budget, value."""
-    return _of_variants([_long(one) for one in courses], trials)
+def thinned(variants: Iterable[list[Course]]) -> Iterator[Course]:
+    """Each variant at about POINTS of its epochs, both ends among them; one of a single epoch has no course."""
+    for courses in variants:
+        at = np.unique(np.concatenate([one.at for one in courses]))
+        if len(at) > 1:
+            keep = np.unique(np.linspace(0, len(at) - 1, min(POINTS, len(at))).round().astype(int))
+            yield joined(courses, at[keep])
 
 
-def all_curves(trials: pd.DataFrame, epochs: Epochs, column: str) -> Curves:
-    """``curves`` of a whole study and their summary, part by part."""
-    found = (
-        one for own, rows in epochs.read(trials, [column]) for one in thinned(held(in_searches(own, rows), column))
-    )
-    return collected(found, trials)
+def curves(trials: pd.DataFrame, epochs: Epochs, column: str, less: str | None = None) -> Curves:
+    """``column`` of ``trials`` against epochs or queries spent; ``less`` is a column that is subtracted from it."""
+    grids = epochs.read(trials, [column] if less is None else [column, less])
+    found = (held(g, g.values[column] if less is None else g.values[column] - g.values[less]) for g in grids)
+    return collected(thinned(by_variant(found)), trials)
 
 
 def collected(courses: Iterable[Course], trials: pd.DataFrame) -> Curves:
     """The lines and the summary of courses that need not be in memory together."""
-    lines, summaries = [], []
+    lines: list[pd.DataFrame] = []
+    summaries: list[pd.DataFrame] = []
     for one in courses:
-        summaries.append(_summary(one.at, one.values).assign(variant=one.variant))
+        summaries.append(_summary(one))
         if len(one.trials) <= LINES_UP_TO:
-            lines.append(_long(one))
-    return Curves(_of_variants(lines, trials), _of_variants(summaries, trials, _SUMMARY))
-
-
-def curve_summary(curve: pd.DataFrame) -> pd.DataFrame:
-    """``curves`` over the seeds: variant, budget, values, mean, std (ddof=1), low, high, p10, p90.
-
-    low and high are the pointwise Student-t 95 % interval of the mean (three seeds or more), p10 and p90 percentiles of
-    the seeds.
-    """
-    parts = []
-    for variant, part in curve.groupby("variant", observed=True):
-        wide = part.pivot(index="budget", columns="trial_id", values="value").sort_index()
-        parts.append(_summary(wide.index.to_numpy(), wide.to_numpy(float)).assign(variant=variant))
-    return _of_variants(parts, curve, _SUMMARY)
+            lines.append(_lines(one, trials["trial_id"]))
+    return Curves(_of_variants(lines, trials, _LINES), _of_variants(summaries, trials, _SUMMARY))
 
 
 _LINES = ("variant", "trial_id", "budget", "value")
 _SUMMARY = ("variant", "budget", "values", "mean", "std", "low", "high", "p10", "p90")
 
 
-def _summary(at: np.ndarray, values: np.ndarray) -> pd.DataFrame:
-    """curve_summary of one variant, a block of points at a time."""
-    seeds = values.shape[1]
-    step = max(1, _BLOCK // seeds)
+def _lines(one: Course, ids: pd.Series) -> pd.DataFrame:
+    names = ids.loc[one.trials].to_numpy()
+    frame = pd.DataFrame({"budget": np.tile(one.at, len(names)), "value": one.values.T.ravel()})
+    return frame.assign(trial_id=np.repeat(names, len(one.at)), variant=one.variant).dropna()
+
+
+def _summary(one: Course) -> pd.DataFrame:
+    """A block of points at a time: of a million seeds a few have to do."""
+    step = max(1, _BLOCK // len(one.trials))
     parts = []
-    for start in range(0, len(at), step):
-        block = values[start : start + step]
-        grouped = pd.Series(block.T.ravel()).groupby(np.tile(np.arange(len(block)), seeds))
-        frame = grouped.agg(values="count", mean="mean", std="std")
-        found = course(at[start : start + step], block.T)
-        frame["low"], frame["high"] = found.low, found.high
-        frame["p10"], frame["p90"] = grouped.quantile(0.1), grouped.quantile(0.9)
-        parts.append(frame)
-    return pd.concat(parts, ignore_index=True).assign(budget=at)
+    for start in range(0, len(one.at), step):
+        block = one.values[start : start + step]
+        found = anytime.course(one.at[start : start + step], block.T)
+        frame = {"values": found.n, "mean": found.mean, "std": found.se * np.sqrt(found.n)}
+        frame |= {"low": found.low, "high": found.high}
+        frame["p10"], frame["p90"] = np.transpose([_tails(values[~np.isnan(values)]) for values in block])
+        parts.append(pd.DataFrame(frame))
+    return pd.concat(parts, ignore_index=True).assign(variant=one.variant, budget=one.at)
 
 
-def _long(one: Course) -> pd.DataFrame:
-    frame = pd.DataFrame({"budget": np.tile(one.at, len(one.trials)), "value": one.values.T.ravel()})
-    return frame.assign(trial_id=np.repeat(one.trials.astype(object), len(one.at)), variant=one.variant).dropna()
+def _tails(values: np.ndarray) -> np.ndarray:
+    """The 10th and the 90th percentile, in proportion between the two values next in rank."""
+    rank = np.array([0.1, 0.9]) * (len(values) - 1)
+    below = rank.astype(int)
+    above = np.minimum(below + 1, len(values) - 1)
+    values = np.partition(values, [*below, *above])
+    return values[below] + (values[above] - values[below]) * (rank - below)
 
 
-def _of_variants(parts: list[pd.DataFrame], trials: pd.DataFrame, columns: tuple[str, ...] = _LINES) -> pd.DataFrame:
-    """Frames of single variants as one, in the order that the variants have in ``trials``."""
+def _of_variants(parts: list[pd.DataFrame], trials: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
+    """Frames of single variants as one."""
     if not parts:
         return pd.DataFrame({column: [] for column in columns})
-    frame = pd.concat(parts, ignore_index=True)[list(columns)]
     dtype = pd.CategoricalDtype(trials["variant"].cat.categories, ordered=True)
-    return frame.astype({"variant": dtype}).sort_values("variant", kind="stable", ignore_index=True)
+    return pd.concat(parts, ignore_index=True)[list(columns)].astype({"variant": dtype})

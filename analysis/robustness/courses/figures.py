@@ -11,7 +11,7 @@ from analysis.pages.table import listed, number
 from analysis.results import accuracies
 from analysis.results.epochs import Epochs
 from analysis.robustness import drawings
-from analysis.robustness.courses.curves import Curves, all_curves, collected, held, in_searches, thinned
+from analysis.robustness.courses.curves import Curves, curves
 from analysis.robustness.figures import MOST_VARIANTS, Plot, count_range, panels
 
 DIAGNOSTICS = {
@@ -19,13 +19,13 @@ DIAGNOSTICS = {
     "entropy": ("Entropy of the mixing weights", "entropy (1 = uniform)"),
     "hessian_eigenvalue": ("Largest Hessian eigenvalue", "eigenvalue"),
 }
-"""Column of the epochs -> what it is, and the label of its axis."""
+"""Column of the epochs, or the gap between two -> what it is, and the label of its axis."""
 _BANDS_UP_TO = 5
 """Variants in one panel up to which their intervals are drawn: more cover each other."""
 
 
 def by_time(curve: Curves, column: str) -> Plot | None:
-    """Regret against the minutes of search, one panel a variant. ``curve``: anytime.all_against_seconds."""
+    """Regret against the minutes of search, one panel a variant. ``curve``: anytime.against_seconds."""
     if curve.summary.empty:
         return None
     minutes = curve.in_unit(1, 60)
@@ -73,21 +73,10 @@ def diagnostics(trials: pd.DataFrame, epochs: Epochs) -> list[Plot]:
     shown = []
     trained = trials[trials["protocol"].notna()]
     for column, (subject, label) in DIAGNOSTICS.items():
-        found = _curves(trained, epochs, column)
+        both = ("relaxed_accuracy", "discrete_accuracy") if column == "gap" else (column,)
+        found = curves(trained, epochs, *both)
         if found.summary.empty:
             continue
         figure = drawings.curves_figure(found.lines, found.summary, logarithmic=False, x="search epochs", y=label)
         shown.append(panels(column, f"{subject} against search epochs", figure, found.summary))
     return shown
-
-
-def _curves(trials: pd.DataFrame, epochs: Epochs, column: str) -> Curves:
-    if column != "gap":
-        return all_curves(trials, epochs, column)
-    both = ["relaxed_accuracy", "discrete_accuracy"]
-    found = (
-        one
-        for own, rows in epochs.read(trials, both)
-        for one in thinned(held(in_searches(own, rows.assign(gap=rows[both[0]] - rows[both[1]])), "gap"))
-    )
-    return collected(found, trials)

@@ -28,12 +28,11 @@ _NO_EPOCHS = "Unknown: no epochs are recorded, so there is no course of a search
 _NO_REGRET = "Unknown: no epochs are recorded, or there was no benchmark table to look their cells up in."
 
 
-def regret(trials: pd.DataFrame, epochs: Epochs, rule: Collapse) -> Section:
+def regret(trials: pd.DataFrame, epochs: Epochs, rule: Collapse, onsets: pd.DataFrame) -> Section:
     """Regret of the cell that would be derived at each epoch; test where the table has it."""
     columns, absent = _regret_columns(epochs)
     if not columns:
         return Section("regret", "Regret against epoch", _NO_REGRET)
-    onsets = anytime.all_collapse_onsets(trials, epochs, rule)
     lead = (
         "How far the cell that would be derived at each epoch lies below the best cell of the table; it is looked up, "
         f"and no search that trains ever sees it. Thin lines are search seeds (above {drawings.LINES_UP_TO} seeds, a "
@@ -41,14 +40,12 @@ def regret(trials: pd.DataFrame, epochs: Epochs, rule: Collapse) -> Section:
         "band its pointwise 95 % t interval; the grey band spans the means of all variants. A cross marks the epoch "
         f"from which on a seed stays collapsed ({rule.words(trials)}). The axis is logarithmic above 0.1 points."
     )
-    shown = [plot for c in columns for plot in figures.course(figures.drawn(trials), epochs, c, onsets)]
     own = accuracies.own_dataset(trials)
-    tables = [
-        replace(
-            early_stopping(anytime.all_early_stopping(trials, epochs, c), onsets, c), folded=not c.startswith(f"{own}_")
-        )
-        for c in columns
-    ]
+    shown, tables = [], []
+    for column in columns:
+        shown += figures.course(figures.drawn(trials), epochs, column, onsets)
+        table = early_stopping(anytime.early_stopping(trials, epochs, column), onsets, column)
+        tables.append(replace(table, folded=not column.startswith(f"{own}_")))
     lead += f" Unknown for {listed(absent)}." if absent else ""
     return Section("regret", "Regret against epoch", lead + figures.drawn_note(trials), shown, _with_rows(tables))
 
@@ -62,7 +59,7 @@ def cost(trials: pd.DataFrame, epochs: Epochs, study: dict[str, Any]) -> Section
     if not column:
         return Section("cost-course", title, _NO_REGRET)
     drawn = figures.drawn(trials)
-    curve = anytime.all_against_seconds(drawn, epochs, column)
+    curve = anytime.against_seconds(drawn, epochs, column)
     factor, unit = anytime.hours_factor(study)
     found = [course_figures.by_time(curve, column), course_figures.by_cost(curve, column, factor, unit)]
     if not (shown := [plot for plot in found if plot]):
@@ -76,9 +73,8 @@ def cost(trials: pd.DataFrame, epochs: Epochs, study: dict[str, Any]) -> Section
     return Section("cost-course", title, lead + figures.drawn_note(trials), shown)
 
 
-def skips(trials: pd.DataFrame, epochs: Epochs, rule: Collapse) -> Section:
+def skips(trials: pd.DataFrame, epochs: Epochs, onsets: pd.DataFrame) -> Section:
     """Share of skip connections over the search."""
-    onsets = anytime.all_collapse_onsets(trials, epochs, rule)
     shown = figures.course(figures.drawn(trials), epochs, "skip_share", onsets)
     lead = (
         f"How many of the {len(EDGES)} edges of the cell that would be derived at each epoch are skip connections. A "

@@ -1,9 +1,8 @@
-"""Epochs a few variants at a time: the same rows and the same numbers as from one frame, whatever the files hold."""
+"""Epochs as grids: the same rows and the same numbers as from one frame, whatever the files hold."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,38 +14,39 @@ from pandas.testing import assert_frame_equal
 from synthetic_store import Row, epochs_of, genotype, trial, write, write_study
 
 from analysis import Results, load
-from analysis.results import epochs, from_store
 from analysis.results.epochs import Epochs
+from analysis.results.grids import lay_out
 from analysis.robustness.collapse import Collapse
 from analysis.robustness.courses import anytime
-from analysis.robustness.courses.curves import all_curves, curve_summary, curves, in_searches
+from analysis.robustness.courses.curves import POINTS, curves
 from analysis.robustness.drawings import LINES_UP_TO
+from analysis.statistics.anytime import onset
+from analysis.statistics.intervals import t_interval
+from study.store.files import Files
 from study.store.schema import EPOCHS
+from study.store.store import Store
 from trainables.errors import StoreError
 
 COLUMNS = ["cifar10_test_regret", "skip_share", "wall_s", "simulated_s", "entropy"]
 REGRET = COLUMNS[0]
 
 
-@pytest.fixture(autouse=True)
-def _small_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So small that variants share a part, and that one variant needs several files."""
-    monkeypatch.setattr(epochs, "FILE_ROWS", 40)
-    monkeypatch.setattr(epochs, "BATCH_ROWS", 7)
-
-
 @pytest.fixture
 def hard(tmp_path: Path) -> Results:
-    """Variants of very different sizes; rows in two files, of unknown trials, of an older schema, out of order."""
+    """Variants of very different sizes, and searches of very different lengths within one.
+
+    Rows in several files, of unknown trials, of an older schema, out of order.
+    """
     seeds = {"large": LINES_UP_TO + 5, "a": 3, "b": 2, "c": 4}
     trials = [trial(m, s, genotype=genotype(61 * s + len(m)), protocol=None if m == "c" else "P1")
               for m, n in seeds.items() for s in range(n)]  # fmt: skip
     trials.append(trial("b", 7, status="diverged"))
+    trials.append(trial("b", 8, genotype=genotype(8)))
     generator = np.random.default_rng(0)
     rows: list[Row] = []
     for place, row in enumerate(trials):
         if row["status"] == "ok":
-            for epoch in epochs_of(row, count=3 + place % 4):
+            for epoch in epochs_of(row, count=300 if row["seed"] == 8 else 3 + place % 4):
                 times = {"wall_s": float(generator.gamma(2)), "simulated_s": 10.0 * epoch["epoch"]}
                 queries = {"queries": (epoch["epoch"] + 1) // 2} if row["method"] == "c" else {}
                 rows.append(epoch | times | queries)
@@ -61,73 +61,149 @@ def hard(tmp_path: Path) -> Results:
     return load(tmp_path)
 
 
-def together(results: Results, found: Epochs) -> pd.DataFrame:
-    frames = [rows.astype({"trial_id": str}) for _, rows in found.read(results.trials, COLUMNS)]
-    assert len(frames) > 2
-    return pd.concat(frames).sort_values(["trial_id", "epoch"], ignore_index=True)
+def rows_of(results: Results, epochs: Epochs, columns: list[str]) -> pd.DataFrame:
+    """What the grids hold, a row a search and a point at which anything is known."""
+    frames = [
+        pd.DataFrame({name: values[:, i] for name, values in grid.values.items()})
+        .assign(epoch=grid.at, trial_id=results.trials["trial_id"][place])
+        .dropna(subset=columns, how="all")
+        for grid in epochs.read(results.trials, columns)
+        for i, place in enumerate(grid.trials)
+    ]
+    return pd.concat(frames).sort_values(["trial_id", "epoch"], ignore_index=True)[["trial_id", "epoch", *columns]]
+
+
+def searches(results: Results, columns: list[str]) -> pd.DataFrame:
+    """The same from one frame: epochs of trials that ended ok, or the last row of each number of queries."""
+    ok = results.trials.loc[results.trials["status"] == "ok", ["trial_id", "variant", "protocol"]]
+    rows = results.read_epochs(columns).merge(ok.astype({"variant": str}), on="trial_id")
+    rows["epoch"] = rows["queries"].fillna(rows["epoch"]).astype("int64")
+    return rows.drop_duplicates(["trial_id", "epoch"], keep="last", ignore_index=True)
+
+
+def matrices(rows: pd.DataFrame, column: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Variant by variant, by name, one row a search and one column an epoch, held until the next record."""
+    wide = rows.pivot(index=["variant", "trial_id"], columns="epoch", values=column)
+    for variant, values in wide.groupby("variant"):
+        known = values.dropna(axis=1, how="all").dropna(how="all")
+        if known.size:
+            yield variant, known.ffill(axis=1)
+
+
+def check_summary(summary: pd.DataFrame, variant: str, values: pd.DataFrame) -> None:
+    own = summary[summary["variant"] == variant].set_index("budget")
+    assert own["values"].tolist() == values.count().tolist()
+    np.testing.assert_allclose(own["mean"], values.mean(), rtol=1e-13)
+    np.testing.assert_allclose(own["std"], values.std(), rtol=1e-10, atol=1e-12)
+    for name, share in (("p10", 0.1), ("p90", 0.9)):
+        expected = values.melt().groupby("epoch")["value"].quantile(share)
+        assert own[name].tolist() == expected.tolist(), "to the last bit"
+    three = [t_interval(column.dropna()) for _, column in values.items()]
+    np.testing.assert_allclose(own["low"], [e.low for e in three], rtol=1e-10)
+    np.testing.assert_allclose(own["high"], [e.high for e in three], rtol=1e-10)
 
 
 def test_rows_are_those_of_the_frame(hard: Results) -> None:
-    with hard.epochs_by_variant(COLUMNS) as found:
-        rows = together(hard, found)
-        assert max(len(part.files) for part in found.parts) > 1
-        assert found.known == {"queries", *COLUMNS} - {"entropy"}
-    assert_frame_equal(rows, hard.read_epochs(COLUMNS), check_dtype=False)
+    epochs = hard.course(COLUMNS)
+    assert epochs.known == {"queries", *COLUMNS} - {"entropy"}
+    expected = searches(hard, COLUMNS)[["trial_id", "epoch", *COLUMNS]]
+    assert_frame_equal(rows_of(hard, epochs, COLUMNS), expected, check_dtype=False)
 
 
-def test_a_part_comes_with_the_trials_asked_for_and_others_are_not_read(hard: Results) -> None:
-    chosen = hard.trials[hard.trials["variant"] == "large"]
-    with hard.epochs_by_variant([REGRET]) as found:
-        ((own, rows),) = found.read(chosen, [REGRET])
-        assert set(own["trial_id"]) == set(rows["trial_id"]) == set(chosen["trial_id"])
-
-
-def test_curves_and_their_summary_are_those_of_the_frame_to_the_last_bit(hard: Results) -> None:
-    curve = curves(hard.trials, hard.epochs, REGRET)
-    with hard.epochs_by_variant(COLUMNS) as found:
-        summarised = all_curves(hard.trials, found, REGRET)
-    assert_frame_equal(summarised.summary, curve_summary(curve), check_exact=True)
-    small = curve["variant"] != "large"
-    assert_frame_equal(summarised.lines, curve[small].reset_index(drop=True))
-
-
-def test_a_summary_equals_plain_pandas(hard: Results) -> None:
-    with hard.epochs_by_variant([REGRET]) as found:
-        summary = all_curves(hard.trials, found, REGRET).summary
-    rows = in_searches(hard.trials, hard.read_epochs([REGRET])).astype({"variant": str, "trial_id": str})
-    wide = rows.pivot(index=["variant", "trial_id"], columns="epoch", values=REGRET)
-    for variant, values in wide.groupby("variant"):
-        held = values.dropna(axis=1, how="all").ffill(axis=1)
-        own = summary[summary["variant"] == variant].set_index("budget")
-        assert own["values"].tolist() == held.count().tolist()
-        np.testing.assert_allclose(own["mean"], held.mean(), rtol=1e-13)
-        np.testing.assert_allclose(own["std"], held.std(), rtol=1e-10, atol=1e-12)
-        np.testing.assert_allclose(own["p90"], held.quantile(0.9), rtol=1e-13)
-
-
-def test_what_is_made_of_the_course_is_that_of_the_frame(hard: Results) -> None:
-    trials, rows, rule = hard.trials, anytime.with_seconds(hard.trials, hard.epochs), Collapse(skips=1)
-    with hard.epochs_by_variant(COLUMNS) as found:
-        early = anytime.all_early_stopping(trials, found, REGRET)
-        onsets = anytime.all_collapse_onsets(trials, found, rule)
-        seconds = anytime.all_against_seconds(trials, found, REGRET)
-    assert_frame_equal(early, anytime.early_stopping(rows, REGRET), check_exact=True)
-    expected = anytime.collapse_onsets(trials, rows, rule)
-    keys = ["variant", "trial_id"]
-    assert (
-        len(onsets) and onsets.sort_values(keys).to_numpy().tolist() == expected.sort_values(keys).to_numpy().tolist()
+def test_of_an_epoch_in_several_files_the_last_one_counts(hard: Results, tmp_path: Path) -> None:
+    later = pq.read_table(tmp_path / "demo/epochs/compact-3.parquet", columns=["trial_id", "epoch", REGRET]).to_pandas()
+    searched = hard.trials.loc[hard.trials["protocol"].notna(), "trial_id"]
+    both = rows_of(hard, hard.course([REGRET]), [REGRET]).merge(
+        later, on=["trial_id", "epoch"], suffixes=("", "_later")
     )
-    curve = anytime.on_common_grid(trials, rows, REGRET)
-    assert_frame_equal(seconds.summary, curve_summary(curve), check_exact=True)
+    both = both[both["trial_id"].isin(searched)]
+    assert len(both) and both[REGRET].tolist() == both[f"{REGRET}_later"].tolist()
 
 
-def test_a_study_without_epochs_has_no_parts(tmp_path: Path) -> None:
+def test_only_what_is_asked_for_is_read(hard: Results) -> None:
+    chosen = hard.trials[hard.trials["variant"] == "large"]
+    grids = list(hard.course([REGRET]).read(chosen, [REGRET]))
+    assert {grid.variant for grid in grids} == {"large"}
+    assert sorted(np.concatenate([grid.trials for grid in grids])) == list(chosen.index)
+
+
+def test_a_few_long_searches_leave_no_large_holes(tmp_path: Path) -> None:
+    trials = [trial("m", s, genotype=genotype(s)) for s in range(40)]
+    rows = [row for one in trials for row in epochs_of(one, count=2_000 if one["seed"] == 0 else 1 + one["seed"] % 4)]
+    results = load(write_study(tmp_path, trials, rows))
+    assert lay_out(Store(tmp_path, "demo").epochs, results.trials).size < 2 * len(rows)
+    (curve,) = [curves(results.trials, results.course(["skip_share"]), "skip_share").summary]
+    ((_, values),) = matrices(searches(results, ["skip_share"]), "skip_share")
+    assert len(curve) == POINTS and curve["values"].tolist()[-1] == 40
+    check_summary(curve, "m", values[curve["budget"]])
+
+
+def test_curves_are_those_of_the_frame(hard: Results) -> None:
+    found = curves(hard.trials, hard.course([REGRET]), REGRET)
+    assert set(found.lines["variant"]) == {"a", "b", "c"}
+    assert list(found.summary["variant"].unique()) == list(hard.trials["variant"].cat.categories)
+    for variant, values in matrices(searches(hard, [REGRET]), REGRET):
+        budgets = found.summary.loc[found.summary["variant"] == variant, "budget"]
+        check_summary(found.summary, variant, values[budgets])
+        lines = found.lines[found.lines["variant"] == variant]
+        if variant != "large":
+            expected = values[budgets].melt(ignore_index=False).dropna().reset_index()
+            keys = ["trial_id", "epoch"]
+            assert (
+                lines.sort_values(["trial_id", "budget"])[["trial_id", "budget", "value"]].to_numpy().tolist()
+                == expected.sort_values(keys)[[*keys, "value"]].to_numpy().tolist()
+            )
+
+
+def test_early_stopping_and_onsets_are_those_of_the_frame(hard: Results) -> None:
+    epochs, rows = hard.course(COLUMNS), searches(hard, COLUMNS)
+    early = anytime.early_stopping(hard.trials, epochs, REGRET).set_index("variant")
+    assert list(early.index) == ["a", "b", "c", "large"]
+    for variant, values in matrices(rows, REGRET):
+        row, last, lowest = early.loc[variant], values.iloc[:, -1], values.min(axis=1)
+        assert (row["seeds"], row["epochs"]) == (len(values), values.columns[-1])
+        assert row["best_epoch"] == values.idxmin(axis=1).median()
+        gap = t_interval(last - lowest)
+        expected = [last.mean(), lowest.mean(), gap.estimate, gap.low, gap.high]
+        np.testing.assert_allclose(row[["last", "lowest", "gap", "low", "high"]].astype(float), expected, rtol=1e-12)
+    rows["flag"] = (rows["skip_share"] > 16).astype(float)
+    onsets = {
+        trial_id: at
+        for _, values in matrices(rows, "flag")
+        for (_, trial_id), at in zip(values.index, onset(values.columns, values == 1), strict=True)
+        if np.isfinite(at)
+    }
+    found = anytime.collapse_onsets(hard.trials, epochs, Collapse(skips=1))
+    assert onsets and dict(zip(found["trial_id"], found["epoch"], strict=True)) == onsets
+
+
+def test_the_course_against_seconds_is_that_of_the_frame(hard: Results) -> None:
+    found = anytime.against_seconds(hard.trials, hard.course(COLUMNS), REGRET).summary
+    rows = searches(hard, COLUMNS)
+    spent = rows.groupby("trial_id")["wall_s"].cumsum()
+    rows["seconds"] = spent.where(rows["protocol"].notna(), rows["simulated_s"])
+    for variant, part in rows.groupby("variant"):
+        budgets = found.loc[found["variant"] == variant, "budget"].to_numpy()
+        np.testing.assert_allclose(budgets[[0, -1]], [part["seconds"].min(), part["seconds"].max()], rtol=1e-12)
+        values = pd.DataFrame(
+            {
+                trial_id: [
+                    own.loc[own["seconds"] <= b * (1 + 1e-12), REGRET].iloc[-1:].sum(min_count=1) for b in budgets
+                ]
+                for trial_id, own in part.groupby("trial_id")
+            },
+            index=pd.Index(budgets, name="epoch"),
+        ).T
+        check_summary(found, variant, values)
+
+
+def test_a_study_without_epochs_has_no_grids(tmp_path: Path) -> None:
     write_study(tmp_path, [trial("darts", 0, genotype=genotype(1))])
     results = load(tmp_path)
-    with results.epochs_by_variant(COLUMNS) as found:
-        assert not found and not found.known
-        assert all_curves(results.trials, found, REGRET).summary.empty
-        assert anytime.all_early_stopping(results.trials, found, REGRET).empty
+    found = results.course(COLUMNS)
+    assert not found and not found.known
+    assert curves(results.trials, found, REGRET).summary.empty
+    assert anytime.early_stopping(results.trials, found, REGRET).empty
     assert not results.has_epochs
 
 
@@ -135,8 +211,7 @@ def test_epochs_of_unrecorded_trials_are_none(tmp_path: Path) -> None:
     running = trial("darts", 1, genotype=genotype(1))
     write_study(tmp_path, [trial("darts", 0, genotype=genotype(1))], epochs_of(running))
     results = load(tmp_path)
-    with results.epochs_by_variant(COLUMNS) as found:
-        assert not found
+    assert not results.course(COLUMNS)
     assert not results.has_epochs
 
 
@@ -145,47 +220,41 @@ class TestFiles:
         damaged = tmp_path / "demo" / "epochs" / "compact-3.parquet"
         content = damaged.read_bytes()
         damaged.write_bytes(content[:4] + b"\xff" * 300 + content[304:])
-        with pytest.raises(StoreError, match=damaged.name), hard.epochs_by_variant(COLUMNS):
-            pass
+        with pytest.raises(StoreError, match=damaged.name):
+            hard.course(COLUMNS)
 
-    def test_files_that_are_merged_meanwhile_are_read_from_the_merged_one(
+    def test_files_that_are_merged_before_a_column_is_read_are_read_from_the_merged_one(self, tmp_path: Path) -> None:
+        trials = [trial("darts", s, genotype=genotype(s)) for s in range(6)]
+        write_study(tmp_path, trials, [row for one in trials for row in epochs_of(one)])
+        results = load(tmp_path)
+        found = results.course([REGRET])
+        expected = rows_of(results, found, [REGRET])
+        Store(tmp_path, "demo").compact()
+        assert len(list((tmp_path / "demo/epochs").glob("*.parquet"))) == 1
+        for epochs in (found, results.course([REGRET])):
+            again = rows_of(results, epochs, [REGRET, "skip_share"] if epochs is found else [REGRET])
+            assert_frame_equal(again[expected.columns], expected)
+
+    def test_a_merge_while_the_files_are_listed_hides_none(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         trials = [trial("darts", s, genotype=genotype(s)) for s in range(6)]
         folder = write_study(tmp_path, trials, [row for one in trials for row in epochs_of(one)]) / "epochs"
         results = load(tmp_path)
-        expected, calls = results.read_epochs([REGRET]), []
-        real: Callable[..., Epochs] = from_store.partition
+        expected = rows_of(results, results.course([REGRET]), [REGRET])
+        original, listings = Files.listing, []
 
-        def merging(dataset: pads.Dataset, **given: object) -> Epochs:
-            calls.append(1)
-            if len(calls) == 1:
-                table = pads.dataset(folder).to_table()
-                old = list(folder.iterdir())
+        def listed_then_merged(self: Files, name: str) -> list[object]:
+            found = original(self, name)
+            listings.append(name)
+            if len(listings) == 1:
+                table, old = pads.dataset(folder).to_table(), list(folder.iterdir())
                 pq.write_table(table, folder / "compact-new.parquet")
                 for path in old:
                     path.unlink()
-            return real(dataset, **given)
+            return found
 
-        monkeypatch.setattr(from_store, "partition", merging)
-        with results.epochs_by_variant([REGRET]) as found:
-            rows = pd.concat([rows for _, rows in found.read(results.trials, [REGRET])]).astype({"trial_id": str})
-        assert len(calls) == 2
-        rows = rows.sort_values(["trial_id", "epoch"], ignore_index=True)
-        assert_frame_equal(rows, expected.drop(columns="queries"), check_dtype=False)
-
-    def test_temporary_files_go_and_a_full_folder_is_said(
-        self, hard: Results, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        folder = tmp_path_factory.mktemp("temporary")
-        monkeypatch.setattr(tempfile, "tempdir", str(folder))
-        with hard.epochs_by_variant(COLUMNS):
-            assert list(folder.rglob("*.arrow"))
-        assert not list(folder.iterdir())
-
-        def full(*_: object, **__: object) -> None:
-            raise OSError("No space left on device")
-
-        monkeypatch.setattr(epochs.ipc, "new_file", full)
-        with pytest.raises(StoreError, match=r"No space left on device.*TMPDIR"), hard.epochs_by_variant(COLUMNS):
-            pass
+        monkeypatch.setattr(Files, "listing", listed_then_merged)
+        again = rows_of(results, results.course([REGRET]), [REGRET])
+        assert len(listings) >= 2
+        assert_frame_equal(again, expected)

@@ -46,12 +46,12 @@ class TestLayout:
             load(tmp_path / "first", "second")
 
     def test_absent_and_empty_stores_are_refused(self, tmp_path: Path) -> None:
-        with pytest.raises(StoreError, match="has none"):
+        with pytest.raises(StoreError, match="holds none"):
             load(tmp_path / "nowhere")
         (tmp_path / "empty" / "trials").mkdir(parents=True)
         with pytest.raises(StoreError, match="at least one recorded trial"):
             load(tmp_path)
-        with pytest.raises(StoreError, match="URI that pyarrow opens"):
+        with pytest.raises(StoreError, match="address that pyarrow opens"):
             load("nosuchscheme://bucket/store")
 
     def test_study_without_epochs_has_an_empty_frame(self, study: Study) -> None:

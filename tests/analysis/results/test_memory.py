@@ -24,17 +24,14 @@ Study = Callable[..., Results]
 MEASURE = """
 import json, sys
 import torch
-import analysis.results.epochs
 from analysis import load
-from analysis.robustness.courses.curves import all_curves
+from analysis.robustness.courses.curves import curves
 from trainables.peak_memory import PeakMemory
 
-analysis.results.epochs.FILE_ROWS, analysis.results.epochs.BATCH_ROWS = 50_000, 20_000
 results = load(sys.argv[1])
 memory = PeakMemory(torch.device("cpu"))
 before = memory.mib()
-with results.epochs_by_variant(["cifar10_test_regret"]) as epochs:
-    summary = all_curves(results.trials, epochs, "cifar10_test_regret").summary
+summary = curves(results.trials, results.course(["cifar10_test_regret"]), "cifar10_test_regret").summary
 pooled = memory.mib()
 frame = results.epochs
 found = {"summary": len(summary), "rows": len(frame), "pooled": pooled - before, "naive": memory.mib() - before}

@@ -12,11 +12,12 @@ from analysis import Results
 from analysis.robustness.checklist import NO, OPEN, YES, checklist
 from analysis.robustness.collapse import Collapse
 from analysis.robustness.courses.anytime import (
+    TIMES,
+    against_seconds,
     collapse_onsets,
     early_stopping,
     hours_factor,
-    on_common_grid,
-    with_seconds,
+    seconds,
 )
 from analysis.robustness.courses.curves import curves
 from analysis.robustness.proxies import proxy_agreement
@@ -38,8 +39,7 @@ def courses(regrets: list[list[float]], seconds: float = 2.0, **common: object) 
 
 def test_a_cell_is_held_until_the_next_one_on_a_common_grid(study: Study) -> None:
     results = study(*courses([[4.0, 3.0, 2.0], [9.0, 8.0, 7.0]]))
-    rows = with_seconds(results.trials, results.epochs)
-    curve = on_common_grid(results.trials, rows, COLUMN)
+    curve = against_seconds(results.trials, results.course([COLUMN, *TIMES]), COLUMN).lines
     first, second = (part.set_index("budget")["value"] for _, part in curve.groupby("trial_id", sort=True))
     quick, slow = (first, second) if first.iloc[0] < 5 else (second, first)
     assert (quick.index.min(), quick.index.max()) == pytest.approx((2.0, 12.0))
@@ -49,7 +49,8 @@ def test_a_cell_is_held_until_the_next_one_on_a_common_grid(study: Study) -> Non
 
 def test_methods_that_query_are_timed_by_what_the_queries_stand_for(study: Study) -> None:
     results = study(*courses([[4.0, 3.0]], protocol=None))
-    assert with_seconds(results.trials, results.epochs)["seconds"].tolist() == [100.0, 200.0]
+    (grid,) = results.course(TIMES).read(results.trials, TIMES)
+    assert seconds(results.trials, grid).tolist() == [[100.0], [200.0]]
 
 
 def test_a_search_of_the_table_is_drawn_against_its_queries_however_many_an_epoch_has(study: Study) -> None:
@@ -58,24 +59,25 @@ def test_a_search_of_the_table_is_drawn_against_its_queries_however_many_an_epoc
     for row, spent in zip(epochs, (50, 50, 60, 100), strict=True):
         row["queries"] = spent
     results = study([*trials, trial("trained", 0)], [*epochs, {"trial_id": "other", "epoch": 1}])
-    curve = curves(results.trials, results.epochs, COLUMN)
+    found = results.course([COLUMN])
+    curve = curves(results.trials, found, COLUMN).lines
     assert curve[["budget", "value"]].to_numpy().tolist() == [[50, 3.0], [60, 2.0], [100, 1.0]]
-    early = early_stopping(with_seconds(results.trials, results.epochs), COLUMN).iloc[0]
+    early = early_stopping(results.trials, found, COLUMN).iloc[0]
     assert (early["best_epoch"], early["epochs"]) == (100, 100)
 
 
 def test_early_stopping_regret_is_last_less_best(study: Study) -> None:
     results = study(*courses([[4.0, 1.0, 2.0], [5.0, 5.0, 3.0], [2.0, 6.0, 6.0]]))
-    row = early_stopping(with_seconds(results.trials, results.epochs), COLUMN).iloc[0]
+    row = early_stopping(results.trials, results.course([COLUMN]), COLUMN).iloc[0]
     assert (row["last"], row["lowest"], row["gap"]) == pytest.approx((11 / 3, 2.0, 5 / 3))
     assert (row["seeds"], row["best_epoch"], row["epochs"]) == (3, 2.0, 3.0)
 
 
 def test_onset_is_the_epoch_from_which_a_search_stays_collapsed(study: Study) -> None:
     results = study(*courses([[1.0] * 6]))
-    rows = with_seconds(results.trials, results.epochs)
-    assert collapse_onsets(results.trials, rows, Collapse())["epoch"].tolist() == [4.0]
-    assert collapse_onsets(results.trials, rows, Collapse(skips=6))["epoch"].tolist() == [6.0]
+    found = results.course(["skip_share"])
+    assert collapse_onsets(results.trials, found, Collapse())["epoch"].tolist() == [4.0]
+    assert collapse_onsets(results.trials, found, Collapse(skips=6))["epoch"].tolist() == [6.0]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from analysis.pages import style
 from analysis.robustness import drawings
-from analysis.robustness.courses.curves import curve_summary
+from analysis.robustness.courses.curves import Course, Curves, collected
 from analysis.robustness.summary import summarise
 
 COLUMN = "cifar10_test_accuracy"
@@ -35,11 +35,16 @@ def arms(variants: int, seeds: int, *, collapsed: bool = False) -> pd.DataFrame:
     return frame.assign(status="ok", variant=pd.Categorical(frame["variant"], names, ordered=True))
 
 
-def curve(variants: int, seeds: int) -> pd.DataFrame:
+def curve(variants: int, seeds: int) -> Curves:
+    """Of seed s, s + 10 / epoch at the epochs 1, 2 and 4."""
     frame = arms(variants, seeds)
     frame["trial_id"] = frame.index.astype(str)
-    parts = [frame.assign(budget=e, value=frame["seed"] + 10.0 / e) for e in (1, 2, 4)]
-    return pd.concat(parts, ignore_index=True)
+    at = np.array([1, 2, 4])
+    parts = frame.groupby("variant", observed=True)["seed"]
+    courses = (
+        Course(name, at, np.add.outer(10.0 / at, part.to_numpy()), part.index.to_numpy()) for name, part in parts
+    )
+    return collected(courses, frame)
 
 
 @pytest.mark.parametrize(("variants", "seeds"), [(2, 1), (2, 10), (20, 5), (3, 1000)])
@@ -93,8 +98,8 @@ def test_single_seed_has_no_interval() -> None:
 
 
 def test_curves_have_one_panel_a_variant_and_every_seed_a_line() -> None:
-    frame = curve(5, 3)
-    figure = drawings.curves_figure(frame, curve_summary(frame), logarithmic=True, x="epochs", y="regret")
+    found = curve(5, 3)
+    figure = drawings.curves_figure(found.lines, found.summary, logarithmic=True, x="epochs", y="regret")
     panels = [axes for axes in figure.axes if axes.get_visible()]
     assert len(panels) == 5
     assert all(len(axes.get_lines()) == 3 + 1 for axes in panels)
@@ -103,8 +108,8 @@ def test_curves_have_one_panel_a_variant_and_every_seed_a_line() -> None:
 
 
 def test_many_seeds_become_a_band() -> None:
-    frame = curve(2, drawings.LINES_UP_TO + 1)
-    figure = drawings.curves_figure(frame, curve_summary(frame), logarithmic=False, x="epochs", y="share")
+    found = curve(2, drawings.LINES_UP_TO + 1)
+    figure = drawings.curves_figure(found.lines, found.summary, logarithmic=False, x="epochs", y="share")
     assert all(len(axes.get_lines()) == 1 for axes in figure.axes)
 
 

@@ -14,7 +14,7 @@ from synthetic_store import OPTIMUM, Row, epochs_of, genotype, trial
 
 from analysis import Results
 from analysis.robustness.collapse import Collapse, collapse_probability
-from analysis.robustness.courses.curves import curve_summary, curves
+from analysis.robustness.courses.curves import POINTS, curves
 from analysis.robustness.summary import (
     accounting,
     derived_cells,
@@ -154,8 +154,8 @@ class TestCurves:
             for e, v in points
         ]
         results = study(trials, epochs)
-        curve = curves(results.trials, results.epochs, "cifar10_test_regret")
-        summary = curve_summary(curve).set_index("budget")
+        found = curves(results.trials, results.course(["cifar10_test_regret"]), "cifar10_test_regret")
+        summary = found.summary.set_index("budget")
         assert summary["values"].to_dict() == {1: 1, 2: 2, 4: 2}
         assert summary["mean"].to_dict() == {1: 5.0, 2: 6.5, 4: 5.0}
         assert summary.loc[4, "std"] == pytest.approx(statistics.stdev([3.0, 7.0]))
@@ -163,20 +163,22 @@ class TestCurves:
     def test_trials_that_did_not_end_ok_are_left_out(self, study: Study) -> None:
         good, bad = trial("m", 0, genotype=genotype(1)), trial("m", 1, genotype=genotype(2), status="diverged")
         results = study([good, bad], [*epochs_of(good), *epochs_of(bad, 3)])
-        assert set(curves(results.trials, results.epochs, "skip_share")["trial_id"]) == {good["trial_id"]}
+        lines = curves(results.trials, results.course(["skip_share"]), "skip_share").lines
+        assert set(lines["trial_id"]) == {good["trial_id"]}
 
     def test_long_curves_are_thinned_and_keep_both_ends(self, study: Study) -> None:
         row = trial("m", 0, genotype=genotype(1))
         epochs = [{"trial_id": row["trial_id"], "epoch": e, "skip_share": float(e)} for e in range(1, 1001)]
         results = study([row], epochs)
-        curve = curves(results.trials, results.epochs, "skip_share", points=50)
-        assert len(curve) == 50
+        curve = curves(results.trials, results.course(["skip_share"]), "skip_share").lines
+        assert len(curve) == POINTS
         assert (curve["budget"].iloc[0], curve["budget"].iloc[-1]) == (1, 1000)
         assert np.array_equal(curve["value"], curve["budget"])
 
     def test_no_epochs_make_an_empty_curve(self, study: Study) -> None:
         results = study([trial("m", 0, genotype=genotype(1))])
-        assert curves(results.trials, results.epochs, "skip_share").empty
+        found = curves(results.trials, results.course(["skip_share"]), "skip_share")
+        assert found.lines.empty and found.summary.empty
 
 
 def test_accounting_and_failures_lose_no_trial(results: Results) -> None:

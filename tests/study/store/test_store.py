@@ -12,8 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis import load
-from analysis.results import stored
-from study.store.rows import Cache
+from study.store.rows import Cache, RowFiles
 from study.store.schema import SCHEMA_VERSION, TRIALS
 from study.store.store import Store
 
@@ -107,17 +106,19 @@ def test_a_report_reads_what_is_merged_meanwhile(tmp_path: Path, monkeypatch: py
     """Each listing is followed by a merge: first of the files it shows, then of none of them but a new one appears."""
     store = Store(tmp_path, "s")
     fill(store, 4)
-    original, listings = stored._parquet_files, [0]
+    original, listings = RowFiles.listing, [0]
 
-    def listed_and_then_merged(filesystem: Any, folder: str) -> list[str]:
-        found = original(filesystem, folder)
+    def listed_and_then_merged(rows: RowFiles) -> list[Any]:
+        found = original(rows)
+        if rows.files is store.files:
+            return found
         listings[0] += 1
         if listings[0] in (1, 3):
             store.write(row("e" * 15 + str(listings[0])), [])
             store.compact()
         return found
 
-    monkeypatch.setattr(stored, "_parquet_files", listed_and_then_merged)
+    monkeypatch.setattr(RowFiles, "listing", listed_and_then_merged)
     results = load(tmp_path)
     assert sorted(results.trials["trial_id"]) == [f"{n:016x}" for n in range(4)] + ["e" * 15 + "1"]
     assert len(results.epochs) == 12
