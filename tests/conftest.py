@@ -17,6 +17,11 @@ NasStudy = Callable[..., tuple[int, str, str]]
 RunStudy = Callable[..., tuple[int, str]]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is slow begins first, so that no worker is left alone with it at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The benchmark table's cache of this test session, so that no test depends on an earlier one's leftovers."""

@@ -68,6 +68,7 @@ def test_the_two_commands_are_the_makefiles_and_ci_runs_them() -> None:
     assert "make test" in ci and "make study" in ci
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(2400)
 def test_every_command_runs(nas_study: Any, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In one folder, in order, as a reader would type them."""

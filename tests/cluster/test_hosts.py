@@ -21,7 +21,7 @@ import yaml
 from study.store.claims import SUFFIX, parse
 from study.store.store import Store
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.cluster, pytest.mark.timeout(1800)]
 
 ROOT = Path(__file__).parents[2]
 PROJECT = f"{hosts.HOME}/nas-study"

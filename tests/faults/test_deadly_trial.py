@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import drills
+import pytest
 from inline import Inline
 from ray_head import Cluster
 from sabotage import run
 
 from trainables.trial import Trial
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_trial_that_kills_its_worker_is_a_row(
@@ -25,6 +28,7 @@ def test_a_trial_that_kills_its_worker_is_a_row(
             os.kill(os.getpid(), signal.SIGKILL)
 
     store = tmp_path / "store"
+    table_study |= drills.ONE_WORKER
     outcome, said = run(table_study, store, cluster.address, die)
     assert (outcome.ok, outcome.failed, outcome.exit_code) == (5, 1, 1), said
     (failed,) = (row for row in drills.rows(store, "table")[0] if row["status"] != "ok")

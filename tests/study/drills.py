@@ -29,6 +29,8 @@ from trainables.trial import Surroundings
 
 Rows = tuple[list[dict[str, Any]], list[dict[str, Any]]]
 """Of trials and of epochs."""
+ONE_WORKER = {"resources": {"cpu": 2}}
+"""Of a study on the session's cluster: where nothing needs to go on side by side, the start of a second is saved."""
 
 
 def command(study: Path, store: Path, *options: str) -> list[str]:

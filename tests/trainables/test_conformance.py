@@ -188,6 +188,7 @@ def fresh_process() -> dict[str, Any]:
     return results
 
 
+@pytest.mark.slow
 @every_case
 def test_same_seed_same_bits_in_a_fresh_process(case: Any, fresh_process: dict[str, Any]) -> None:
     assert fresh_process[name_of(case)] == result_of(finished(case))

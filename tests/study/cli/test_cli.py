@@ -121,10 +121,11 @@ def test_dry_run_shows_the_plan_and_touches_nothing(nas_study: NasStudy, tmp_pat
     assert not (tmp_path / "store").exists()
 
 
+@pytest.mark.slow
 def test_a_study_runs_and_is_watched_reported_and_compacted(
     nas_study: NasStudy, run_study: RunStudy, table_study: dict[str, Any], tmp_path: Path
 ) -> None:
-    study, store = drills.write_study(tmp_path, table_study), tmp_path / "store"
+    study, store = drills.write_study(tmp_path, table_study | drills.ONE_WORKER), tmp_path / "store"
     code, said = run_study(study, store)
     page = store / "table/report/report.html"
     assert code == 0 and str(page) in said and page.is_file() and "regularized_evolution" in said, said

@@ -16,6 +16,8 @@ from ray_head import Cluster
 
 from study.store.store import Store
 
+pytestmark = pytest.mark.slow
+
 NasStudy = Any
 RunStudy = Any
 
@@ -35,6 +37,7 @@ def test_a_run_stores_every_trial_and_epoch(tiny_study: dict[str, Any], tmp_path
 def test_running_again_runs_nothing_and_growing_runs_only_what_is_new(
     table_study: dict[str, Any], cluster: Cluster, tmp_path: Path
 ) -> None:
+    table_study |= drills.ONE_WORKER
     assert drills.run_here(table_study, tmp_path, cluster.address)[0].exit_code == 0
     first, epochs = drills.rows(tmp_path, "table")
     assert len(first) == 6 and len(epochs) == 3 * (5 + 15)
@@ -48,7 +51,7 @@ def test_running_again_runs_nothing_and_growing_runs_only_what_is_new(
 
 def test_divergence_is_a_row_with_its_reason(tiny_study: dict[str, Any], run_study: RunStudy, tmp_path: Path) -> None:
     tiny_study["scale"]["epochs"] = 2
-    tiny_study |= {"methods": {"darts": {"weight_lr": [0.025, 1e30]}}, "seeds": 1}
+    tiny_study |= {"methods": {"darts": {"weight_lr": [0.025, 1e30]}}, "seeds": 1} | drills.ONE_WORKER
     assert run_study(drills.write_study(tmp_path, tiny_study), tmp_path / "store")[0] == 1
     trials, _ = drills.rows(tmp_path / "store", "tiny")
     diverged = next(t for t in trials if t["status"] == "diverged")
