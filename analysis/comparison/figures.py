@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from analysis.comparison.compare import Comparison, Comparisons
 from analysis.comparison.verdicts import Verdict
-from analysis.pages.layout import Fixed, panels, width
+from analysis.pages.layout import Fixed, panels, text_width
 from analysis.pages.style import GRID, INK, MUTED, row_centres, wrapped
 from analysis.pages.table import number, p_value
 from analysis.robustness.figures import Plot
@@ -42,7 +42,7 @@ def forest(found: Comparisons) -> Plot:
     """Differences with their intervals, the margin shaded, the adjusted p beside each row."""
     pairs = drawn(found)
     tests = ["no test" if not pair.p >= 0 else f"p {p_value(pair.p)}" for pair in pairs]
-    layout = Fixed(right=width(tests, 8) + 0.08, legend="top")
+    layout = Fixed(right=text_width(tests, 8) + 0.08, legend="top")
     figure, axes, rows = labelled_rows([pair.name for pair in pairs], 6.6, layout)
     margin = found.margin
     axes.axvspan(-margin, margin, color=MUTED, alpha=0.14, linewidth=0)

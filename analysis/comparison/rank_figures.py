@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from analysis.comparison.compare import Comparisons
 from analysis.comparison.figures import MOST_ROWS, labelled_rows
 from analysis.comparison.pairing import Arm, common_matrix
-from analysis.pages.layout import Fixed, width
+from analysis.pages.layout import Fixed, text_width
 from analysis.pages.style import INK, MUTED, looks, wrapped
 from analysis.pages.table import listed, number, p_value
 from analysis.robustness.figures import Plot
@@ -71,7 +71,7 @@ def critical_difference(names: list[str], found: Nemenyi, p: float, blocks: str)
     shown = [wrapped(names[i], 40) for i in order]
     texts = [f"{name}  {mean}" for name, mean in zip(shown[:depth], means[:depth], strict=True)]
     texts += [f"{mean}  {name}" for name, mean in zip(shown[depth:], means[depth:], strict=True)]
-    layout = Fixed(left=width(texts[:depth], 8) + 0.05, right=width(texts[depth:], 8) + 0.05)
+    layout = Fixed(left=text_width(texts[:depth], 8) + 0.05, right=text_width(texts[depth:], 8) + 0.05)
     figure = Figure(figsize=(8.2, 0.95 + 0.16 * len(bars) + 0.27 * depth), layout=layout)
     axes = figure.subplots()
     start = 0.45 + 0.3 * len(bars)

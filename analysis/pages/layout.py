@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -33,17 +33,18 @@ _PAD = 4.0
 _TICK = 3.5
 """Points of a tick, and again of the gap between it and its label; matplotlib's defaults."""
 _TITLE_PAD = 6.0
-_TICKS = 6
+_TICKS = {"x": 8, "y": 6}
+"""Steps between ticks at most, along either axis, unless a drawing sets its own."""
 _LEAST = 0.3
 """Inches that all panels of a line keep together, however much their texts want."""
 
 
-def width(texts: Iterable[str], size: float = SIZE) -> float:
+def text_width(texts: Iterable[str], size: float = SIZE) -> float:
     """Inches of the widest line of all the texts."""
     return max((_line_width(line, size) for text in texts for line in text.split("\n")), default=0.0)
 
 
-def height(texts: Iterable[str], size: float = SIZE) -> float:
+def text_height(texts: Iterable[str], size: float = SIZE) -> float:
     """Inches of the text of the most lines; 0 where all are empty."""
     return max((text.count("\n") + 1 for text in texts if text), default=0) * _LINE * size / 72
 
@@ -86,7 +87,7 @@ class Fixed(LayoutEngine):
         self.extra = _Around(left, right, top, bottom)
         self.legend = legend
 
-    def execute(self, fig: Figure) -> None:  # type: ignore[override]
+    def execute(self, fig: Figure) -> None:
         """Put every panel where its texts, those of its neighbours and those of the figure leave it room."""
         shown = {_cell(axes): axes for axes in fig.axes if axes.get_visible()}
         grid = _gridspec(fig.axes[0])
@@ -109,7 +110,7 @@ class Fixed(LayoutEngine):
 
     def _outer(self, fig: Figure) -> _Around:
         """What the edges of the canvas keep free for the figure's own labels and legend."""
-        one_line = height("x") + _PAD / 72
+        one_line = text_height("x") + _PAD / 72
         outer = _Around(_EDGE, _EDGE, _EDGE, _EDGE)
         outer.bottom += one_line if fig.get_supxlabel() else 0.0
         outer.left += one_line if fig.get_supylabel() else 0.0
@@ -163,20 +164,19 @@ def _cell(axes: Axes) -> tuple[int, int]:
     return place.rowspan.start, place.colspan.start
 
 
-def _spread(
-    total: float, before: np.ndarray, after: np.ndarray, ratios: Iterable[float]
-) -> tuple[np.ndarray, np.ndarray]:
+def _spread(total: float, before: np.ndarray, after: np.ndarray, ratios: Any) -> tuple[np.ndarray, np.ndarray]:
     """Start and length of the panels of a line, between the texts ``before`` and ``after`` each in every line."""
     gaps = (after[:, :-1] + before[:, 1:]).max(axis=0, initial=0.0) + _GAP
     first, last = before[:, 0].max(), after[:, -1].max()
-    parts = np.array(list(ratios), dtype=float)
+    parts = np.asarray(ratios, dtype=float)
     lengths = max(total - first - last - gaps.sum(), _LEAST) * parts / parts.sum()
     return first + np.append(0.0, np.cumsum(lengths[:-1] + gaps)), lengths
 
 
 def _around(axes: Axes, rough_width: float, extra: _Around) -> _Around:
     """Measure the texts of one panel, and put the labels of its axes just beyond those of the ticks."""
-    x, y = _labels(axes.xaxis), _labels(axes.yaxis)
+    x, y = _labels(axes.xaxis, "x"), _labels(axes.yaxis, "y")
+    figure = axes.get_figure(root=True)
     below = x.height + x.pad if x.texts else 0.0
     beside = y.width + y.pad if y.texts else 0.0
     found = _Around(extra.left, extra.right, extra.top, extra.bottom)
@@ -187,18 +187,18 @@ def _around(axes: Axes, rough_width: float, extra: _Around) -> _Around:
         found.right = max(found.right, x.width_of(ends[1]) / 2 - (1 - ends[1]) * inside)
     at_right = axes.yaxis.get_label_position() == "right"
     away = (below + _PAD / 72, beside + _PAD / 72)
-    axes.xaxis.set_label_coords(0.5, 0, offset_copy(axes.transAxes, axes.get_figure(), 0, -away[0]))
+    axes.xaxis.set_label_coords(0.5, 0, offset_copy(axes.transAxes, figure, 0, -away[0]))
     sideways = away[1] if at_right else -away[1]
-    axes.yaxis.set_label_coords(at_right, 0.5, offset_copy(axes.transAxes, axes.get_figure(), sideways, 0))
+    axes.yaxis.set_label_coords(at_right, 0.5, offset_copy(axes.transAxes, figure, sideways, 0))
     if axes.get_xlabel():
-        below = away[0] + height([axes.get_xlabel()])
+        below = away[0] + text_height([axes.get_xlabel()])
     if axes.get_ylabel():
-        beside = away[1] + height([axes.get_ylabel()])
+        beside = away[1] + text_height([axes.get_ylabel()])
     side = "right" if at_right else "left"
     setattr(found, side, max(getattr(found, side), beside))
     found.bottom += below
     if axes.get_title(loc="left"):
-        found.top += height([axes.get_title(loc="left")]) + _TITLE_PAD / 72
+        found.top += text_height([axes.get_title(loc="left")]) + _TITLE_PAD / 72
     return found
 
 
@@ -212,7 +212,7 @@ class _Labels:
     rotation: float
 
     def width_of(self, place: float) -> float:
-        return self._turned(width([self.texts[place]], self.size), height([self.texts[place]], self.size))
+        return self._turned(text_width([self.texts[place]], self.size), text_height([self.texts[place]], self.size))
 
     @property
     def width(self) -> float:
@@ -220,26 +220,28 @@ class _Labels:
 
     @property
     def height(self) -> float:
-        return max(self._turned(height([text], self.size), width([text], self.size)) for text in self.texts.values())
+        return max(
+            self._turned(text_height([text], self.size), text_width([text], self.size)) for text in self.texts.values()
+        )
 
     def _turned(self, along: float, across: float) -> float:
         angle = np.deg2rad(self.rotation)
         return float(abs(np.cos(angle)) * along + abs(np.sin(angle)) * across)
 
 
-def _labels(axis: Axis) -> _Labels:
+def _labels(axis: Axis, name: Literal["x", "y"]) -> _Labels:
     """What is written at the ticks of an axis; no texts where they are not labelled."""
     if isinstance(axis.get_major_locator(), AutoLocator):
         # It sets as many ticks as fit, and how many fit depends on their labels: a circle.
-        axis.set_major_locator(MaxNLocator(_TICKS, steps=[1, 2, 2.5, 5, 10]))
+        axis.set_major_locator(MaxNLocator(_TICKS[name], steps=[1, 2, 2.5, 5, 10]))
     kept = axis.get_tick_params(which="major")
-    sides = ("labelbottom", "labeltop") if axis.axis_name == "x" else ("labelleft", "labelright")
+    sides = ("labelbottom", "labeltop") if name == "x" else ("labelleft", "labelright")
     size, pad = float(kept.get("labelsize", SIZE)), (kept.get("length", _TICK) + kept.get("pad", _TICK)) / 72
     texts = {}
     if any(kept[side] for side in sides):
         scale, places = axis.get_transform(), axis.get_majorticklocs()
         low, high = scale.transform(np.array(axis.get_view_interval(), dtype=float))
         along = (scale.transform(np.asarray(places, dtype=float)) - low) / (high - low)
-        written = axis.get_major_formatter().format_ticks(places)
+        written = axis.get_major_formatter().format_ticks(list(places))
         texts = {float(a): text for a, text in zip(along, written, strict=True) if -0.001 <= a <= 1.001 and text}
     return _Labels(texts, size, pad, float(kept.get("labelrotation", 0.0)))

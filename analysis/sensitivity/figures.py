@@ -142,6 +142,8 @@ def budgets(found: Sensitivity) -> Plot:
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(lambda v, _: f"{v:g}")
         axes.xaxis.set_minor_locator(NullLocator())
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.legend(loc="lower right", frameon=False, fontsize=8)
     first = found.methods[0]
     return Plot(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from analysis.pages.layout import Fixed, common_limits, panels
+from analysis.pages.layout import Fixed, common_limits, panels, text_width
 from analysis.pages.style import INK, MUTED, wrapped
 from analysis.pages.table import number
 from analysis.results.accuracies import slug
@@ -151,19 +153,20 @@ def parallel_coordinates(one: MethodSensitivity, generator: np.random.Generator)
     )
     levels = np.array(s.levels)
     at = s.codes / np.maximum(levels - 1, 1)
-    figure = Figure(figsize=(1.35 * len(s.names) + 2.2, 3.1), layout=Fixed())
+    marks = [_marks(described.levels) for described in s.hyperparameters]
+    beyond = 0.1 + text_width([_text(mark) for mark in marks[-1]], 7)
+    figure = Figure(figsize=(1.35 * len(s.names) + 2.2, 3.1), layout=Fixed(right=beyond))
     axes = figure.subplots()
     jitter = generator.uniform(-0.018, 0.018, at.shape)
     for rows, colour, alpha, width in ((others, MUTED, 0.15, 0.6), (best, RED, 0.45, 1.0)):
         axes.plot(range(len(s.names)), (at + jitter)[rows].T, color=colour, alpha=alpha, linewidth=width)
     for place, described in enumerate(s.hyperparameters):
         axes.axvline(place, color=INK, linewidth=0.8)
-        marks = described.levels if len(described.levels) <= 7 else (described.levels[0], described.levels[-1])
-        for mark in marks:
+        for mark in marks[place]:
             height = described.levels.index(mark) / max(len(described.levels) - 1, 1)
-            axes.text(place + 0.03, height, _text(mark), fontsize=7, va="center", color=INK)
+            axes.annotate(_text(mark), (place, height), (4, 0), textcoords="offset points", fontsize=7, va="center")
     axes.set_xticks(range(len(s.names)), [wrapped(name, 14) for name in s.names])
-    axes.set(yticks=[], xlim=(-0.15, len(s.names) - 0.55), title=one.name)
+    axes.set(yticks=[], xlim=(-0.05, len(s.names) - 0.98), title=one.name)
     axes.spines[:].set_visible(False)
     axes.grid(False)
     axes.tick_params(axis="x", length=0, labelsize=8)
@@ -181,6 +184,11 @@ def parallel_coordinates(one: MethodSensitivity, generator: np.random.Generator)
         wide=len(s.names) > 3,
         data=s.table.assign(**{"mean (%)": s.means}),
     )
+
+
+def _marks(levels: Sequence[object]) -> Sequence[object]:
+    """The levels that are written beside their axis: all, or the ends of many."""
+    return levels if len(levels) <= 7 else (levels[0], levels[-1])
 
 
 def _positions(levels: list[object], scale: str) -> tuple[np.ndarray, list[str] | None]:
