@@ -60,9 +60,9 @@ def test_row_labels_never_overlap(variants: int, seeds: int) -> None:
 
 @pytest.mark.parametrize(("variants", "seeds"), [(2, 1), (5, 3), (20, 5), (3, 1000)])
 def test_no_text_is_cut_off_or_covers_another(variants: int, seeds: int) -> None:
-    trials, frame = arms(variants, seeds), curve(variants, min(seeds, 20))
+    trials, found = arms(variants, seeds), curve(variants, min(seeds, 20))
     strip = drawings.strip_figure(trials, summarise(trials, COLUMN), COLUMN, "accuracy (%)", 94.0)
-    courses = drawings.curves_figure(frame, curve_summary(frame), logarithmic=True, x="epochs", y="regret")
+    courses = drawings.curves_figure(found.lines, found.summary, logarithmic=True, x="epochs", y="regret")
     assert misplaced(strip) == [] and misplaced(courses) == []
 
 
