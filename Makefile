@@ -2,18 +2,25 @@
 VENV ?= .venv
 PYTHON ?= python3
 BIN = $(VENV)/bin
+# Three workers for two cores: tests of Ray, of browsers and of hosts wait about as long as they compute.
+PYTEST = $(BIN)/python -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: study test test-portable lint types install
+.PHONY: study test fast test-portable lint types install
 
+# All its seeds unless OPTIONS say otherwise, as in `make study OPTIONS="--seeds 1"`.
 study: install
-	$(BIN)/nas-study run quickstart
+	$(BIN)/nas-study run quickstart $(OPTIONS)
 
 test: install
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+	$(PYTEST)
+
+# For the inner loop: without what is marked slow.
+fast: install
+	$(PYTEST) -m "not slow"
 
 # The tests that train, without the vector instructions that torch would choose here: other last bits, as elsewhere.
 test-portable: install
-	ATEN_CPU_CAPABILITY=default $(BIN)/python -m pytest -m trains --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+	ATEN_CPU_CAPABILITY=default $(PYTEST) -m trains
 
 lint: install
 	$(BIN)/ruff check .

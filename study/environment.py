@@ -14,8 +14,8 @@ import yaml
 
 from study.config import Study
 from study.plan import Fingerprints
-from study.schema import SCHEMA_VERSION
-from study.store import Store
+from study.store.schema import SCHEMA_VERSION
+from study.store.store import Store
 from trainables.errors import StoreError
 from trainables.spec import LATER
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from study.store import Row
+from study.store.store import Row
 from trainables.methods import method_named
 from trainables.spaces.nas_bench_201 import EDGES, Genotype
 from trainables.spaces.nas_bench_201.genotype import CONV_3X3

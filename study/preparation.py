@@ -10,7 +10,7 @@ import torch
 from study.config import Study
 from study.environment import check_unchanged
 from study.plan import Fingerprints, Plan, plan
-from study.store import Store
+from study.store.store import Store
 from trainables import datasets
 from trainables.benchmarks.signal import signal_fingerprints
 from trainables.datasets import BatchStream, split

@@ -35,6 +35,7 @@ def failures(value: Any) -> list[Any]:
     return []
 
 
+@pytest.mark.slow
 def test_a_dry_visit_runs_every_part_and_nothing_fails(tmp_path: Path) -> None:
     run("gpu.py", "--dry", "--out", str(tmp_path / "visit"), cwd=tmp_path)
     found = json.loads((tmp_path / "visit/gpu.json").read_text())
@@ -46,6 +47,7 @@ def test_a_dry_visit_runs_every_part_and_nothing_fails(tmp_path: Path) -> None:
     assert "reference supernet, step by step" in (tmp_path / "visit/gpu.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_campaign_goes_on_where_its_minutes_ended(tmp_path: Path) -> None:
     study = {
         "name": "visit",

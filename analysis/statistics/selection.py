@@ -1,6 +1,6 @@
 """What picking the best of many settings adds to its score: the maximum of K noisy means is too high, by chance alone.
 
-The remedy, to choose on some seeds and to score on the others, is ``analysis.sensitivity.crossfit``.
+The remedy, to choose on some seeds and to score on the others, is ``analysis.sensitivity.numbers.crossfit``.
 """
 
 from __future__ import annotations

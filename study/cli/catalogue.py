@@ -44,7 +44,8 @@ def methods_show(name: Annotated[str, typer.Argument(help="A method's name.")]) 
 
 def benchmark_info(benchmark: BenchmarkOption = None) -> None:
     """Which accuracies are known, where they come from, and the best cell of each data set and split."""
-    from trainables.benchmarks.table import DATASETS, SPLITS, open_table
+    from trainables.benchmarks.accuracies import DATASETS, SPLITS
+    from trainables.benchmarks.table import open_table
 
     table, console = open_table(benchmark), Console(soft_wrap=True, highlight=False)
     console.print(f"[bold]table {table.fingerprint}[/]")
@@ -84,7 +85,8 @@ def benchmark_query(
     """Everything known of one cell: per training seed, mean and regret, validation and test apart."""
     import numpy as np
 
-    from trainables.benchmarks.table import DATASETS, SPLITS, TRAINING_SEEDS, open_table
+    from trainables.benchmarks.accuracies import DATASETS, SPLITS, TRAINING_SEEDS
+    from trainables.benchmarks.table import open_table
     from trainables.spaces.nas_bench_201.genotype import Genotype
 
     table, cell = open_table(benchmark), Genotype.from_string(architecture)

@@ -37,9 +37,9 @@ def report(
     margin: Annotated[float, typer.Option(help="Points that matter: seeds are planned for them.")] = 0.5,
 ) -> None:
     """Write the report: one self-contained page, and its tables and figures beside it."""
-    from analysis.collapse import Collapse
-    from analysis.report import write_report
-    from analysis.sections import Options
+    from analysis.robustness.collapse import Collapse
+    from analysis.robustness.report import write_report
+    from analysis.robustness.sections import Options
     from trainables.benchmarks.table import open_table
 
     options = Options(Collapse(collapse_skips, collapse_below), margin, open_table(benchmark))
@@ -58,7 +58,7 @@ def compare(
     against: Annotated[str | None, typer.Option(help="Compare every method with this one only.")] = None,
 ) -> None:
     """Write the comparison report: which method is better, by how much, and what the seeds cannot decide."""
-    from analysis.comparison_report import write_comparison
+    from analysis.comparison.report import write_comparison
 
     results, beside = _results(store, study, table, value, "comparison")
     written = write_comparison(results, output or beside, column=column, margin=margin, against=against)
@@ -76,7 +76,7 @@ def sensitivity(
     default: Annotated[str | None, typer.Option(help="Instead of the declared default: lr=0.1,depth=2.")] = None,
 ) -> None:
     """Write the sensitivity report: what hyperparameters do to a method, and what tuning them is worth."""
-    from analysis.sensitivity_report import write_sensitivity
+    from analysis.sensitivity.report import write_sensitivity
 
     results, beside = _results(store, study, table, value, "sensitivity")
     reference = None if default is None else _setting(default)

@@ -15,7 +15,7 @@ from trainables.errors import ConfigError, choose
 
 if TYPE_CHECKING:
     from study.preparation import Prepared
-    from study.runner import Outcome
+    from study.running.runner import Outcome
     from trainables.benchmarks.table import Table
 
 
@@ -41,11 +41,12 @@ def run(
     dry_run: Annotated[bool, typer.Option(help="Show the trials, their cost and what is done; run nothing.")] = False,
 ) -> None:
     """Run a study, or go on with it: trials that are finished are never run again."""
-    from study import environment, runner
+    from study import environment
     from study.config import load, parse
     from study.preparation import prepare
-    from study.relooking import look_up_again
-    from study.stopping import Budget
+    from study.running import runner
+    from study.running.stopping import Budget
+    from study.store.relooking import look_up_again
 
     console = Console()
     chosen = load(study, override)
@@ -89,8 +90,9 @@ def status(
     every: Annotated[float, typer.Option(min=0.5, help="Seconds between two looks.")] = 5.0,
 ) -> None:
     """What is done, running, failed and left, and how long it will take: read from the store, from any host."""
-    from study import watching
-    from study.standing import Observer, studies
+    from study.status import watching
+    from study.status.standing import Observer
+    from study.store.finding import studies
 
     observers = [Observer(found) for found in studies(store, study)]
     if watch:
@@ -101,7 +103,7 @@ def status(
 
 def compact(store: StoreArgument = "store", study: StudyOption = None) -> None:
     """Merge the many small files of finished trials; what is read stays the same."""
-    from study.standing import studies
+    from study.store.finding import studies
 
     for found in studies(store, study):
         found.compact()
@@ -111,7 +113,7 @@ def compact(store: StoreArgument = "store", study: StudyOption = None) -> None:
 def _logs(folder: Path | None, study: str) -> list[Any]:
     if folder is None:
         return []
-    from study.tensorboard import TensorBoardLogs
+    from study.running.loggers import TensorBoardLogs
 
     return [TensorBoardLogs(folder / study)]
 
@@ -151,9 +153,9 @@ def _print_plan(console: Console, prepared: Prepared) -> None:
 def _conclude(console: Console, path: str, outcome: Outcome, table: Table) -> None:
     """The table a run ends with, and where the report is."""
     import analysis
-    from analysis.report import write_report
-    from analysis.robustness import final_table
-    from analysis.sections import Options
+    from analysis.robustness.report import write_report
+    from analysis.robustness.sections import Options
+    from analysis.robustness.summary import final_table
 
     results = analysis.load(path)
     if len(results.trials):

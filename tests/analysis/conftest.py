@@ -10,7 +10,7 @@ import pytest
 from synthetic_store import HOSTILE, Row, epochs_of, genotype, trial, write_study
 
 from analysis import Results, load
-from analysis.report import write_report
+from analysis.robustness.report import write_report
 from trainables.spaces.nas_bench_201.genotype import SKIP, Genotype
 
 

@@ -18,10 +18,10 @@ import hosts
 import pytest
 import yaml
 
-from study.claims import SUFFIX, parse
-from study.store import Store
+from study.store.claims import SUFFIX, parse
+from study.store.store import Store
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.cluster, pytest.mark.timeout(1800)]
 
 ROOT = Path(__file__).parents[2]
 PROJECT = f"{hosts.HOME}/nas-study"

@@ -15,7 +15,7 @@ import drills
 from sabotage import Ledger, Sabotaged
 
 from study import cli, preparation
-from study.store import Store
+from study.store.store import Store
 
 started: list[subprocess.Popen[str]] = []
 

@@ -13,10 +13,10 @@ import drills
 import pytest
 from inline import Inline
 
-from study.claims import Claims
-from study.files import Files
-from study.stopping import Budget, Stop
-from study.store import Store
+from study.running.stopping import Budget, Stop
+from study.store.claims import Claims
+from study.store.files import Files
+from study.store.store import Store
 from trainables import batch
 from trainables.watchdog import Limits, Watchdog
 

@@ -9,7 +9,7 @@ import drills
 import pytest
 from inline import Inline
 
-from study.store import Store
+from study.store.store import Store
 from trainables.checkpoints import serialise
 from trainables.errors import StoreError
 from trainables.trial import Trial

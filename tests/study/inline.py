@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from study.config import parse
-from study.dispatch import Dispatcher, Fixed, Result
 from study.preparation import prepare
-from study.stopping import Budget, Stop
-from study.suggestions import Suggestions
+from study.running.dispatch import Dispatcher, Fixed, Result
+from study.running.stopping import Budget, Stop
+from study.running.suggestions import Suggestions
 from trainables.batch import Assignment, Batch, Work
 from trainables.trainable import mean
 from trainables.watchdog import Limits, Watchdog

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from study.gpu_sharing import Usage
+from study.running.gpu_sharing import Usage
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from inline import Inline
 from study.config import parse
 from study.early_stopping import RULES, rungs
 from study.plan import Fingerprints, plan
-from study.stopping import Budget
-from study.store import Store
+from study.running.stopping import Budget
+from study.store.store import Store
 from trainables.errors import ConfigError
 
 KNOWN = Fingerprints(images="a" * 16, signals={200: "b" * 16})

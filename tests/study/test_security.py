@@ -14,12 +14,12 @@ import pytest
 import torch
 
 from analysis import load
-from analysis.report import write_report
+from analysis.robustness.report import write_report
 from study import cli
 from study.config import parse
 from study.environment import environment, save
 from study.plan import Fingerprints, plan
-from study.store import Store
+from study.store.store import Store
 from trainables.batch import Assignment, Batch, Work
 from trainables.benchmarks.signal import signal_fingerprints
 from trainables.benchmarks.table import open_table

@@ -15,7 +15,7 @@ from reference_supernet import edge_weights
 from tiny_trials import tiny_trial
 from torch import Tensor
 
-from analysis.robustness import summarise
+from analysis.robustness.summary import summarise
 from trainables.methods.cdarts import Cdarts, interaction, none_penalty, penalty_coefficient
 from trainables.methods.cdarts_networks import DistillationHead, Introspection, WeightStore, ensemble, pool
 from trainables.methods.darts import Darts

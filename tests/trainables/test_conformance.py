@@ -23,7 +23,7 @@ import pytest
 import torch
 from tiny_trials import tiny_trial
 
-from study.schema import EPOCHS, TRIALS, VOLATILE
+from study.store.schema import EPOCHS, TRIALS, VOLATILE
 from trainables.datasets import PROTOCOLS, Augmentation, ImageData
 from trainables.hyperparameters import Range, range_of, source_of
 from trainables.methods import METHODS, Diverged
@@ -188,6 +188,7 @@ def fresh_process() -> dict[str, Any]:
     return results
 
 
+@pytest.mark.slow
 @every_case
 def test_same_seed_same_bits_in_a_fresh_process(case: Any, fresh_process: dict[str, Any]) -> None:
     assert fresh_process[name_of(case)] == result_of(finished(case))

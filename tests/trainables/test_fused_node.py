@@ -20,6 +20,7 @@ from trainables.spaces.nas_bench_201.supernet import NodeCandidates, Supernet
 HAS_TRITON = importlib.util.find_spec("triton") is not None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not HAS_TRITON, reason="the fused node is NOT TESTED: triton is not installed (pip install triton)")
 def test_kernels_agree_in_the_interpreter() -> None:
     """In a process of its own: triton decides when it is first imported whether to interpret."""

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trainables.benchmarks.columns import DATASETS, FloatArray, short_column, signal_columns, time_column
+from trainables.benchmarks.accuracies import DATASETS, Accuracy
+from trainables.benchmarks.columns import FloatArray, short_column, time_column
 from trainables.errors import BenchmarkError
 from trainables.spaces.nas_bench_201.genotype import NUM_CELLS
 
@@ -61,7 +62,8 @@ def signal_fingerprints(table: Table, dataset: str) -> dict[int, str]:
 
 def _columns(dataset: str, epochs: int) -> list[str]:
     """The table's columns behind a signal: its accuracy first, its training seeds where it has any, then the time."""
-    accuracies = signal_columns(dataset, "valid") if epochs == 200 else [short_column(dataset)]
+    valid = Accuracy(dataset, "valid")
+    accuracies = [valid.column, *valid.seeds] if epochs == 200 else [short_column(dataset)]
     return [*accuracies, time_column(dataset)]
 
 

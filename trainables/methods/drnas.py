@@ -46,14 +46,12 @@ from trainables.methods.adam_architecture import AdamSearch
 from trainables.methods.differentiable import Batch
 from trainables.methods.search_method import ImageContext, Metrics
 from trainables.methods.weight_training import WeightTraining
-from trainables.spaces.nas_bench_201.partial import processed_channels
+from trainables.spaces.nas_bench_201.partial import STEP_COST, processed_channels
 from trainables.spec import Scale
 
 _RELEASE = "xiangning-chen/DrNAS, NAS-Bench-201"
 KEPT = 3
 """Operations that an edge keeps in the last stage of a progressive search."""
-STEP_COST = {1: 1.0, 2: 1.0, 4: 0.88, 8: 0.77}
-"""Measured time of the steps of a batch by K of the partial channels: at few channels the small operations dominate."""
 
 
 class DrnasConfig(WeightTraining):

@@ -1,0 +1,176 @@
+"""The comparison report of a study: which method is better, by how much, and what the seeds cannot decide."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from analysis.comparison import figures, rank_figures, seeds_figure, tables
+from analysis.comparison.compare import ALL_PAIRS_UP_TO, Comparisons, compare
+from analysis.comparison.findings import cautions, findings
+from analysis.comparison.pairing import RULE, arms, common_matrix
+from analysis.comparison.verdicts import Verdict
+from analysis.pages import style
+from analysis.pages.page import Page, Section, check_output, write_page
+from analysis.pages.settings import settings
+from analysis.pages.table import listed, number, p_value
+from analysis.results import accuracies
+from analysis.results.from_store import Results
+from analysis.statistics.estimate import MARGIN, FloatArray
+from analysis.statistics.ranks import MINIMUM_BLOCKS, friedman, nemenyi
+
+_METHODS = {
+    "Pairing": RULE,
+    "Lost trials": "A trial that failed, diverged or was not looked up has no value. Its seed is left out together "
+    "with its partner and counted under seeds without a partner; no value is put in its place.",
+    "Difference": "Mean of A less mean of B in percentage points. Paired: mean of the differences of common seeds with "
+    "Student's t interval. Unpaired: difference of means with Welch's interval.",
+    "Primary test": "Paired: the sign-flip test, exact up to 16 pairs. Unpaired: the permutation test, exact up to "
+    "20,000 divisions. Both two-sided, on the difference of means.",
+    "Holm": "The p-values of all declared pairs that could be tested are adjusted together. TOST p-values are adjusted "
+    "over the same pairs, as a family of their own.",
+    "Cannot be decided": "An exact test has a smallest p-value, set by the number of seeds. Where that is above 0.05 "
+    "after correction no data could have been significant, and the report does not call them not significant.",
+    "Equivalent within the margin": "Both one-sided t tests reject a difference as large as the margin. It goes before "
+    "better and worse: a difference may be real and too small to matter.",
+    "P(A > B)": "Paired: share of common seeds on which A is above B, with the exact binomial interval. Unpaired: the "
+    "Mann-Whitney estimate with Newcombe's interval. Ties count half.",
+    "Bayesian signed-rank test": "Benavoli et al. 2014 and 2017, Dirichlet process with prior weight 0.5 at 0; refused "
+    "below five pairs, where the prior decides.",
+    "Ranks": "Friedman's test (chi-squared, corrected for ties) and Nemenyi's critical difference need five blocks. "
+    "Blocks are data sets where there are five; else the common seeds of one data set, and then they speak of that "
+    "data set only.",
+}
+
+
+def write_comparison(
+    results: Results, output: Path, *, column: str | None = None, margin: float = MARGIN, against: str | None = None
+) -> Path:
+    """Write the page at ``output`` (.html) and its files beside it.
+
+    ``column`` is the value compared, by default the study's headline; ``margin`` (points) the difference that matters;
+    ``against`` an arm that all others are compared with. Raises ConfigError and StoreError; see comparison.compare.
+    """
+    output = check_output(output)
+    trials = results.trials
+    found = compare(trials, accuracies.chosen(trials, column), margin=margin, against=against)
+    generator = np.random.default_rng(0)
+    with style.style():
+        sections = build(found, trials, generator)
+    decided = (Verdict.BETTER, Verdict.WORSE)
+    page = Page(
+        kind="NAS comparison report",
+        name=results.name,
+        tally={
+            "arms": len(found.arms),
+            "trials": len(trials),
+            "comparisons": len(found.pairs),
+            "better or worse": sum(found.count(verdict) for verdict in decided),
+            "equivalent": found.count(Verdict.EQUIVALENT),
+            "undecided": found.count(Verdict.INCONCLUSIVE) + found.count(Verdict.UNDECIDED),
+        },
+        findings=findings(found),
+        cautions=cautions(found, trials),
+        glance=tables.arms_table(found),
+        sections=sections,
+        data={"all_trials": trials},
+    )
+    return write_page(page, output)
+
+
+def build(found: Comparisons, trials: pd.DataFrame, generator: np.random.Generator) -> list[Section]:
+    """All sections after the summary. Draws figures: call it inside drawing.style()."""
+    return [
+        _differences(found),
+        _probabilities(found),
+        _datasets(found, trials),
+        _ranks(found, trials, generator),
+        _equivalence(found),
+        _seeds(found),
+        Section("words", "In words", "Every comparison, decided or not.", tables=[tables.sentences_table(found)]),
+        Section("settings", "Settings", "What each arm was.", tables=[settings(trials)]),
+        Section("methods", "Methods", "What each interval and test is.", definitions=_METHODS),
+    ]
+
+
+def _differences(found: Comparisons) -> Section:
+    lead = f"{found.choice} The interval says how large a difference may be, the p-value only whether it is 0."
+    shown = [figures.forest(found)]
+    if found.every_pair:
+        shown.append(figures.matrix(found))
+    else:
+        lead += f" The matrix of all pairs is drawn for up to {ALL_PAIRS_UP_TO} arms."
+    slopes = figures.slopes(found)
+    if slopes is None:
+        lead += " No two arms share two seeds, so no pairs are drawn."
+    else:
+        shown.append(slopes)
+    return Section("differences", "Differences", lead, shown, [tables.verdicts_table(found)])
+
+
+def _probabilities(found: Comparisons) -> Section:
+    lead = "How often A does better than B, and how far the answer is from chance; then every other effect size."
+    return Section("effects", "Effect sizes", lead, [figures.improvement(found)], [tables.effects_table(found)])
+
+
+def _datasets(found: Comparisons, trials: pd.DataFrame) -> Section:
+    others = accuracies.on_all_datasets(trials, found.column)
+    title = "Other data sets"
+    if len(others) < 2:
+        return Section("datasets", title, f"Only one data set has a {accuracies.words(found.column).what} here.")
+    lead = "The same differences where the cells were looked up on other data sets. No tests: the claim is one value."
+    return Section("datasets", title, lead, tables=[tables.datasets_table(trials, found, others)])
+
+
+def _ranks(found: Comparisons, trials: pd.DataFrame, generator: np.random.Generator) -> Section:
+    lead = "What another draw of the seeds would have said of the order, and how the seeds of each arm are distributed."
+    distribution, refused = rank_figures.ranks(found, generator)
+    shown = [rank_figures.profile(found, generator)]
+    if distribution is None:
+        lead += f" No rank distribution: {refused}."
+    else:
+        shown.append(distribution)
+    scores, blocks = _blocks(found, trials)
+    names = [arm.name for arm in found.arms]
+    test, diagram = friedman(scores), nemenyi(scores)
+    if np.isfinite(diagram.critical_difference):
+        lead += (
+            f" Friedman test over {test.test.n} blocks ({blocks}): χ² = {number(test.test.statistic)}, p "
+            f"{p_value(test.test.p)}, Kendall's W {number(test.kendall_w)}."
+        )
+        shown.append(rank_figures.critical_difference(names, diagram, test.test.p, blocks))
+    else:
+        lead += f" No critical-difference diagram: {diagram.note} ({blocks})."
+    return Section("ranks", "Ranks and profiles", lead, shown)
+
+
+def _blocks(found: Comparisons, trials: pd.DataFrame) -> tuple[FloatArray, str]:
+    """Scores [blocks, arms] and what the blocks are: data sets where there are enough, else common seeds."""
+    columns = accuracies.on_all_datasets(trials, found.column)
+    if len(columns) >= MINIMUM_BLOCKS:
+        means = {column: {arm.name: arm.mean for arm in arms(trials, column)} for column in columns}
+        scores = np.array([[means[column][arm.name] for arm in found.arms] for column in columns])
+        return scores, f"means on {listed(accuracies.title(c) for c in columns)}"
+    common = common_matrix(found.arms)
+    if common is None:
+        return np.empty((0, len(found.arms))), "fewer than five data sets, and seeds that mean other things to each arm"
+    return common[1], "the common seeds of one data set: no statement about others"
+
+
+def _equivalence(found: Comparisons) -> Section:
+    lead = (
+        f"Whether a difference is too small to matter: within ±{found.margin:g} points, declared with --margin before "
+        "looking."
+    )
+    tested = [tables.equivalence_table(found), tables.tests_table(found)]
+    return Section("equivalence", "Equivalence and tests", lead, tables=tested)
+
+
+def _seeds(found: Comparisons) -> Section:
+    curve = seeds_figure.seeds_curve(found)
+    lead = f"What a study needs to detect {found.margin:g} points." + (
+        "" if curve is not None else " No two seeds of any comparison tell a spread, so there is no curve."
+    )
+    return Section("seeds", "Seeds needed", lead, [curve] if curve is not None else [], [tables.seeds_table(found)])

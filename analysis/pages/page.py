@@ -1,0 +1,222 @@
+"""One self-contained HTML page, and beside it the same tables and figures as files.
+
+The page makes no request, holds no date of its own and is the same bytes for the same records.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import re
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from analysis.pages import layout, style
+from analysis.pages.table import Table, markdown
+from analysis.robustness.figures import Plot
+from trainables.errors import ConfigError
+
+_THEME = {style.INK: "var(--ink)", style.MUTED: "var(--muted)", style.GRID: "var(--line)"}
+_FORMATS = {
+    "csv": ("CSV", "text/csv"),
+    "md": ("Markdown", "text/markdown"),
+    "tex": ("LaTeX", "text/x-tex"),
+    "svg": ("SVG", "image/svg+xml"),
+    "pdf": ("PDF", "application/pdf"),
+}
+"""Suffix -> its name for people, and its media type."""
+CARRIED_UP_TO = 24_000
+"""Bytes up to which the page carries a figure's file along; a larger one is a link to the file beside the page."""
+
+TABLE_CARRIED_UP_TO = 1_000_000
+"""The same of a table's file."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A drawn cell: an SVG that cells.py made, and the parts of its caption."""
+
+    svg: str
+    genotype: str
+    parts: list[str]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of the page. ``cells`` maps a variant to its cells, ``texts`` a heading to preformatted text."""
+
+    id: str
+    title: str
+    lead: str
+    plots: list[Plot] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    cells: dict[str, list[Cell]] = field(default_factory=dict)
+    definitions: dict[str, str] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a report says, before it is HTML. ``data`` are whole frames, saved as CSV beside the tables."""
+
+    kind: str
+    name: str
+    tally: dict[str, int]
+    findings: list[str]
+    cautions: list[str]
+    glance: Table
+    sections: list[Section]
+    data: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+
+def check_output(output: Path) -> Path:
+    """``output`` as a path. Raises ConfigError where it does not end in .html."""
+    output = Path(output)
+    if output.suffix not in (".html", ".htm") or output.is_dir():
+        raise ConfigError(f"a report is a file that ends in .html, but got {output}; name one, as in -o report.html")
+    return output
+
+
+def write_page(page: Page, output: Path) -> Path:
+    """Write ``output`` (HTML), a Markdown twin, and ``<stem>_files/`` with tables/ and figures/. Returns ``output``.
+
+    Tables are CSV, Markdown and LaTeX, figures SVG and PDF; those of an earlier report at the same place are replaced.
+    Raises ConfigError where ``output`` does not end in .html or its folder cannot be written.
+    """
+    output = check_output(output)
+    files = output.with_name(f"{output.stem}_files")
+    try:
+        _empty(files)
+    except OSError as error:
+        raise ConfigError(f"a report needs a folder that can be written, but {files} cannot: {error}") from None
+    with style.style():
+        drawn = [plot for section in page.sections for plot in section.plots]
+        svgs = {plot.name: _write_figure(plot, files / "figures") for plot in drawn}
+    tables = [page.glance, *(table for section in page.sections for table in section.tables)]
+    for table in tables:
+        for suffix, text in _texts(table).items():
+            (files / "tables" / f"{table.name}.{suffix}").write_text(text, encoding="utf-8")
+    for name, frame in page.data.items():
+        frame.to_csv(files / "tables" / f"{name}.csv", index=False, lineterminator="\n")
+    templates = Path(__file__).parent / "templates"
+    css, script = (Markup((templates / f"report.{kind}").read_text(encoding="utf-8")) for kind in ("css", "js"))
+    links = {plot.name: _figure_links(plot, files) for plot in drawn}
+    text = _template(files.name).render(page=page, svgs=svgs, files_of=links, css=css, script=script, files=files.name)
+    output.write_text(text, encoding="utf-8")
+    output.with_suffix(".md").write_text(_markdown(page, tables), encoding="utf-8")
+    return output
+
+
+def _empty(files: Path) -> None:
+    """Make the folders and remove what a former report left: a stale table would be taken for a result."""
+    for folder, suffixes in (("tables", ("csv", "md", "tex")), ("figures", ("svg", "pdf", "csv"))):
+        (files / folder).mkdir(parents=True, exist_ok=True)
+        for suffix in suffixes:
+            for old in (files / folder).glob(f"*.{suffix}"):
+                old.unlink()
+
+
+def _write_figure(plot: Plot, folder: Path) -> Markup:
+    """Save the figure as SVG and PDF and its data as CSV; returns it as SVG for the page."""
+    layout.settle(plot.figure)
+    svg = _svg(plot.figure)
+    (folder / f"{plot.name}.svg").write_text(svg, encoding="utf-8")
+    plot.figure.savefig(folder / f"{plot.name}.pdf", metadata={"CreationDate": None})
+    if plot.data is not None:
+        plot.data.to_csv(folder / f"{plot.name}.csv", index=False, lineterminator="\n")
+    return _inline(svg, plot)
+
+
+def _svg(figure: Figure) -> str:
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue()
+    # Two decimals of a point are finer than any screen or printer; the digits beyond are half of the file.
+    return re.sub(r' d="[^"]*"', lambda match: re.sub(r"(\.\d\d)\d+", r"\1", match[0]), text)
+
+
+def _inline(svg: str, plot: Plot) -> Markup:
+    """The SVG as part of the page: ids made unique, the page's colours and fonts, a text alternative."""
+    body = svg[svg.index("<svg") :]
+    body = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", body, flags=re.DOTALL)
+    body = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{plot.name}-", body)
+    for colour, variable in _THEME.items():
+        body = body.replace(colour, variable)
+    body = re.sub(r' (width|height)="[\d.]+pt"', "", body, count=2)
+    width = plot.figure.get_figwidth()
+    label = html.escape(plot.alternative)
+    return Markup(body.replace("<svg", f'<svg role="img" aria-label="{label}" style="max-width: {width:g}in"', 1))
+
+
+def _texts(table: Table) -> dict[str, str]:
+    return {"csv": table.to_csv(), "md": table.to_markdown(), "tex": table.to_latex()}
+
+
+@dataclass(frozen=True)
+class _Link:
+    """A file to download: its name, where it is, and what it is of."""
+
+    file: str
+    uri: str
+    of: str
+
+
+def _table_links(table: Table, folder: str) -> dict[str, _Link]:
+    """Format -> the file itself: the page carries its tables along; or a link to one too large, beside the page."""
+    links = {}
+    for suffix, text in _texts(table).items():
+        name, content = f"{table.name}.{suffix}", text.encode()
+        small = len(content) <= TABLE_CARRIED_UP_TO
+        uri = _data_uri(suffix, content) if small else f"{quote(folder)}/tables/{quote(name)}"
+        links[_FORMATS[suffix][0]] = _Link(name, uri, table.title)
+    return links
+
+
+def _figure_links(plot: Plot, files: Path) -> dict[str, _Link]:
+    """Format -> link to the file beside the page, or the file itself where it is small."""
+    links = {}
+    for suffix in ("svg", "pdf", "csv"):
+        path = files / "figures" / f"{plot.name}.{suffix}"
+        if path.exists():
+            small = path.stat().st_size <= CARRIED_UP_TO
+            uri = _data_uri(suffix, path.read_bytes()) if small else f"{quote(files.name)}/figures/{quote(path.name)}"
+            links[_FORMATS[suffix][0]] = _Link(path.name, uri, plot.name.replace("_", " "))
+    return links
+
+
+def _data_uri(suffix: str, content: bytes) -> str:
+    return f"data:{_FORMATS[suffix][1]};base64,{base64.b64encode(content).decode()}"
+
+
+def _template(folder: str) -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["downloads"] = partial(_table_links, folder=folder)
+    environment.filters["table"] = lambda table: Markup(table.to_html())
+    environment.filters["drawn"] = Markup
+    return environment.get_template("report.html.j2")
+
+
+def _markdown(page: Page, tables: list[Table]) -> str:
+    parts = [f"# {markdown(page.name)}", "## Summary", _items(page.findings)]
+    if page.cautions:
+        parts += ["## What cannot be concluded", _items(page.cautions)]
+    parts += ["## Tables", *(table.to_markdown().rstrip() for table in tables)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _items(sentences: list[str]) -> str:
+    return "\n".join(f"- {markdown(sentence)}" for sentence in sentences)

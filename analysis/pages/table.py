@@ -1,0 +1,183 @@
+"""One table in four forms: HTML, Markdown and LaTeX for people, CSV for programs.
+
+``shown`` holds finished text and is what people read; ``data`` holds the numbers behind it at full precision, with
+units in the headers. Everything that turns a number into text is here, so no two places can round differently.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+UNKNOWN = "–"
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "±": r"$\pm$",
+    "≥": r"$\geq$",
+    "×": r"$\times$",
+    "→": r"$\to$",
+    "…": r"\dots{}",
+    "–": "--",
+    "κ": r"$\kappa$",
+    "τ": r"$\tau$",
+    "☐": r"$\square$",
+    "☑": r"$\checkmark$",
+    "☒": r"$\boxtimes$",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """``shown`` and ``data`` have one row for each thing described; their columns may differ.
+
+    ``prose`` names the shown columns that hold sentences: they align left and wrap. ``folded`` tables show their title
+    until they are opened.
+    """
+
+    name: str
+    title: str
+    caption: str
+    shown: pd.DataFrame
+    data: pd.DataFrame
+    prose: tuple[str, ...] = ()
+    folded: bool = False
+
+    def to_csv(self) -> str:
+        """The numbers, unrounded; an empty field is a missing value."""
+        return self.data.to_csv(index=False, lineterminator="\n")
+
+    def to_markdown(self) -> str:
+        """A pipe table under its title and caption."""
+        header = [markdown(str(column)) for column in self.shown.columns]
+        rows = [[markdown(str(value)) for value in row] for row in self.shown.itertuples(index=False)]
+        rule = ["---" if left else "---:" for left in self._left()]
+        lines = ["| " + " | ".join(row) + " |" for row in [header, rule, *rows]]
+        return f"### {markdown(self.title)}\n\n{markdown(self.caption)}\n\n" + "\n".join(lines) + "\n"
+
+    def to_latex(self) -> str:
+        """A table for the packages booktabs and amssymb."""
+        header = [f"\\textbf{{{_latex(str(column))}}}" for column in self.shown.columns]
+        alignment = "l" + "".join("p{7cm}" if left else "r" for left in self._left()[1:])
+        rows = [[_latex(str(value)) for value in row] for row in self.shown.itertuples(index=False)]
+        body = [" & ".join(row) + r" \\" for row in rows]
+        return "\n".join(
+            [
+                r"\begin{table}",
+                r"  \centering",
+                f"  \\caption{{{_latex(f'{self.title}. {self.caption}')}}}",
+                f"  \\label{{tab:{self.name.replace('_', '-')}}}",
+                f"  \\begin{{tabular}}{{{alignment}}}",
+                r"    \toprule",
+                "    " + " & ".join(header) + r" \\",
+                r"    \midrule",
+                *(f"    {line}" for line in body),
+                r"    \bottomrule",
+                r"  \end{tabular}",
+                r"\end{table}",
+                "",
+            ]
+        )
+
+    def to_html(self) -> str:
+        """A table element with a caption; the first cell of each row is its heading."""
+        classes = [' class="prose"' if column in self.prose else "" for column in self.shown.columns]
+        head = "".join(
+            f'<th scope="col"{class_}>{_html(column)}</th>'
+            for column, class_ in zip(self.shown.columns, classes, strict=True)
+        )
+        rows = []
+        for first, *rest in self.shown.itertuples(index=False):
+            cells = "".join(f"<td{c}>{_html(value)}</td>" for value, c in zip(rest, classes[1:], strict=True))
+            rows.append(f'<tr><th scope="row">{_html(first)}</th>{cells}</tr>')
+        caption = f"<caption><span>{html.escape(self.caption)}</span></caption>"
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+    def _left(self) -> list[bool]:
+        return [i == 0 or column in self.prose for i, column in enumerate(self.shown.columns)]
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A number to ``digits`` decimals, a dash where it is missing; never minus zero."""
+    if value is None or pd.isna(value):
+        return UNKNOWN
+    return f"{round(float(value), digits) + 0.0:.{digits}f}"
+
+
+def setting_text(value: object) -> str:
+    """A hyperparameter, as short as tells it from every other value: 0.1, but 0.1000001 and 1234567.5."""
+    if not isinstance(value, (float, np.floating)):
+        return str(value)
+    short = f"{value:g}"
+    return short if np.isnan(value) or type(value)(short) == value else str(value)
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 seed``, ``3 seeds``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def p_value(p: float) -> str:
+    """A p-value to three significant digits, never 0."""
+    if math.isnan(p):
+        return UNKNOWN
+    return "< 0.001" if p < 0.001 else f"{p:.3g}"
+
+
+def equals(p: float) -> str:
+    """``= 0.0123`` or ``< 0.001``."""
+    text = p_value(p)
+    return text if text.startswith("<") else f"= {text}"
+
+
+def mean_std(mean: float, std: float, digits: int = 2) -> str:
+    """``mean ± std``; a single value has no spread, and says so."""
+    if math.isnan(mean):
+        return UNKNOWN
+    spread = " (one seed)" if math.isnan(std) else f" ± {number(std, digits)}"
+    return number(mean, digits) + spread
+
+
+def interval(low: float, high: float, digits: int = 2) -> str:
+    """``[low, high]``, or a dash where there is none."""
+    return UNKNOWN if math.isnan(low) else f"[{number(low, digits)}, {number(high, digits)}]"
+
+
+def listed(items: Iterable[str], most: int = 6) -> str:
+    """``a, b and c``; beyond ``most`` the rest is counted."""
+    words = list(items)
+    if len(words) > most:
+        words = [*words[:most], f"{len(words) - most} more"]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _html(value: object) -> str:
+    return html.escape(str(value)).replace("_", "_<wbr>")
+
+
+def markdown(text: str) -> str:
+    """The text on one line, with whatever Markdown or HTML would read as markup made harmless."""
+    text = html.escape(text, quote=False).replace("\\", "\\\\")
+    for special in "|*`[]":
+        text = text.replace(special, f"\\{special}")
+    return " ".join(text.split())
+
+
+def _latex(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in " ".join(text.split()))

@@ -1,0 +1,143 @@
+"""Which accuracies a report speaks of, and in which words: a column of the record schema <-> its name for people.
+
+Accuracies are percent in [0, 100]; regrets are percentage points below the best cell of the benchmark table. Results
+that came from elsewhere have no columns of the schema but ``value:<data set>:<name>``, one for each data set and value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from trainables.benchmarks.accuracies import ACCURACIES, DATASETS, Accuracy
+from trainables.errors import ConfigError, choose
+
+DATASET_TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16_120": "ImageNet16-120"}
+SPLIT_TITLES = {"valid": "validation", "test": "test"}
+RETRAIN = "retrain_test_accuracy"
+SUPERNET = "supernet_valid_accuracy"
+FOREIGN = "value:"
+TABLE = {accuracy.column: accuracy for accuracy in ACCURACIES}
+"""The accuracies of the benchmark table by their columns."""
+REGRETS = {accuracy.regret: accuracy for accuracy in ACCURACIES}
+
+
+@dataclass(frozen=True)
+class Words:
+    """How people call a column."""
+
+    what: str
+    """``test accuracy``: the same on every data set."""
+    dataset: str | None = None
+    """``CIFAR-10``; None where the column is not of one data set."""
+
+    @property
+    def title(self) -> str:
+        """``CIFAR-10 test accuracy``."""
+        return f"{self.dataset} {self.what}" if self.dataset else self.what
+
+    @property
+    def short(self) -> str:
+        """``CIFAR-10 test``, where it is clear that an accuracy is meant."""
+        return self.title.removesuffix(" accuracy")
+
+
+def words(column: str) -> Words:
+    """The words for an accuracy, a regret, or a value from elsewhere."""
+    if column == RETRAIN:
+        return Words("test accuracy after retraining")
+    if column == SUPERNET:
+        return Words("supernet validation accuracy")
+    if column.startswith(FOREIGN):
+        _, dataset, name = column.split(":", 2)
+        return Words(name, DATASET_TITLES.get(dataset, dataset))
+    accuracy, kind = (TABLE[column], "accuracy") if column in TABLE else (REGRETS[column], "regret")
+    return Words(f"{SPLIT_TITLES[accuracy.split]} {kind}", DATASET_TITLES[accuracy.dataset])
+
+
+def title(column: str) -> str:
+    """The column in words, "CIFAR-10 test accuracy"."""
+    return words(column).title
+
+
+def foreign_column(dataset: str, name: str) -> str:
+    """Where a value of results from elsewhere stands."""
+    return f"{FOREIGN}{dataset.replace(':', '-')}:{name}"
+
+
+def foreign_columns(trials: pd.DataFrame) -> list[str]:
+    """The values of results from elsewhere; none in a study of our own."""
+    return [column for column in trials.columns if column.startswith(FOREIGN)]
+
+
+def slug(column: str) -> str:
+    """The column as part of a file name or an id."""
+    return "".join(c if c.isascii() and c.isalnum() else "_" for c in column)
+
+
+def is_known(trials: pd.DataFrame, column: str) -> bool:
+    """Whether any trial has a value in ``column``."""
+    return column in trials and bool(trials[column].notna().any())
+
+
+def is_known_ok(trials: pd.DataFrame, column: str) -> bool:
+    """Whether any trial that ended ok has a value in ``column``."""
+    return column in trials and bool((trials[column].notna() & (trials["status"] == "ok")).any())
+
+
+def own_dataset(trials: pd.DataFrame) -> str:
+    """The table's data set that the study is read on: the one it searched on, or CIFAR-10 where the table lacks it."""
+    searched = set(trials["dataset"].dropna().unique())
+    return next((dataset for dataset in DATASETS if dataset in searched), DATASETS[0])
+
+
+def headline(trials: pd.DataFrame) -> str:
+    """The column a study is judged by: retrained test accuracy, else the table's test, else its validation accuracy.
+
+    Of results from elsewhere, their first value.
+    """
+    if foreign := foreign_columns(trials):
+        return foreign[0]
+    return RETRAIN if is_known_ok(trials, RETRAIN) else headline_lookup(trials)
+
+
+def headline_regret(trials: pd.DataFrame) -> str:
+    """The regret shown beside the headline: on the study's own data set, test where the table has it."""
+    test, valid = _own(trials)
+    return test.regret if is_known_ok(trials, test.regret) else valid.regret
+
+
+def headline_lookup(trials: pd.DataFrame) -> str:
+    """The accuracy that cells are looked up by: on the study's own data set, test where the table has it."""
+    test, valid = _own(trials)
+    return test.column if is_known_ok(trials, test.column) else valid.column
+
+
+def known(trials: pd.DataFrame) -> list[str]:
+    """The accuracies that any trial that ended ok has: retrained, the table's, values of results from elsewhere."""
+    columns = (RETRAIN, *TABLE, *foreign_columns(trials))
+    return [column for column in columns if is_known_ok(trials, column)]
+
+
+def chosen(trials: pd.DataFrame, column: str | None) -> str:
+    """The value to look at: the headline unless named. Raises ConfigError for a column without values."""
+    if column is None:
+        return headline(trials)
+    candidates = known(trials)
+    # A value of a foreign table may be named without its prefix.
+    matching = [name for name in candidates if column in (name, name.removeprefix(FOREIGN))]
+    if not matching:
+        raise ConfigError(f"--column: {choose('accuracy', column, candidates)}")
+    return matching[0]
+
+
+def on_all_datasets(trials: pd.DataFrame, column: str) -> list[str]:
+    """The same value on every data set that has it."""
+    what = words(column).what
+    return [c for c in known(trials) if words(c).what == what]
+
+
+def _own(trials: pd.DataFrame) -> tuple[Accuracy, Accuracy]:
+    dataset = own_dataset(trials)
+    return Accuracy(dataset, "test"), Accuracy(dataset, "valid")

@@ -1,0 +1,125 @@
+"""Parquet data set -> tidy frames: one row a trial, one row a trial and epoch.
+
+The trials of a study are one frame: a million of them take 0.8 GiB. Its epochs are one frame on request only
+(``read_epochs``); a report takes a column or a few of them at a time (``course``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import yaml
+
+from analysis.results.epochs import Epochs
+from analysis.results.variants import with_variants
+from study.store.finding import studies
+from study.store.schema import EPOCHS, SCHEMA_VERSION
+from study.store.store import Store
+from trainables.errors import StoreError
+
+PANDAS_TYPES = {pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
+"""What a null needs, so that whole numbers do not become floating ones."""
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """One study as it lies in the store.
+
+    ``trials`` follows study.store.schema.TRIALS plus ``hp.*`` and ``variant``, an ordered category: the variants from
+    the highest mean of the headline accuracy to the lowest. Rows are sorted by variant, seed and id, whatever the
+    files.
+    """
+
+    name: str
+    trials: pd.DataFrame
+    study: dict[str, Any]
+    study_text: str
+    environment: dict[str, Any]
+    _store: Store | None = field(repr=False)
+    """None where there are no epochs to read: the results are a table from elsewhere."""
+
+    def read_epochs(self, columns: Iterable[str] | None = None) -> pd.DataFrame:
+        """The epochs of recorded trials: trial_id, epoch, queries and ``columns`` of EPOCHS in study.store.schema.
+
+        ``columns`` None: all. Sorted by trial and epoch; empty where the study recorded no epochs. Raises StoreError on
+        a damaged file.
+        """
+        wanted = list(
+            dict.fromkeys(["trial_id", "epoch", "queries", *(columns if columns is not None else EPOCHS.names)])
+        )
+        table = EPOCHS.empty_table().select(wanted) if self._store is None else self._store.epochs.whole(wanted)
+        frame = table.to_pandas(types_mapper=PANDAS_TYPES.get)
+        frame = frame[frame["trial_id"].isin(self.trials["trial_id"])]
+        frame = frame.sort_values(["trial_id", "epoch"], kind="stable")
+        return frame.drop_duplicates(["trial_id", "epoch"], keep="last", ignore_index=True)
+
+    @cached_property
+    def epochs(self) -> pd.DataFrame:
+        """All columns of all epochs, read at first use."""
+        return self.read_epochs()
+
+    def course(self, columns: Iterable[str]) -> Epochs:
+        """The same rows in ``columns`` of numbers, as grids that need not fit into memory together."""
+        return Epochs(self._store.epochs if self._store else None, self.trials, columns)
+
+    @cached_property
+    def has_epochs(self) -> bool:
+        """Whether any epoch of a recorded trial is in the store."""
+        if self._store is None:
+            return False
+        known = pa.array(self.trials["trial_id"], pa.string())
+        tables = self._store.epochs.tables(["trial_id"])
+        return any(pc.any(pc.is_in(table["trial_id"].unique(), known)).as_py() for table in tables)
+
+
+def load(store: str | Path, study: str | None = None) -> Results:
+    """Read one study of ``store``: a results folder, one study's folder, or a URI of either.
+
+    Raises StoreError where nothing is found, several studies need a choice, or a file is damaged or too new.
+    """
+    found = studies(store, study)
+    if len(found) > 1:
+        names = ", ".join(one.study for one in found)
+        raise StoreError(f"a report is about one study, but {store} holds several; name one of: {names}")
+    (own,) = found
+    table = _latest(own.trials.whole())
+    if not len(table):
+        raise StoreError(f"a report needs at least one recorded trial, but {own.path} has none; run the study")
+    newest = pc.max(table["schema_version"]).as_py()
+    if newest is not None and newest > SCHEMA_VERSION:
+        raise StoreError(
+            f"records up to schema {SCHEMA_VERSION} can be read, but {own.path} has {newest}; update this program"
+        )
+    try:
+        study_text = own.read_text("study.yaml") or ""
+        parsed = yaml.safe_load(study_text) or {}
+        environment = json.loads(own.read_text("environment.json") or "{}")
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: not JSON, or not UTF-8
+        raise StoreError(
+            f"study.yaml and environment.json must parse, but one in {own.path} does not: {error}"
+        ) from None
+    if not isinstance(parsed, dict) or not isinstance(environment, dict):
+        raise StoreError(f"study.yaml and environment.json must hold keys and values, but one in {own.path} does not")
+    trials = table.to_pandas(types_mapper=PANDAS_TYPES.get, split_blocks=True, self_destruct=True)
+    del table
+    pa.default_memory_pool().release_unused()  # what is freed is as large as the frame that comes next
+    trials = with_variants(trials)
+    pa.default_memory_pool().release_unused()
+    return Results(own.study, trials, parsed, study_text, environment, own)
+
+
+def _latest(table: pa.Table) -> pa.Table:
+    """All columns of all trials, of each trial the latest record: a compaction cut short leaves one in two files."""
+    keys = table.select(["trial_id", "finished_at"]).to_pandas()
+    keys = keys.sort_values("finished_at", kind="stable", na_position="first").drop_duplicates("trial_id", keep="last")
+    rows = keys.index.to_numpy()
+    return table if np.array_equal(rows, np.arange(len(table))) else table.take(pa.array(rows))

@@ -1,0 +1,93 @@
+"""Which trials are the same experiment: the variant of each, named by what tells it from the others of its method."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+
+from analysis.results.accuracies import headline
+
+_SETTINGS = {
+    "config": "{}",
+    "space": "{}",
+    "dataset": "on {}",
+    "image_size": "{} px",
+    "train_images": "{} images",
+    "protocol": "{}",
+    "channels": "C={}",
+    "cells": "N={}",
+    "epochs": "{} epochs",
+    "batch_size": "batch {}",
+}
+"""Columns that make two trials of one method different experiments, and how a label names them."""
+
+_READABLE = 60
+"""Characters of changed hyperparameters that a label holds; of more, those that all variants of the method share go."""
+
+
+def variant_labels(trials: pd.DataFrame) -> pd.Series:
+    """Name each trial's variant: the method, its changed hyperparameters, and whatever else differs between its trials.
+
+    ``drnas``; ``gaea (level=single)``; ``drnas (arch_lr=0.001)`` beside ``drnas (defaults)``; ``drnas v2`` beside
+    ``drnas v1``; ``svge (queries=150, labelled=50, 8 more)``, where all hyperparameters would be a line of their own.
+    """
+    kinds = trials[["method", "method_version", *_SETTINGS]].drop_duplicates()
+    numbers = trials.groupby(list(kinds.columns), dropna=False, sort=False).ngroup()
+    labels = _labels_of_kinds(kinds)
+    labels.index = pd.Index(numbers.loc[kinds.index])
+    return numbers.map(labels).astype(object)
+
+
+def with_variants(trials: pd.DataFrame) -> pd.DataFrame:
+    """Add the ordered category ``variant``, highest mean of the headline accuracy first, and sort the rows by it.
+
+    ``trials`` is used up, column by column: two frames of a million trials need not fit into memory.
+    """
+    labels = variant_labels(trials)
+    scores = trials[headline(trials)].where(trials["status"] == "ok").groupby(labels).mean().sort_index()
+    order = scores.sort_values(ascending=False, na_position="last", kind="stable").index
+    variant = pd.Categorical(labels, categories=list(order), ordered=True)
+    keys = trials[["seed", "trial_id"]].assign(variant=variant).reset_index(drop=True)
+    rows = keys.sort_values(["variant", "seed", "trial_id"], kind="stable").index
+    columns = {column: trials.pop(column).array.take(rows) for column in list(trials.columns)}
+    return pd.DataFrame(columns | {"variant": variant.take(rows)}, copy=False).copy()
+
+
+def _labels_of_kinds(kinds: pd.DataFrame) -> pd.Series:
+    """The label of every distinct combination of settings."""
+    labels = pd.Series("", index=kinds.index, dtype=object)
+    for method, rows in kinds.groupby("method", dropna=False):
+        name = pd.Series(str(method), index=rows.index, dtype=object)
+        if rows["method_version"].nunique() > 1:
+            name += " v" + rows["method_version"].astype(str)
+        changed = _filled(rows, "config").ne("defaults").any()
+        differing = [
+            (c, text) for c, text in _SETTINGS.items() if _filled(rows, c).nunique() > 1 or (c == "config" and changed)
+        ]
+        if differing:
+            shown = rows.assign(config=_readable(_filled(rows, "config")))
+            texts = [_filled(shown, column).map(text.format) for column, text in differing]
+            name += [f" ({', '.join(parts)})" for parts in zip(*texts, strict=True)]
+        labels.loc[rows.index] = name
+    return labels
+
+
+def _readable(configs: pd.Series) -> pd.Series:
+    """Changed hyperparameters in short: long texts without what all of them share, or with the first two of that."""
+    changed = {config: re.split(r", (?=\w+=)", config) for config in configs.unique() if config != "defaults"}
+    if max(map(len, changed), default=0) <= _READABLE:
+        return configs
+    shared = [part for part in next(iter(changed.values())) if all(part in parts for parts in changed.values())]
+    left_out = shared[2:] if len(changed) == 1 else shared
+    rest = [f"{len(left_out)} more"] if left_out else []
+    short = {config: ", ".join([p for p in parts if p not in left_out] + rest) for config, parts in changed.items()}
+    return configs.map({"defaults": "defaults"} | short)
+
+
+def _filled(rows: pd.DataFrame, column: str) -> pd.Series:
+    if column == "config":
+        return rows[column].fillna("").astype(object).replace("", "defaults")
+    known = rows[column].dropna().unique()
+    filler = known[0] if len(known) == 1 else "unknown"
+    return rows[column].astype(object).where(rows[column].notna(), filler)

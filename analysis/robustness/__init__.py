@@ -1,0 +1,1 @@
+"""The robustness report: which methods hold up over their seeds."""

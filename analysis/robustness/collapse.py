@@ -1,0 +1,93 @@
+"""When a search counts as collapsed, and how probable that is.
+
+By default a fact about the derived cell, skip connections on most of its edges (cf. Zela et al., ICLR 2020, and Liang
+et al., "DARTS+", 2019); on request an outcome, an accuracy below a threshold. The first foretells poor cells, the
+second is one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from analysis.results import accuracies
+from analysis.statistics.proportions import proportion_interval
+from study.store.schema import EPOCHS
+from trainables.errors import ConfigError
+from trainables.spaces.nas_bench_201.genotype import EDGES, SKIP, Genotype
+
+SKIPS = 4
+"""A derived cell has collapsed when at least so many of its six edges are skip connections, unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class Collapse:
+    """The rule: at least ``skips`` skip connections, or an accuracy under ``below`` percent where that is given.
+
+    Raises ConfigError where a threshold cannot tell anything apart.
+    """
+
+    skips: int = SKIPS
+    below: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.skips <= len(EDGES):
+            raise ConfigError(
+                f"a collapsed cell has at least 1 to {len(EDGES)} skip connections, but got {self.skips}; "
+                f"give a number of edges, as in --collapse-skips {SKIPS}"
+            )
+        if self.below is not None and not 0 < self.below < 100:
+            raise ConfigError(
+                f"an accuracy that separates collapsed searches lies between 0 and 100 %, but got {self.below:g}; "
+                "give percent, as in --collapse-below 70"
+            )
+
+    def words(self, trials: pd.DataFrame) -> str:
+        """The rule as part of a sentence, "at least 4 of 6 edges skip connections"."""
+        if self.below is None:
+            return f"at least {self.skips} of {len(EDGES)} edges skip connections"
+        return f"{accuracies.title(accuracies.headline(trials))} below {self.below:g} %"
+
+    def heading(self) -> str:
+        """The rule as the heading of a column."""
+        return f"≥ {self.skips} skips" if self.below is None else f"below {self.below:g} %"
+
+    def flags(self, trials: pd.DataFrame) -> pd.Series:
+        """1 collapsed, 0 not, NaN where a trial did not end ok or what the rule looks at is unknown."""
+        ok = trials["status"] == "ok"
+        if self.below is not None:
+            values = trials[accuracies.headline(trials)].where(ok)
+            return (values < self.below).astype(float).where(values.notna())
+        return self.of_cells(trials["genotype"].where(ok))
+
+    def epoch_column(self, trials: pd.DataFrame) -> str | None:
+        """What ``of_epochs`` looks at; None where epochs cannot have it, such as an accuracy after retraining."""
+        column = "skip_share" if self.below is None else accuracies.headline(trials)
+        return column if column in EPOCHS.names else None
+
+    def of_epochs(self, values: np.ndarray) -> np.ndarray:
+        """The same of the cells that would be derived on the way, from what ``epoch_column`` has of them."""
+        collapsed = values * len(EDGES) / 100 > self.skips - 0.5 if self.below is None else values < self.below
+        return np.where(np.isnan(values), np.nan, collapsed)
+
+    def of_cells(self, genotypes: pd.Series) -> pd.Series:
+        """``flags`` by skip connections, for cells in their text form."""
+        known = {text: Genotype.from_string(text).operations.count(SKIP) for text in genotypes.dropna().unique()}
+        skips = genotypes.map(known).astype(float)
+        return (skips >= self.skips).astype(float).where(skips.notna())
+
+
+def collapse_probability(trials: pd.DataFrame, rule: Collapse) -> pd.DataFrame:
+    """How often each variant collapsed, one row a variant.
+
+    Columns: variant; judged (ok trials that the rule can judge); collapsed; share (percent of judged) and its 95 %
+    Clopper-Pearson interval low, high. What failed or diverged is neither collapsed nor well: it is not judged.
+    """
+    grouped = rule.flags(trials).groupby(trials["variant"], observed=True)
+    frame = pd.DataFrame({"judged": grouped.count(), "collapsed": grouped.sum().astype(int)}).reset_index()
+    found = [proportion_interval(k, n) for k, n in frame[["collapsed", "judged"]].to_numpy()]
+    return frame.assign(
+        share=[100 * e.estimate for e in found], low=[100 * e.low for e in found], high=[100 * e.high for e in found]
+    )

@@ -1,0 +1,1 @@
+"""The course of the searches: values against epochs, time and cost."""

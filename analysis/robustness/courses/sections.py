@@ -1,0 +1,120 @@
+"""The sections on the course of the searches: regret against epoch, time and cost, skip connections, diagnostics."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from analysis.pages.page import Section
+from analysis.pages.table import Table, listed
+from analysis.results import accuracies
+from analysis.results.epochs import Epochs
+from analysis.robustness import drawings, figures, proxies
+from analysis.robustness.collapse import Collapse
+from analysis.robustness.courses import anytime
+from analysis.robustness.courses import figures as course_figures
+from analysis.robustness.summary_tables import early_stopping
+from trainables.benchmarks.accuracies import DATASETS, Accuracy
+from trainables.spaces.nas_bench_201.genotype import EDGES
+
+EPOCH_COLUMNS = [
+    *accuracies.REGRETS,
+    "skip_share", "entropy", "relaxed_accuracy", "discrete_accuracy", "hessian_eigenvalue", *anytime.TIMES,
+]  # fmt: skip
+"""What these sections read of the epochs, beside what the rule of collapse looks at."""
+_NO_EPOCHS = "Unknown: no epochs are recorded, so there is no course of a search to draw."
+_NO_REGRET = "Unknown: no epochs are recorded, or there was no benchmark table to look their cells up in."
+
+
+def regret(trials: pd.DataFrame, epochs: Epochs, rule: Collapse, onsets: pd.DataFrame) -> Section:
+    """Regret of the cell that would be derived at each epoch; test where the table has it."""
+    columns, absent = _regret_columns(epochs)
+    if not columns:
+        return Section("regret", "Regret against epoch", _NO_REGRET)
+    lead = (
+        "How far the cell that would be derived at each epoch lies below the best cell of the table; it is looked up, "
+        f"and no search that trains ever sees it. Thin lines are search seeds (above {drawings.LINES_UP_TO} seeds, a "
+        "band from the 10th to the 90th percentile), the thick line is the mean of the trials that ended ok, the dark "
+        "band its pointwise 95 % t interval; the grey band spans the means of all variants. A cross marks the epoch "
+        f"from which on a seed stays collapsed ({rule.words(trials)}). The axis is logarithmic above 0.1 points."
+    )
+    own = accuracies.own_dataset(trials)
+    shown, tables = [], []
+    for column in columns:
+        shown += figures.course(figures.drawn(trials), epochs, column, onsets)
+        table = early_stopping(anytime.early_stopping(trials, epochs, column), onsets, column)
+        tables.append(replace(table, folded=not column.startswith(f"{own}_")))
+    lead += f" Unknown for {listed(absent)}." if absent else ""
+    return Section("regret", "Regret against epoch", lead + figures.drawn_note(trials), shown, _with_rows(tables))
+
+
+def cost(trials: pd.DataFrame, epochs: Epochs, study: dict[str, Any]) -> Section:
+    """Regret against time and cost, on the study's own data set."""
+    title = "Regret against time and cost"
+    columns, _ = _regret_columns(epochs)
+    own = accuracies.own_dataset(trials)
+    column = next((c for c in columns if c.startswith(f"{own}_")), columns[0] if columns else "")
+    if not column:
+        return Section("cost-course", title, _NO_REGRET)
+    drawn = figures.drawn(trials)
+    curve = anytime.against_seconds(drawn, epochs, column)
+    factor, unit = anytime.hours_factor(study)
+    found = [course_figures.by_time(curve, column), course_figures.by_cost(curve, column, factor, unit)]
+    if not (shown := [plot for plot in found if plot]):
+        return Section("cost-course", title, "Unknown: no times are recorded with the epochs.")
+    lead = (
+        "The same regret against what it cost. Time is that of the search steps alone, on the machines it ran on: "
+        "compare it only between trials that shared them. For methods that query the table it is the training time "
+        "that the queries stand for, where that was recorded; otherwise they are left out. A search that has ended "
+        "keeps its cell. Each variant is drawn from its first to its last budget."
+    )
+    return Section("cost-course", title, lead + figures.drawn_note(trials), shown)
+
+
+def skips(trials: pd.DataFrame, epochs: Epochs, onsets: pd.DataFrame) -> Section:
+    """Share of skip connections over the search."""
+    shown = figures.course(figures.drawn(trials), epochs, "skip_share", onsets)
+    lead = (
+        f"How many of the {len(EDGES)} edges of the cell that would be derived at each epoch are skip connections. A "
+        "curve that climbs late in the search is the usual sign of collapse; it foretells poor cells, it does not "
+        "prove them."
+        if shown
+        else _NO_EPOCHS
+    )
+    return Section("skips", "Skip connections over the search", lead, shown)
+
+
+def diagnostics(trials: pd.DataFrame, epochs: Epochs, column: str) -> Section:
+    """What the supernet says of itself, and what training-free scores say of the derived cells."""
+    title = "Diagnostics"
+    shown = course_figures.diagnostics(figures.drawn(trials), epochs)
+    scores = proxies.proxy_table(trials, column) if column in accuracies.TABLE else None
+    if not shown and scores is None:
+        lead = "Unknown: no discretisation gap, entropy, Hessian eigenvalue or training-free score is recorded."
+        return Section("diagnostics", title, lead)
+    lead = (
+        "Signals that are meant to foretell a poor cell without training it. Discretisation gap: accuracy of the "
+        "shared weights under the mixing weights minus that under the derived cell alone. Entropy of the mixing "
+        "weights: 1 is undecided, 0 decided. Largest Hessian eigenvalue of the validation loss in the architecture "
+        "parameters: a steep rise is RobustDARTS' sign of collapse. A method that has no such number is not drawn."
+    )
+    return Section("diagnostics", title, lead, shown, [scores] if scores else [])
+
+
+def _regret_columns(epochs: Epochs) -> tuple[list[str], list[str]]:
+    """One regret a data set, test where it is known; and the data sets without."""
+    columns, absent = [], []
+    for dataset in DATASETS:
+        both = [Accuracy(dataset, split).regret for split in ("test", "valid")]
+        column = next((c for c in both if c in epochs.known), None)
+        if column:
+            columns.append(column)
+        else:
+            absent.append(accuracies.DATASET_TITLES[dataset])
+    return columns, absent
+
+
+def _with_rows(tables: list[Table]) -> list[Table]:
+    return [table for table in tables if len(table.data)]

@@ -1,0 +1,74 @@
+"""How many seeds this study would need: for an interval of a given width, and to detect a given difference.
+
+Planned with the upper 80 % limit of each standard deviation, because that of a few seeds is too small half of the time.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from analysis.robustness.summary import summarise
+from analysis.statistics.estimate import MARGIN, NAN
+from analysis.statistics.paired import pair
+from analysis.statistics.power import (
+    LARGEST_N,
+    SeedsNeeded,
+    planning_std,
+    seeds_for_half_width,
+    seeds_to_detect_paired,
+    seeds_to_detect_unpaired,
+    smallest_detectable_unpaired,
+)
+
+
+def plan_seeds(trials: pd.DataFrame, column: str, margin: float = MARGIN) -> pd.DataFrame:
+    """The plan of each variant with at least three values, from its own spread in ``column``; ``margin`` in points.
+
+    Columns: variant; values; std and planned_std (points); half_width (seeds until the 95 % t interval of the mean is
+    ± margin); unpaired (seeds in each of two arms this spread, to detect a difference of margin); rival (the variant of
+    the best mean, or for that one the next), common (seeds in common with it) and paired (pairs of seeds to detect
+    margin against it); detectable (the smallest difference, in points, that the present seeds detect in two arms);
+    hours (of one search, mean). Tests: two-sided at 0.05 with power 0.8. NaN where a spread is unknown or zero.
+    """
+    summary = summarise(trials, column)
+    ranked = summary.dropna(subset="mean").sort_values("mean", ascending=False, kind="stable")["variant"].astype(str)
+    hours = summarise(trials, "search_wall_s")["mean"] / 3600
+    rows = []
+    for i, row in enumerate(summary.to_dict("records")):
+        if row["values"] < 3:
+            continue
+        name, n, std = str(row["variant"]), int(row["values"]), float(row["std"])
+        planned = planning_std(std, n)
+        rival = next((other for other in ranked if other != name), "")
+        common, of_differences = _differences(trials, column, name, rival)
+        rows.append(
+            {
+                "variant": name,
+                "values": n,
+                "std": std,
+                "planned_std": planned,
+                "half_width": _seeds(seeds_for_half_width(planned, margin)) if planned > 0 else NAN,
+                "unpaired": _seeds(seeds_to_detect_unpaired(margin / planned)) if planned > 0 else NAN,
+                "rival": rival,
+                "common": common,
+                "paired": _seeds(seeds_to_detect_paired(margin / of_differences)) if of_differences > 0 else NAN,
+                "detectable": smallest_detectable_unpaired(n) * planned,
+                "hours": float(hours[i]),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _differences(trials: pd.DataFrame, column: str, name: str, rival: str) -> tuple[int, float]:
+    """Common seeds of two variants, and the planning standard deviation of their differences; NaN below three."""
+    arms = [trials[(trials["variant"] == v) & (trials["status"] == "ok")].dropna(subset=column) for v in (name, rival)]
+    if any(arm["seed"].duplicated().any() or arm.empty for arm in arms):
+        return 0, NAN
+    pairs = pair(arms[0]["seed"], arms[0][column].astype(float), arms[1]["seed"], arms[1][column].astype(float))
+    n = len(pairs.differences)
+    return n, planning_std(float(np.std(pairs.differences, ddof=1)), n) if n >= 3 else NAN
+
+
+def _seeds(needed: SeedsNeeded) -> float:
+    return float(needed.n) if needed.n < LARGEST_N else float("inf")

@@ -1,0 +1,131 @@
+"""How well a method holds up over search seeds: spread, interval, worst seed, regret, collapse.
+
+Pure functions: tidy frames in (rows of study.store.schema, with the column ``variant``), one frame out. The unit of
+replication is the search seed. Accuracies are percent, regrets percentage points. Values come from trials that ended
+``ok``; ``n`` counts all recorded trials, so what failed or diverged stays in sight.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from analysis.results.accuracies import REGRETS, headline, headline_regret, title
+from analysis.statistics.intervals import MINIMUM_N, t_multiplier
+from study.store.schema import STATUSES
+from trainables.benchmarks.accuracies import Accuracy
+from trainables.spaces.nas_bench_201.genotype import EDGES, SKIP, Genotype
+
+LOST = ("diverged", "failed")
+"""How a trial ends that was run to its end and has no result; what a scheduler stopped is not among them."""
+
+
+def accounting(trials: pd.DataFrame) -> pd.DataFrame:
+    """Recorded trials per variant: n, one column a status, and the number of distinct seeds."""
+    grouped = trials.groupby("variant", observed=True)
+    frame = pd.DataFrame({"n": grouped.size()})
+    for status in STATUSES:
+        frame[status] = (trials["status"] == status).groupby(trials["variant"], observed=True).sum()
+    return frame.assign(seeds=grouped["seed"].nunique()).reset_index()
+
+
+def summarise(trials: pd.DataFrame, column: str) -> pd.DataFrame:
+    """``column`` over the search seeds of each variant; missing numbers are NaN.
+
+    Columns: variant; n and one column a status (trials); values (ok trials where the column is known); mean; std
+    (ddof=1, NaN below 2 values); low, high (Student-t 95 % interval of the mean, NaN below 3 values: two seeds give a
+    multiplier of 12.7, which informs nobody); median; worst and best (for a ``_regret`` column worst is the largest).
+    """
+    values = trials[column].where(trials["status"] == "ok").groupby(trials["variant"], observed=True)
+    frame = values.agg(["count", "mean", "std", "median", "min", "max"])
+    multiplier = [t_multiplier(int(n)) if n >= MINIMUM_N else float("nan") for n in frame["count"]]
+    half = multiplier * frame["std"] / np.sqrt(frame["count"].where(frame["count"] > 0))
+    lowest, highest = frame["min"], frame["max"]
+    worst, best = (highest, lowest) if column in REGRETS else (lowest, highest)
+    summary = pd.DataFrame(
+        {
+            "values": frame["count"],
+            "mean": frame["mean"],
+            "std": frame["std"],
+            "low": frame["mean"] - half,
+            "high": frame["mean"] + half,
+            "median": frame["median"],
+            "worst": worst,
+            "best": best,
+        }
+    )
+    return accounting(trials).drop(columns="seeds").merge(summary.reset_index(), on="variant")
+
+
+def final_table(trials: pd.DataFrame, column: str | None = None) -> pd.DataFrame:
+    """The few numbers that end a run, one row a variant, best mean first.
+
+    Columns: variant, n, ok, failed, diverged; mean, std (over search seeds, ddof=1) and worst of ``column``, the
+    study's headline accuracy unless given; regret (mean; see accuracies.headline_regret). ``attrs``: ``column``, and
+    ``title``, which says in words what the numbers are.
+    """
+    column = column or headline(trials)
+    regret = headline_regret(trials)
+    summary = summarise(trials, column).assign(regret=summarise(trials, regret)["mean"])
+    names = ["variant", "n", "ok", "failed", "diverged", "mean", "std", "worst", "regret"]
+    table = summary.sort_values("mean", ascending=False, kind="stable")[names].reset_index(drop=True)
+    table.attrs = {"column": column, "title": f"{title(column)} (%), std over search seeds; {title(regret)} (points)"}
+    return table
+
+
+def training_seed_spread(trials: pd.DataFrame, accuracy: Accuracy) -> pd.DataFrame:
+    """How much the benchmark's own training seeds move the accuracy of the cells a variant derived.
+
+    Columns: variant; cells (derived cells with at least two training seeds in the table, repeats counted); spread (the
+    median over those cells of the std over training seeds, ddof=1). This is not the spread over search seeds.
+    """
+    spread = trials[accuracy.seeds].std(axis=1, ddof=1).where(trials["status"] == "ok")
+    grouped = spread.groupby(trials["variant"], observed=True)
+    return pd.DataFrame({"cells": grouped.count(), "spread": grouped.median()}).reset_index()
+
+
+def derived_cells(trials: pd.DataFrame) -> pd.DataFrame:
+    """What kind of cells each variant derived.
+
+    Columns: variant, n; derived (ok trials with a cell); distinct cells; classes (distinct up to the benchmark's
+    isomorphism); modal (percent of derived cells that are the most frequent one); skips (mean percent of edges that
+    are skip connections); disconnected (cells whose output no path reaches).
+    """
+    cells = trials[["variant"]].assign(genotype=trials["genotype"].where(trials["status"] == "ok"))
+    known = {text: Genotype.from_string(text) for text in cells["genotype"].dropna().unique()}
+    skips = {text: cell.operations.count(SKIP) for text, cell in known.items()}
+    cells["class"] = cells["genotype"].map({text: cell.isomorphism_key() for text, cell in known.items()})
+    cells["skips"] = cells["genotype"].map(skips).astype(float)
+    cells["disconnected"] = cells["genotype"].isin([t for t, c in known.items() if not c.output_is_connected()])
+    grouped = cells.groupby("variant", observed=True)
+    frame = pd.DataFrame(
+        {
+            "n": grouped.size(),
+            "derived": grouped["genotype"].count(),
+            "distinct": grouped["genotype"].nunique(),
+            "classes": grouped["class"].nunique(),
+            "modal": grouped["genotype"].agg(lambda g: 100 * g.value_counts(normalize=True).max()),
+            "skips": 100 * grouped["skips"].mean() / len(EDGES),
+            "disconnected": grouped["disconnected"].sum(),
+        }
+    )
+    return frame.reset_index()
+
+
+def top_cells(trials: pd.DataFrame, accuracies: list[str], per_variant: int = 3) -> pd.DataFrame:
+    """The cells each variant derived most often: variant, genotype, count, derived, and the ``accuracies`` of the cell.
+
+    Ties go to the genotype that is first in the alphabet, so that the choice never depends on accuracy.
+    """
+    derived = trials[(trials["status"] == "ok") & trials["genotype"].notna()]
+    grouped = derived.groupby(["variant", "genotype"], observed=True)
+    frame = grouped[accuracies].mean().assign(count=grouped.size()).reset_index()
+    frame = frame.sort_values(["variant", "count", "genotype"], ascending=[True, False, True], kind="stable")
+    frame["derived"] = frame.groupby("variant", observed=True)["count"].transform("sum")
+    return frame.groupby("variant", observed=True).head(per_variant).reset_index(drop=True)
+
+
+def failures(trials: pd.DataFrame) -> pd.DataFrame:
+    """Every trial that failed or diverged: variant, seed, status, error, trial_id, traceback."""
+    failed = trials[trials["status"].isin(LOST)]
+    return failed[["variant", "seed", "status", "error", "trial_id", "traceback"]].reset_index(drop=True)

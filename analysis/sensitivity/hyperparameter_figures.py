@@ -1,0 +1,214 @@
+"""The figures of one method's hyperparameters: importances, effects, interactions, all settings as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from analysis.pages.layout import Fixed, common_limits, panels, text_width
+from analysis.pages.style import INK, MUTED, wrapped
+from analysis.pages.table import number
+from analysis.results.accuracies import slug
+from analysis.robustness.figures import Plot
+from analysis.sensitivity.numbers import lines
+from analysis.sensitivity.study import MethodSensitivity
+
+BLUE, RED = "#0173b2", "#d55e00"
+MOST_LINES = 60
+MOST_COORDINATES = 300
+BEST_SHARE = 0.1
+
+
+def importance(one: MethodSensitivity) -> Plot | None:
+    """Shares with seed whiskers, the null band and what no single hyperparameter explains."""
+    found = one.importances
+    if found is None or found.table["importance"].isna().all():
+        return None
+    table = found.table[found.table["hyperparameter"].isin(one.settings.names)].iloc[:12]
+    names = [*table["hyperparameter"], "none of them alone"]
+    shares = 100 * np.append(table["importance"], max(found.unexplained, 0.0))
+    figure = Figure(figsize=(4.9, 0.9 + 0.32 * len(names)), layout=Fixed())
+    axes = figure.subplots()
+    rows = np.arange(len(names))
+    axes.barh(rows[:-1], shares[:-1], color=BLUE, height=0.6)
+    axes.barh(rows[-1], shares[-1], facecolor="none", edgecolor=MUTED, hatch="///", height=0.6, linewidth=0.8)
+    whiskers = np.isfinite(table["low"].to_numpy(dtype=float))
+    axes.hlines(
+        rows[:-1][whiskers], 100 * table["low"][whiskers], 100 * table["high"][whiskers], color=INK, linewidth=1.5
+    )
+    null = 100 * table["null"].to_numpy(dtype=float)
+    axes.barh(rows[:-1], null, color=MUTED, alpha=0.3, height=0.86, zorder=0)
+    axes.vlines(null, rows[:-1] - 0.43, rows[:-1] + 0.43, color=MUTED, linewidth=1)
+    axes.set_yticks(rows, [wrapped(n) for n in names])
+    axes.tick_params(axis="y", length=0)
+    axes.grid(False, axis="y")
+    axes.set(ylim=(len(names) - 0.4, -0.6), xlabel="% of the variance between settings", title=one.name)
+    axes.set_xlim(0, max(float(np.nanmax(np.append(shares, 100 * table["high"].astype(float)))) * 1.05, 5))
+    top = table.iloc[0]
+    return Plot(
+        f"importance_{slug(one.name)}",
+        f"Importance of the hyperparameters of {one.name}, n = {found.n} seeds, {found.settings:,} settings; "
+        f"{found.method}. Grey: up to the 95 % quantile where nothing matters. Hatched: interactions, and what a "
+        "surrogate misses.",
+        f"Bar chart of importances; largest {top['hyperparameter']}, {number(100 * top['importance'], 0)} %.",
+        figure,
+        data=found.table,
+    )
+
+
+def effects(one: MethodSensitivity) -> Plot | None:
+    """The curve of every hyperparameter with its band; thin lines are combinations of the others."""
+    table = one.effects.table
+    if table.empty:
+        return None
+    names = list(one.settings.names)
+    columns = min(len(names), 3)
+    figure = Figure(figsize=(2.75 * columns + 0.3, 2.15 * -(-len(names) // columns) + 0.2), layout=Fixed())
+    grid = panels(figure, len(names), columns)
+    thin = False
+    for axes, name, described in zip(grid, names, one.settings.hyperparameters, strict=True):
+        rows = table[table["hyperparameter"] == name]
+        at, ticks = _positions(rows["level"].tolist(), described.scale)
+        if one.settings.is_full_grid and len(one.settings.table) // len(described.levels) <= MOST_LINES:
+            thin = True
+            for _, line in lines(one.settings, name).groupby("line"):
+                axes.plot(at, line["mean"], color=MUTED, linewidth=0.6, alpha=0.45)
+        low, high = rows["low"].to_numpy(dtype=float), rows["high"].to_numpy(dtype=float)
+        axes.fill_between(at, low, high, color=BLUE, alpha=0.2, linewidth=0)
+        axes.plot(at, rows["mean"], color=BLUE, linewidth=2, marker="o" if len(at) < 12 else None, markersize=4)
+        if one.default is not None and one.default[name] in rows["level"].tolist():
+            place = at[rows["level"].tolist().index(one.default[name])]
+            axes.axvline(place, color=INK, linewidth=0.8, linestyle=(0, (4, 2)))
+        _scale(axes, described.scale, at, ticks)
+        axes.set_xlabel(name)
+    common_limits(grid, "y")
+    for axes in grid:
+        axes.set_ylim(top=min(axes.get_ylim()[1], 101))  # a band may reach above 100 %, a method cannot
+    ends = table.groupby("hyperparameter", sort=False)["mean"].agg(lambda m: m.max() - m.min())
+    return Plot(
+        f"effects_{slug(one.name)}",
+        f"{one.name}: mean {one.settings.dataset} (%) along each hyperparameter, averaged over the others, n = "
+        f"{one.effects.n} seeds; {one.effects.method}."
+        + (" Thin lines: each combination of the others." if thin else "")
+        + (" Dashed: the default." if one.default is not None else ""),
+        f"Main-effect curves; {ends.idxmax()} moves the mean most, by {number(ends.max())} points.",
+        figure,
+        wide=len(names) > 1,
+        data=table,
+    )
+
+
+def surfaces(one: MethodSensitivity) -> Plot | None:
+    """The mean over two hyperparameters, for the pairs that interact most."""
+    drawn = {pair: found for pair, found in one.surfaces.items() if not found.table.empty}
+    if not drawn:
+        return None
+    figure = Figure(figsize=(3.1 * len(drawn) + 0.5, 2.6), layout=Fixed())
+    values = np.concatenate([found.table["mean"].to_numpy(dtype=float) for found in drawn.values()])
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    *grid, scale = figure.subplots(1, len(drawn) + 1, width_ratios=[*[1.0] * len(drawn), 0.05])
+    image = None
+    for axes, (pair, found) in zip(grid, drawn.items(), strict=True):
+        first, second = (list(dict.fromkeys(found.table[c])) for c in ("first", "second"))
+        cells = found.table["mean"].to_numpy(dtype=float).reshape(len(first), len(second))
+        image = axes.imshow(cells, cmap="viridis", vmin=low, vmax=max(high, low + 1e-9), aspect="auto", origin="lower")
+        axes.set_xticks(range(len(second)), [_text(v) for v in second])
+        axes.set_yticks(range(len(first)), [_text(v) for v in first])
+        axes.set(xlabel=pair[1], ylabel=pair[0])
+        axes.grid(False)
+        axes.tick_params(length=0, labelsize=7)
+        axes.tick_params(axis="x", labelrotation=40 if len(second) > 4 else 0)
+    figure.colorbar(image, cax=scale, label="mean (%)")  # type: ignore[arg-type]
+    parts = [f.table.assign(pair=" × ".join(p)) for p, f in drawn.items()]
+    strongest = max(drawn, key=lambda pair: float(np.abs(drawn[pair].table["interaction"].astype(float)).max()))
+    return Plot(
+        f"surfaces_{slug(one.name)}",
+        f"{one.name}: mean {one.settings.dataset} over two hyperparameters, n = {one.settings.n} seeds, averaged over "
+        "all others. The pairs of the largest interactions of a full grid, else of the largest importances. Intervals "
+        "of every cell are in the CSV.",
+        f"Heat maps of {len(drawn)} pairs; {' and '.join(strongest)} interact most.",
+        figure,
+        wide=True,
+        data=pd.concat(parts, ignore_index=True),
+    )
+
+
+def parallel_coordinates(one: MethodSensitivity, generator: np.random.Generator) -> Plot | None:
+    """Every setting a line over the hyperparameters; the best tenth is highlighted."""
+    s = one.settings
+    known = np.flatnonzero(np.isfinite(s.means))
+    if len(s.names) < 2 or len(known) < 5:
+        return None
+    order = known[np.argsort(-s.means[known], kind="stable")]
+    top = order[: max(int(BEST_SHARE * len(order)), 1)]
+    rest = order[len(top) :]
+    best, others = (
+        group if len(group) <= MOST_COORDINATES else np.sort(generator.choice(group, MOST_COORDINATES, replace=False))
+        for group in (top, rest)
+    )
+    levels = np.array(s.levels)
+    at = s.codes / np.maximum(levels - 1, 1)
+    marks = [_marks(described.levels) for described in s.hyperparameters]
+    beyond = 0.1 + text_width([_text(mark) for mark in marks[-1]], 7)
+    figure = Figure(figsize=(1.35 * len(s.names) + 2.2, 3.1), layout=Fixed(right=beyond))
+    axes = figure.subplots()
+    jitter = generator.uniform(-0.018, 0.018, at.shape)
+    for rows, colour, alpha, width in ((others, MUTED, 0.15, 0.6), (best, RED, 0.45, 1.0)):
+        axes.plot(range(len(s.names)), (at + jitter)[rows].T, color=colour, alpha=alpha, linewidth=width)
+    for place, described in enumerate(s.hyperparameters):
+        axes.axvline(place, color=INK, linewidth=0.8)
+        for mark in marks[place]:
+            height = described.levels.index(mark) / max(len(described.levels) - 1, 1)
+            axes.annotate(_text(mark), (place, height), (4, 0), textcoords="offset points", fontsize=7, va="center")
+    axes.set_xticks(range(len(s.names)), [wrapped(name, 14) for name in s.names])
+    axes.set(yticks=[], xlim=(-0.05, len(s.names) - 0.98), title=one.name)
+    axes.spines[:].set_visible(False)
+    axes.grid(False)
+    axes.tick_params(axis="x", length=0, labelsize=8)
+    shown = (
+        f"{len(best) + len(others)} of {len(order):,} settings drawn, at random"
+        if len(best) + len(others) < len(order)
+        else f"all {len(order)} settings"
+    )
+    return Plot(
+        f"coordinates_{slug(one.name)}",
+        f"{one.name}: every line is a setting ({shown}), levels at equal distances, slightly scattered; red: the best "
+        f"{100 * BEST_SHARE:g} % by mean over n = {s.n} seeds. No interval: these are the settings that were run.",
+        f"Parallel coordinates of {len(best) + len(others)} settings of {one.name}.",
+        figure,
+        wide=len(s.names) > 3,
+        data=s.table.assign(**{"mean (%)": s.means}),
+    )
+
+
+def _marks(levels: Sequence[object]) -> Sequence[object]:
+    """The levels that are written beside their axis: all, or the ends of many."""
+    return levels if len(levels) <= 7 else (levels[0], levels[-1])
+
+
+def _positions(levels: list[object], scale: str) -> tuple[np.ndarray, list[str] | None]:
+    if scale == "categorical":
+        return np.arange(len(levels), dtype=float), [_text(level) for level in levels]
+    return np.array(levels, dtype=float), None
+
+
+def _scale(axes: Axes, scale: str, at: np.ndarray, ticks: list[str] | None) -> None:
+    axes.tick_params(axis="x", labelsize=7)
+    if ticks is not None:
+        axes.set_xticks(at, [wrapped(tick, 10) for tick in ticks])
+        axes.set_xlim(-0.4, len(at) - 0.6)
+        return
+    if scale == "log":
+        axes.set_xscale("log")
+        axes.xaxis.set_minor_locator(NullLocator())
+    shown = at if len(at) <= 5 else at[np.unique(np.linspace(0, len(at) - 1, 4).round().astype(int))]
+    axes.set_xticks(shown, [_text(v) for v in shown])
+
+
+def _text(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)

@@ -1,0 +1,192 @@
+"""Every sensitivity analysis of a study, in one value: what a sensitivity report is made of.
+
+Methods of which one setting was run have nothing to be sensitive to; they are named and left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from analysis.results import accuracies
+from analysis.sensitivity.numbers import (
+    Ablation,
+    Anova,
+    BudgetCurve,
+    Effects,
+    Importances,
+    Neighbourhood,
+    RankStability,
+    RobustnessProfile,
+    Settings,
+    Transfer,
+    Tunability,
+    VarianceDecomposition,
+    ablation_path,
+    anova,
+    declared_defaults,
+    expected_best,
+    importances,
+    main_effects,
+    pairwise_effect,
+    ped_anova_importances,
+    rank_stability,
+    read_settings,
+    robustness_profile,
+    tail_of_neighbourhoods,
+    transfer,
+    tunability,
+    variance_decomposition,
+)
+from analysis.statistics.estimate import NAN
+from trainables.errors import StoreError, choose
+from trainables.hyperparameters import Scalar
+
+MOST_FOREST_SETTINGS = 500
+"""fANOVA grows with the square of the settings; beyond, only PED-ANOVA is made off a full grid."""
+SURFACES = 3
+"""Pairs of hyperparameters drawn for a method: those of the largest interactions, or of the largest importances."""
+_PED_WORK = 600_000
+"""Settings times shuffles that PED-ANOVA is given."""
+
+
+@dataclass(frozen=True, eq=False)
+class MethodSensitivity:
+    """All of one method on one data set. What needs a default is None where none is known or it was not run."""
+
+    settings: Settings
+    default: Mapping[str, Scalar] | None
+    importances: Importances | None
+    """Exact or fANOVA; None off a full grid of more than MOST_FOREST_SETTINGS settings."""
+    ped_anova: Importances
+    anova: Anova | None
+    effects: Effects
+    surfaces: dict[tuple[str, str], Effects]
+    profile: RobustnessProfile
+    budget: BudgetCurve
+    neighbourhood: Neighbourhood
+    tunability: Tunability | None
+    ablation: Ablation | None
+
+    @property
+    def name(self) -> str:
+        return self.settings.method
+
+
+@dataclass(frozen=True, eq=False)
+class Sensitivity:
+    """A study in one value."""
+
+    column: str
+    methods: list[MethodSensitivity]
+    constant: list[str]
+    """Methods with one setting."""
+    variance: VarianceDecomposition
+    stability: RankStability | None
+    transfers: dict[str, Transfer]
+    datasets: list[str]
+    """Values with which transfer was looked at."""
+
+    @property
+    def title(self) -> str:
+        return accuracies.title(self.column)
+
+
+def analyse(
+    trials: pd.DataFrame,
+    column: str,
+    *,
+    method: str | None = None,
+    default: Mapping[str, Scalar] | None = None,
+    datasets: list[str] | None = None,
+    seed: int = 0,
+) -> Sensitivity:
+    """Analyse ``method``, or every method of which several settings were run, in ``column``.
+
+    ``default`` takes the place of the declared default of every method that has all its hyperparameters; ``datasets``
+    are the columns of the same value on every data set. Raises StoreError where no method has two settings with values,
+    or ``default`` was not run.
+    """
+    generator = np.random.default_rng(seed)
+    known = list(dict.fromkeys(trials["method"].astype(str)))
+    if method is not None and method not in known:
+        raise StoreError(choose("method", method, known))
+    chosen = [name for name in sorted(known) if method in (None, name)]
+    read = {name: _read(trials, name, column) for name in chosen}
+    varied = {name: s for name, s in read.items() if s is not None and len(s.table) > 1}
+    if not varied:
+        raise StoreError(
+            f"a sensitivity report needs a method with two or more settings that have a {accuracies.title(column)}, "
+            f"but {', '.join(chosen)} {'has' if len(chosen) == 1 else 'have'} one each; run a study with a grid"
+        )
+    columns = [c for c in datasets or [] if accuracies.is_known(trials, c)]
+    transfers = {}
+    for name in varied if len(columns) > 1 else ():
+        each = [s for s in (_read(trials, name, c) for c in columns) if s is not None]
+        if len(each) > 1:
+            transfers[name] = transfer(each, generator)
+    methods = list(varied.values())
+    return Sensitivity(
+        column=column,
+        methods=[_analyse(settings, default, generator) for settings in methods],
+        constant=[name for name in chosen if name not in varied],
+        variance=variance_decomposition(methods, generator),
+        stability=rank_stability(methods, generator) if len(methods) > 1 else None,
+        transfers=transfers,
+        datasets=columns,
+    )
+
+
+def _read(trials: pd.DataFrame, method: str, column: str) -> Settings | None:
+    """The settings of one method in one value; None where no trial has it."""
+    rows = trials[trials["method"] == method]
+    rows = rows.assign(dataset=accuracies.title(column), **{column: rows[column].where(rows["status"] == "ok")})
+    return read_settings(rows, column) if rows[column].notna().any() else None
+
+
+def _analyse(
+    settings: Settings, given: Mapping[str, Scalar] | None, generator: np.random.Generator
+) -> MethodSensitivity:
+    default = declared_defaults(settings)
+    if given is not None and set(settings.names) <= set(given):
+        default = settings.setting(settings.position(given))
+    count = len(settings.table)
+    exact = settings.is_full_grid
+    decomposition = anova(settings) if exact else None
+    found = importances(settings, generator) if exact or count <= MOST_FOREST_SETTINGS else None
+    ped = ped_anova_importances(settings, generator, permutations=int(np.clip(_PED_WORK // count, 20, 200)))
+    effects = main_effects(settings, generator)
+    pairs = _largest_pairs(settings, decomposition, found or ped) if not effects.table.empty else []
+    return MethodSensitivity(
+        settings=settings,
+        default=default,
+        importances=found,
+        ped_anova=ped,
+        anova=decomposition,
+        effects=effects,
+        surfaces={pair: pairwise_effect(settings, *pair, generator) for pair in pairs},
+        profile=robustness_profile(settings, generator),
+        budget=expected_best(settings, generator),
+        neighbourhood=tail_of_neighbourhoods(settings, default, generator),
+        tunability=tunability(settings, default, generator) if default is not None else None,
+        ablation=ablation_path(settings, default) if default is not None and settings.n else None,
+    )
+
+
+def _largest_pairs(settings: Settings, decomposition: Anova | None, found: Importances) -> list[tuple[str, str]]:
+    if decomposition is not None:
+        terms = decomposition.terms
+        pairs = terms[terms["names"].map(len) == 2].sort_values("share", ascending=False, kind="stable")
+        return [(names[0], names[1]) for names in pairs["names"].head(SURFACES)]
+    ranked = [name for name in found.table["hyperparameter"] if name in settings.names]
+    return list(combinations(ranked[:SURFACES], 2))
+
+
+def largest(found: Importances) -> pd.Series:
+    """The row of the hyperparameter of the largest importance; all NaN where nothing was computed."""
+    table = found.table.dropna(subset="importance")
+    return table.iloc[0] if len(table) else pd.Series({"hyperparameter": "", "importance": NAN, "p": NAN})

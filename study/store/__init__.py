@@ -1,0 +1,1 @@
+"""The result store, the only one that writes and reads its files: rows, checkpoints, claims."""

@@ -1,0 +1,203 @@
+"""Whole files under one address, on any file system that pyarrow reaches: a folder, s3://, gs://, abfs://.
+
+A file appears whole or not at all, whenever its writer dies: on a disk it is written aside and renamed; object storage
+publishes an object when its upload is complete. Nothing is ever appended to.
+
+A network that fails is waited for; an answer that would be the same the next time (no such file, access denied, disk
+full) is not. Listings are only ever a hint: on some storage they lag behind what was written.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+
+from trainables.errors import StoreError
+from trainables.secrets import redact, refuse_credentials
+
+WAITS_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+"""Pauses between attempts. pyarrow itself repeats a request to S3 for 6 s before it gives up, so that this rides out
+almost two minutes without storage."""
+TRANSIENT = re.compile(
+    r"NETWORK_CONNECTION|SLOW_?DOWN|THROTTL|INTERNAL_?(FAILURE|ERROR)|SERVICE_?UNAVAILABLE|REQUEST_TIME_?OUT"
+    r"|NO_SUCH_UPLOAD"  # the first answer to the end of an upload was lost: it is done anew
+    r"|HTTP status (429|5\d\d)|TIMED? ?OUT|CONNECTION|UNAVAILABLE|DEADLINE_EXCEEDED|SERVER_?BUSY|TOO ?MANY ?REQUESTS",
+    re.I,
+)
+AT_ONCE = 16
+"""Requests to object storage that are under way together."""
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+
+def whole(uri: str) -> str:
+    """The address as it is understood in any working folder."""
+    return uri if "://" in uri else str(Path(uri).expanduser().resolve())
+
+
+def locate(uri: str) -> tuple[pafs.FileSystem, str]:
+    """The file system of an address and the path in it. Raises StoreError, also where the address holds credentials."""
+    refuse_credentials(uri)
+    if "://" not in uri:
+        return pafs.LocalFileSystem(), whole(uri)
+    try:
+        filesystem, path = pafs.FileSystem.from_uri(uri)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise StoreError(
+            f"a store must be a folder or an address that pyarrow opens, but {uri} is not ({one_line(error)})"
+        ) from None
+    if isinstance(filesystem, pafs.S3FileSystem):
+        # A small file is then one request instead of three; an address cannot ask for it, a pickled description can.
+        rebuild, (options,) = filesystem.__reduce__()
+        filesystem = rebuild(options | {"allow_delayed_open": True})
+    return filesystem, path.rstrip("/")
+
+
+class Files:
+    """The files under the address ``uri``, or under a ``folder`` of it; names are relative to that."""
+
+    def __init__(self, uri: str, folder: str | None = None) -> None:
+        self.filesystem, place = locate(uri)
+        self.root = place if folder is None else f"{place}/{folder}"
+        self.is_local = isinstance(self.filesystem, pafs.LocalFileSystem)
+        self._reached = False
+
+    def create_folders(self, names: Iterable[str]) -> None:
+        """Raises OSError."""
+        for name in names:
+            self.attempt(self.filesystem.create_dir, f"{self.root}/{name}")
+
+    def read(self, name: str) -> bytes | None:
+        """A file's content, or None if there is none. Raises StoreError."""
+
+        def get() -> bytes:
+            with self.filesystem.open_input_stream(f"{self.root}/{name}") as stream:
+                return bytes(stream.read())
+
+        try:
+            return self.attempt(get)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise unreadable(f"{self.root}/{name}", error) from None
+
+    def write(self, name: str, content: bytes | pa.Buffer) -> None:
+        """Make or replace a file, whole. Raises StoreError."""
+        path = f"{self.root}/{name}"
+        try:
+            if self.is_local:
+                self._write_aside(path, content)
+            else:
+                # In a thread, which no signal interrupts: an exception in the middle would publish an empty object.
+                self.attempt(lambda: self._pool.submit(self._put, path, content).result())
+        except OSError as error:
+            raise StoreError(
+                f"the result store must be writable, but {path} is not ({one_line(error)}); see to that and run the "
+                "same command again: it goes on where it was"
+            ) from None
+
+    def delete(self, name: str) -> None:
+        """Remove a file, if it is still there. Raises StoreError."""
+        try:
+            with suppress(FileNotFoundError):
+                self.attempt(self.filesystem.delete_file, f"{self.root}/{name}")
+        except OSError as error:
+            raise StoreError(
+                f"the result store must be writable, but {self.root}/{name} cannot be removed ({one_line(error)})"
+            ) from None
+
+    def listing(self, folder: str) -> list[pafs.FileInfo]:
+        """The finished files of a folder, by name. Raises StoreError."""
+        infos = self._infos(pafs.FileSelector(f"{self.root}/{folder}", allow_not_found=True))
+        return sorted((i for i in infos if i.is_file and not i.base_name.startswith(".")), key=lambda info: info.path)
+
+    def folders(self) -> list[str]:
+        """The names of the folders here. Raises StoreError."""
+        infos = self._infos(pafs.FileSelector(self.root, allow_not_found=True))
+        return [info.base_name for info in infos if info.type == pafs.FileType.Directory]
+
+    def is_folder(self, name: str) -> bool:
+        """Raises StoreError."""
+        (info,) = self._infos([f"{self.root}/{name}"])
+        return bool(info.type == pafs.FileType.Directory)
+
+    def modified_at(self, name: str) -> float:
+        """When a file was last written, in seconds since the epoch by the storage's clock; 0 without one."""
+        (info,) = self._infos([f"{self.root}/{name}"])
+        return info.mtime_ns / 1e9 if info.is_file else 0.0
+
+    def _infos(self, wanted: pafs.FileSelector | list[str]) -> list[pafs.FileInfo]:
+        try:
+            return list(self.attempt(self.filesystem.get_file_info, wanted))
+        except OSError as error:
+            place = wanted[0] if isinstance(wanted, list) else wanted.base_dir
+            raise unreadable(place, error) from None
+
+    def attempt(self, action: Callable[..., T], *arguments: object) -> T:
+        """Do it, and again after a pause where network or storage failed. Raises OSError.
+
+        Before anything has succeeded nothing is waited for: then it is the address that is wrong, or the network.
+        """
+        for wait_s in (*WAITS_S, None):
+            try:
+                result = action(*arguments)
+            except FileNotFoundError:
+                self._reached = True
+                raise
+            except OSError as error:
+                if wait_s is None or not self._reached or not is_transient(error):
+                    raise
+                time.sleep(wait_s)
+            else:
+                self._reached = True
+                return result
+        raise AssertionError
+
+    def map(self, function: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
+        """``function`` of each item in order, several at once where the answers come over a network."""
+        return map(function, items) if self.is_local else self._pool.map(function, items)
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(AT_ONCE, "store")
+
+    def _put(self, path: str, content: bytes | pa.Buffer) -> None:
+        with self.filesystem.open_output_stream(path) as stream:
+            stream.write(content)
+
+    def _write_aside(self, path: str, content: bytes | pa.Buffer) -> None:
+        folder, _, name = path.rpartition("/")
+        aside = f"{folder}/.{name}-{uuid.uuid4().hex}"
+        try:
+            self._put(aside, content)
+            self.filesystem.move(aside, path)
+        except BaseException:
+            with suppress(OSError):
+                self.filesystem.delete_file(aside)
+            raise
+
+
+def unreadable(path: str, error: Exception) -> StoreError:
+    return StoreError(f"the result store must be readable, but {path} is not ({one_line(error)})")
+
+
+def is_transient(error: OSError) -> bool:
+    """Whether it may go well the next time. Errors of a disk have a number and stay; those of a network are words."""
+    said = re.sub(r"'[^']*'", "", str(error))  # what stands in quotes is the file's name
+    return error.errno is None and TRANSIENT.search(said) is not None
+
+
+def one_line(error: Exception) -> str:
+    """The error as part of a sentence, without secrets."""
+    return redact(" ".join(str(error).split()))

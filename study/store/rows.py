@@ -1,0 +1,245 @@
+"""The rows of one kind, a folder of Parquet files: ``<trial id>.parquet`` for a trial, ``compact-*.parquet`` for many.
+
+Files are merged while others read them (study/store/compaction.py). A merged file appears before those it replaces go,
+so a file that is gone when it comes to be read has been merged, and the folder is listed again until no merged file is
+new.
+A row may be seen twice that way, never too seldom: readers take one row for each key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+
+from study.store.arrow import ROW_GROUP, Row, concatenated, encoded, gathered, to_table
+from study.store.files import Files, one_line
+from study.store.schema import MERGED
+from trainables.errors import StoreError
+
+T = TypeVar("T")
+Version = tuple[str, int, int]
+"""A file's path, time and size: as long as they are the same, so is what it holds."""
+Cache = dict[Version, pa.Table]
+
+READ_WHOLE = 2**20
+"""Files up to this size (bytes) are read whole: one request is faster than three for parts."""
+LATEST = "_latest"
+"""The file that names the newest merged file. It is read by its own name: while it says the same, no file is new."""
+
+
+@dataclass
+class RowFiles:
+    """Rows under ``schema`` (and ``hp.*`` columns beside it), told apart by ``key``, the first being the trial's id.
+
+    Of two rows with one key the one that is larger in ``newest`` counts.
+    """
+
+    files: Files
+    folder: str
+    schema: pa.Schema
+    key: Sequence[str]
+    newest: str | None = None
+
+    def __post_init__(self) -> None:
+        self._ids: dict[str, np.ndarray] = {}
+        self._counts: dict[str, int] = {}
+        self._latest: bytes | None = b""
+
+    def listing(self) -> list[pafs.FileInfo]:
+        found = self.files.listing(self.folder)
+        return [info for info in found if info.extension == "parquet" and not info.base_name.startswith("_")]
+
+    def write(self, trial_id: str, rows: Sequence[Row]) -> None:
+        """One trial's rows, in a file of its own."""
+        self.files.write(f"{self.folder}/{trial_id}.parquet", encoded(to_table(rows, self.schema)))
+
+    def write_merged(self, table: pa.Table) -> str:
+        """Many trials' rows; returns the file's name, which says what is in it: the same rows make the same file."""
+        content = encoded(table)
+        name = f"{MERGED}{hashlib.sha256(content).hexdigest()[:16]}.parquet"
+        self.files.write(f"{self.folder}/{name}", content)
+        return name
+
+    def announce(self, merged: str) -> None:
+        """Tell all who look for single trials of a new merged file, before the files that it replaces go."""
+        self.files.write(f"{self.folder}/{LATEST}", f"{merged} {uuid.uuid4().hex}".encode())
+
+    def rewrite(self, transform: Callable[[list[Row]], list[Row]]) -> None:
+        """Replace every file by what ``transform`` makes of its rows, ROW_GROUP at a time."""
+        for info in self.listing():
+            if (table := self.read(info)) is not None:
+                schema = pa.schema([*self.schema, *(f for f in table.schema if f.name not in self.schema.names)])
+                parts = (table.slice(start, ROW_GROUP).to_pylist() for start in range(0, len(table), ROW_GROUP))
+                new = [pa.Table.from_pylist(transform(part), schema=schema) for part in parts]
+                self._replace(info.path, pa.concat_tables([schema.empty_table(), *new]))
+
+    def remove(self, trial_ids: set[str]) -> None:
+        """Drop the rows of these trials."""
+        for trial_id in trial_ids:
+            self.files.delete(f"{self.folder}/{trial_id}.parquet")
+        self.list_merged()
+        gone = np.array(sorted(trial_ids), dtype="S")
+        for info in self.listing():
+            if np.isin(gone, self._ids.get(info.path, ())).any() and (table := self.read(info)) is not None:
+                keep = pc.invert(pc.is_in(table[self.key[0]], pa.array(sorted(trial_ids))))
+                self._replace(info.path, table.filter(keep))
+                del self._ids[info.path]
+
+    def _replace(self, path: str, table: pa.Table) -> None:
+        name = f"{self.folder}/{path.rpartition('/')[2]}"
+        if len(table):
+            self.files.write(name, encoded(table))
+        else:
+            self.files.delete(name)
+
+    def tables(self, columns: Sequence[str] | None = None, cache: Cache | None = None) -> Iterator[pa.Table]:
+        """The rows of all files, file by file; a trial may come twice. ``cache`` remembers them between calls.
+
+        Raises StoreError where a file is damaged.
+        """
+        return (table for _, table in self.parts(columns, cache))
+
+    def whole(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """The rows of all files in one table, with every column that is declared or in any file, or with ``columns``.
+
+        A trial may come twice. Raises StoreError where a file is damaged.
+        """
+        declared = self.schema if columns is None else pa.schema([self.schema.field(name) for name in columns])
+        return concatenated([declared.empty_table(), *gathered(self.tables(columns))])
+
+    def parts(
+        self, columns: Sequence[str] | None = None, cache: Cache | None = None
+    ) -> Iterator[tuple[pafs.FileInfo, pa.Table]]:
+        """``tables``, each with its file."""
+        known: Cache = {} if cache is None else cache
+        seen: set[Version] = set()
+        fresh = self.listing()
+        while fresh:
+            versions = {version(info): info for info in fresh}
+            seen.update(versions)
+            yield from ((info, known[v]) for v, info in versions.items() if v in known)
+            unread = [info for v, info in versions.items() if v not in known]
+            for info, table in zip(unread, self.files.map(lambda i: self.read(i, columns), unread), strict=True):
+                if table is not None:
+                    yield info, table
+                    if cache is not None:
+                        cache[version(info)] = table
+            paths = {path for path, _, _ in seen}
+            fresh = [info for info in self.listing() if is_merged(info) and info.path not in paths]
+        for gone in set(known) - seen:
+            del known[gone]
+
+    def read(self, info: pafs.FileInfo, columns: Sequence[str] | None = None) -> pa.Table | None:
+        """One file's rows, or None if it has been merged since it was listed. Raises StoreError.
+
+        A column the file does not have (another method's hyperparameter, a newer schema's) is null.
+        """
+
+        def get() -> pa.Table:
+            with self.files.filesystem.open_input_file(info.path) as source:
+                file = pq.ParquetFile(source if info.size > READ_WHOLE else pa.BufferReader(source.read()))
+                present = file.schema_arrow.names
+                return file.read([n for n in columns or present if n in present], use_threads=False)
+
+        table = self._reading(info.path, get)
+        if table is not None:
+            for name in set(columns or ()) - set(table.column_names):
+                table = table.append_column(name, pa.nulls(len(table)))
+        return table
+
+    def count(self, info: pafs.FileInfo) -> int | None:
+        """How many rows a merged file has, or None if it is gone; its end is read once."""
+        if info.path not in self._counts:
+
+            def get() -> int:
+                with self.files.filesystem.open_input_file(info.path) as source:
+                    return int(pq.ParquetFile(source).metadata.num_rows)
+
+            counted = self._reading(info.path, get)
+            if counted is None:
+                return None
+            self._counts[info.path] = counted
+        return self._counts[info.path]
+
+    def distinct(self, table: pa.Table) -> pa.Table:
+        """Sorted by key, so that statistics tell which part of a file holds a trial; one row for each key."""
+        newest = [(self.newest, "descending")] if self.newest else []
+        table = table.sort_by([*((name, "ascending") for name in self.key), *newest])
+        differs = pa.array([False] * (len(table) - 1), pa.bool_())
+        for name in self.key:
+            column = table[name].combine_chunks()
+            differs = pc.or_(differs, pc.not_equal(column[1:], column[:-1]))
+        return table.filter(pa.concat_arrays([pa.array([True] * min(1, len(table))), differs]))
+
+    # one trial ---------------------------------------------------------------------------------------------------
+
+    def find(self, trial_id: str) -> list[Row]:
+        """The rows of one trial, asked for by its own name; of merged files only the part that holds them is read."""
+        name = f"{self.folder}/{trial_id}.parquet"
+        if (content := self.files.read(name)) is not None:
+            source = pa.BufferReader(content)
+            return self._reading(name, lambda: pq.read_table(source, use_threads=False).to_pylist()) or []
+        if (latest := self.files.read(f"{self.folder}/{LATEST}")) != self._latest:
+            self.list_merged()
+            if latest is None or any(path.endswith(latest.split()[0].decode()) for path in self._ids):
+                self._latest = latest  # else the listing lags behind, and is to be looked at again
+        tables = [self._rows_of(path, trial_id) for path in self._paths_of(trial_id)]
+        while None in tables:
+            self.list_merged()
+            tables = [self._rows_of(path, trial_id) for path in self._paths_of(trial_id)]
+        return list(self.distinct(concatenated(tables)).to_pylist()) if tables else []
+
+    def list_merged(self) -> None:
+        """Bring the index of merged files up to date: the ids in each are read once."""
+        listed = {info.path: info for info in self.listing() if is_merged(info)}
+        news = [info for path, info in listed.items() if path not in self._ids]
+        tables = list(self.files.map(lambda info: self.read(info, self.key[:1]), news))
+        self._ids = {path: ids for path, ids in self._ids.items() if path in listed}
+        for info, table in zip(news, tables, strict=True):
+            if table is not None:
+                self._ids[info.path] = np.unique(table.column(0).to_numpy().astype("S"))
+
+    def _reading(self, path: str, get: Callable[[], T]) -> T | None:
+        try:
+            return self.files.attempt(get)
+        except FileNotFoundError:
+            return None
+        except (pa.ArrowException, OSError) as error:
+            remedy = "; the curves of its trials are lost" if self.folder == "epochs" else " and run the study again"
+            raise StoreError(
+                f"a result file must be a whole Parquet file, but {path} is not ({one_line(error)}); delete it{remedy}"
+            ) from None
+
+    def _paths_of(self, trial_id: str) -> list[str]:
+        """The merged files that hold a trial: one, as a rule."""
+        places = [(path, ids, int(np.searchsorted(ids, trial_id.encode()))) for path, ids in self._ids.items()]
+        return [path for path, ids, place in places if place < len(ids) and ids[place] == trial_id.encode()]
+
+    def _rows_of(self, path: str, trial_id: str) -> pa.Table | None:
+        """A trial's rows in a merged file, or None if the file is gone."""
+
+        def get() -> pa.Table:
+            wanted = pc.field(self.key[0]) == trial_id
+            return pq.read_table(path, filesystem=self.files.filesystem, filters=wanted, use_threads=False)
+
+        table = self._reading(path, get)
+        if table is None:
+            del self._ids[path]
+        return table
+
+
+def version(info: pafs.FileInfo) -> Version:
+    return info.path, info.mtime_ns, info.size
+
+
+def is_merged(info: pafs.FileInfo) -> bool:
+    return bool(info.base_name.startswith(MERGED))

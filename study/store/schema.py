@@ -1,0 +1,106 @@
+"""The record schema: the columns of a finished trial and of a trial-epoch, their types and units.
+
+Accuracies and shares are percent in [0, 100], regrets are percentage points, times are seconds (``_s``), memory is
+MiB (``_mib``). A null means *not measured or not known*, never zero. Hyperparameters are extra columns ``hp.<name>``,
+typed as the method declares them.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from trainables.benchmarks.accuracies import ACCURACIES
+from trainables.training_free import PROXIES
+
+SCHEMA_VERSION = 1
+MERGED = "compact-"
+"""How the name of a file with many trials begins."""
+
+STATUSES = ("ok", "diverged", "failed", "stopped")
+"""ok: a derived cell. diverged: a loss or parameter stopped being finite. failed: an error, a dead worker, a limit.
+stopped: ended early by the scheduler of a hyperparameter search, so without a derived cell."""
+
+
+def table_columns() -> list[str]:
+    """What the benchmark table knows of a cell: means over training seeds, regrets, and each training seed."""
+    return [*mean_columns(), *(column for accuracy in ACCURACIES for column in accuracy.seeds)]
+
+
+def mean_columns() -> list[str]:
+    """Those of ``table_columns`` that epochs have, too: means over training seeds, and regrets."""
+    return [column for accuracy in ACCURACIES for column in (accuracy.column, accuracy.regret)]
+
+
+TRIALS = pa.schema(
+    [
+        ("schema_version", pa.int32()),
+        ("trial_id", pa.string()),
+        ("study", pa.string()),
+        ("method", pa.string()),
+        ("method_version", pa.int32()),
+        ("config", pa.string()),  # the hyperparameters that differ from the defaults, "arch_lr=0.001"; "" if none
+        ("space", pa.string()),
+        ("dataset", pa.string()),
+        ("image_size", pa.int32()),
+        ("train_images", pa.int32()),
+        ("dataset_fingerprint", pa.string()),
+        ("protocol", pa.string()),  # P1, P2 or P3: which data drives which step; null for table searchers
+        ("channels", pa.int32()),
+        ("cells", pa.int32()),
+        ("epochs", pa.int32()),  # planned search epochs, of most table searchers one a query; null where time decides
+        ("batch_size", pa.int32()),
+        ("precision", pa.string()),  # of products and convolutions; null of older rows: float32
+        ("seed", pa.int64()),
+        ("status", pa.string()),
+        ("error", pa.string()),  # one line: why a trial failed, diverged or was stopped
+        ("traceback", pa.string()),
+        ("notes", pa.string()),  # what happened on the way: run again with a larger share of a GPU
+        ("genotype", pa.string()),
+        *[(name, pa.float64()) for name in table_columns()],
+        ("table_fingerprint", pa.string()),  # which table the looked-up columns came from
+        ("supernet_valid_accuracy", pa.float64()),  # shared weights, last search epoch
+        ("simulated_s", pa.float64()),  # table searchers: seconds of training that the queries stand for
+        ("retrain_epochs", pa.int32()),
+        ("retrain_test_accuracy", pa.float64()),  # derived cell trained from scratch, last epoch
+        *[(f"proxy_{name}", pa.float64()) for name in PROXIES],  # training-free scores of the derived cell
+        ("search_wall_s", pa.float64()),
+        ("retrain_wall_s", pa.float64()),
+        ("peak_memory_mib", pa.float64()),
+        ("device", pa.string()),
+        ("host", pa.string()),
+        ("code_version", pa.string()),
+        ("finished_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
+
+EPOCHS = pa.schema(
+    [
+        ("trial_id", pa.string()),
+        ("epoch", pa.int32()),  # epochs completed, from 1
+        ("queries", pa.int32()),  # table searchers: queries spent so far
+        ("train_loss", pa.float64()),
+        ("train_accuracy", pa.float64()),
+        ("valid_loss", pa.float64()),  # mean over the epoch's architecture batches
+        ("valid_accuracy", pa.float64()),
+        ("genotype", pa.string()),  # the cell the architecture stands for now
+        *[(name, pa.float64()) for name in mean_columns()],
+        ("entropy", pa.float64()),  # mean over edges of the mixing weights' entropy, in units of log(operations): 0..1
+        ("relaxed_accuracy", pa.float64()),  # shared weights under the mixing weights, on some held-out images
+        ("discrete_accuracy", pa.float64()),  # the same under the cell alone; the difference is the discretisation gap
+        ("hessian_eigenvalue", pa.float64()),  # largest, of the validation loss in the architecture parameters
+        ("skip_share", pa.float64()),  # percent of the derived cell's edges that are skip connections
+        ("none_share", pa.float64()),
+        ("pool_share", pa.float64()),
+        ("learning_rate", pa.float64()),
+        ("simulated_s", pa.float64()),  # table searchers: seconds of training that the queries so far stand for
+        ("wall_s", pa.float64()),
+    ]
+)
+
+VOLATILE = frozenset(
+    {
+        "search_wall_s", "retrain_wall_s", "peak_memory_mib", "device", "host", "code_version", "finished_at", "wall_s",
+        "notes",
+    }
+)  # fmt: skip
+"""Columns that say how a trial ran, not what came out: the only ones that may differ when a trial is repeated."""
