@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from trainables.benchmarks.accuracies import ACCURACIES
+from trainables.benchmarks.accuracies import LOOKED_UP, MEAN_COLUMNS
 from trainables.training_free import PROXIES
 
 SCHEMA_VERSION = 1
@@ -19,16 +19,6 @@ MERGED = "compact-"
 STATUSES = ("ok", "diverged", "failed", "stopped")
 """ok: a derived cell. diverged: a loss or parameter stopped being finite. failed: an error, a dead worker, a limit.
 stopped: ended early by the scheduler of a hyperparameter search, so without a derived cell."""
-
-
-def table_columns() -> list[str]:
-    """What the benchmark table knows of a cell: means over training seeds, regrets, and each training seed."""
-    return [*mean_columns(), *(column for accuracy in ACCURACIES for column in accuracy.seeds)]
-
-
-def mean_columns() -> list[str]:
-    """Those of ``table_columns`` that epochs have, too: means over training seeds, and regrets."""
-    return [column for accuracy in ACCURACIES for column in (accuracy.column, accuracy.regret)]
 
 
 TRIALS = pa.schema(
@@ -56,7 +46,7 @@ TRIALS = pa.schema(
         ("traceback", pa.string()),
         ("notes", pa.string()),  # what happened on the way: run again with a larger share of a GPU
         ("genotype", pa.string()),
-        *[(name, pa.float64()) for name in table_columns()],
+        *[(name, pa.float64()) for name in LOOKED_UP],
         ("table_fingerprint", pa.string()),  # which table the looked-up columns came from
         ("supernet_valid_accuracy", pa.float64()),  # shared weights, last search epoch
         ("simulated_s", pa.float64()),  # table searchers: seconds of training that the queries stand for
@@ -83,7 +73,7 @@ EPOCHS = pa.schema(
         ("valid_loss", pa.float64()),  # mean over the epoch's architecture batches
         ("valid_accuracy", pa.float64()),
         ("genotype", pa.string()),  # the cell the architecture stands for now
-        *[(name, pa.float64()) for name in mean_columns()],
+        *[(name, pa.float64()) for name in MEAN_COLUMNS],
         ("entropy", pa.float64()),  # mean over edges of the mixing weights' entropy, in units of log(operations): 0..1
         ("relaxed_accuracy", pa.float64()),  # shared weights under the mixing weights, on some held-out images
         ("discrete_accuracy", pa.float64()),  # the same under the cell alone; the difference is the discretisation gap
