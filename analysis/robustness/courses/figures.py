@@ -13,13 +13,9 @@ from analysis.results.epochs import Epochs
 from analysis.robustness import drawings
 from analysis.robustness.courses.curves import Curves, curves
 from analysis.robustness.figures import MOST_VARIANTS, Plot, count_range, panels
+from trainables.metrics import DIAGNOSTICS, Metric
 
-DIAGNOSTICS = {
-    "gap": ("Discretisation gap", "relaxed - derived (points)"),
-    "entropy": ("Entropy of the mixing weights", "entropy (1 = uniform)"),
-    "hessian_eigenvalue": ("Largest Hessian eigenvalue", "eigenvalue"),
-}
-"""Column of the epochs, or the gap between two -> what it is, and the label of its axis."""
+GAP = Metric("gap", "relaxed_accuracy less discrete_accuracy", "Discretisation gap", "relaxed - derived (points)")
 _BANDS_UP_TO = 5
 """Variants in one panel up to which their intervals are drawn: more cover each other."""
 
@@ -69,14 +65,14 @@ def by_cost(curve: Curves, column: str, factor: float, unit: str) -> Plot | None
 
 
 def diagnostics(trials: pd.DataFrame, epochs: Epochs) -> list[Plot]:
-    """One figure for each of DIAGNOSTICS that was recorded, against the epoch."""
+    """One figure for the gap and each of DIAGNOSTICS with a title that was recorded, against the epoch."""
     shown = []
     trained = trials[trials["protocol"].notna()]
-    for column, (subject, label) in DIAGNOSTICS.items():
-        both = ("relaxed_accuracy", "discrete_accuracy") if column == "gap" else (column,)
+    for metric in (GAP, *(metric for metric in DIAGNOSTICS if metric.title)):
+        both = ("relaxed_accuracy", "discrete_accuracy") if metric is GAP else (metric.name,)
         found = curves(trained, epochs, *both)
         if found.summary.empty:
             continue
-        figure = drawings.curves_figure(found.lines, found.summary, logarithmic=False, x="search epochs", y=label)
-        shown.append(panels(column, f"{subject} against search epochs", figure, found.summary))
+        figure = drawings.curves_figure(found.lines, found.summary, logarithmic=False, x="search epochs", y=metric.axis)
+        shown.append(panels(metric.name, f"{metric.title} against search epochs", figure, found.summary))
     return shown
