@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-from trainables.hyperparameters import Range, choices_of, search_space, source_of
+from trainables.hyperparameters import Range, choices_of, range_of, source_of
 from trainables.methods import METHODS
 
 PAGE = Path(__file__).parent / "methods.md"
@@ -36,7 +36,7 @@ def page() -> str:
         lines += ["", f"## {name}", "", re.sub(r"\s+", " ", summary), "", "```text", specification, "```", ""]
         lines += ["| hyperparameter | default | range | meaning | source |", "| --- | --- | --- | --- | --- |"]
         for key, field in method.Config.model_fields.items():
-            values = choices_of(field) or search_space(method.Config, name, key)
+            values = choices_of(field) or range_of(method.Config, name, key)
             listed = str(values) if isinstance(values, Range) else ", ".join(map(str, values))
             lines.append(f"| `{key}` | {field.default} | {listed} | {field.description} | {source_of(field)} |")
         if method.paper_scale:

@@ -2,9 +2,10 @@
 
     python speed/calibration.py [repetitions]
 
-Samples of calibration_worlds.py go through the checks of calibration_checks.py, one call of the product's function a
-repetition; what can be summed up exactly (proportions) is. The tables are written into docs/statistics.md. Seeds are
-fixed: the same library versions give the same tables. Takes less than four minutes of one core.
+Samples of calibration_worlds.py go through the checks of calibration_checks.py, one call of the product's function, or
+of one of alternatives.py, a repetition; what can be summed up exactly (proportions) is. The tables are written into
+docs/statistics.md. Seeds are fixed: the same library versions give the same tables. Takes less than four minutes of one
+core.
 """
 
 from __future__ import annotations
@@ -15,15 +16,14 @@ from functools import lru_cache
 from itertools import product
 from pathlib import Path
 from time import process_time
-from typing import get_args
 
 import numpy as np
+from alternatives import PROPORTION_INTERVALS, PROPORTION_TESTS, compare_proportions
 from calibration_checks import ONE_ARM, TESTS, TWO_ARMS, Interval, Significance
 from calibration_worlds import NAMES, SEED, Arms, worlds
 from scipy import stats
 
 from analysis.statistics.estimate import ALPHA
-from analysis.statistics.proportions import IntervalKind, TestKind, compare_proportions, proportion_interval
 
 PAGE = Path(__file__).parent.parent / "docs" / "statistics.md"
 BEGIN, END = "<!-- calibration -->\n", "<!-- end of calibration -->\n"
@@ -59,29 +59,28 @@ def rejections(check: Significance, world: Arms, n: int, repetitions: int, seed:
 
 
 @lru_cache(maxsize=64)
-def proportion_limits(kind: IntervalKind, n: int) -> list[tuple[float, float]]:
+def proportion_limits(kind: str, n: int) -> list[tuple[float, float]]:
     """The interval after 0 .. n successes."""
-    intervals = [proportion_interval(k, n, kind) for k in range(n + 1)]
-    return [(interval.low, interval.high) for interval in intervals]
+    return [PROPORTION_INTERVALS[kind](k, n) for k in range(n + 1)]
 
 
-def proportion_coverage(kind: IntervalKind, share: float, n: int) -> float:
+def proportion_coverage(kind: str, share: float, n: int) -> float:
     """Exact coverage of the proportion ``share``."""
     inside = [low <= share <= high for low, high in proportion_limits(kind, n)]
     return float(stats.binom.pmf(np.arange(n + 1), n, share) @ inside)
 
 
 @lru_cache(maxsize=64)
-def proportion_rejections(kind: TestKind, n: int) -> np.ndarray:
+def proportion_rejections(kind: str, n: int) -> np.ndarray:
     """Whether the test rejects after i and j successes in arms of n, [n + 1, n + 1]."""
     table = np.zeros((n + 1, n + 1))
     for i, j in product(range(n + 1), repeat=2):
         if i + j <= n:  # the rest by symmetry
-            table[i, j] = table[n - i, n - j] = compare_proportions(i, n, j, n, kind).p <= ALPHA
+            table[i, j] = table[n - i, n - j] = compare_proportions(i, j, n, kind) <= ALPHA
     return table
 
 
-def proportion_error(kind: TestKind, share: float, n: int) -> float:
+def proportion_error(kind: str, share: float, n: int) -> float:
     """Exact false-positive rate of two arms of one proportion."""
     probabilities = stats.binom.pmf(np.arange(n + 1), n, share)
     return float(probabilities @ proportion_rejections(kind, n) @ probabilities)
@@ -114,9 +113,9 @@ def rejection_table(repetitions: int, shift: float) -> list[str]:
 def proportion_table() -> list[str]:
     """Coverage of the intervals and error rate of the tests in percent, one column a share."""
     rows = {}
-    for kind in get_args(IntervalKind):
+    for kind in PROPORTION_INTERVALS:
         rows[f"coverage: {kind}"] = [[percent(proportion_coverage(kind, s, n)) for n in SIZES] for s in SHARES]
-    for kind in get_args(TestKind):
+    for kind in PROPORTION_TESTS:
         rows[f"false positives: {kind}"] = [[percent(proportion_error(kind, s, n)) for n in SIZES] for s in SHARES]
     return table("", [f"share {share:g}" for share in SHARES], rows)
 

@@ -1,7 +1,7 @@
 """What calibration.py measures: every interval with the number it should cover, every test with its null hypothesis.
 
-Each goes through the function of analysis/statistics that a report calls; the bootstrap's lower limit on n is lifted,
-so that the table shows what it protects from.
+Each goes through the function of analysis/statistics that a report calls, or through one of alternatives.py, which no
+report does. The bootstrap's lower limit on n is lifted, so that the table shows what it protects from.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 
+import alternatives
 import numpy as np
 from calibration_worlds import SEED, Arms, Sample
 
 from analysis.statistics import Estimate, bayes, paired, unpaired
-from analysis.statistics.bootstrap import Kind, bootstrap_interval, stratified_interval, studentised_interval
-from analysis.statistics.dominance import almost_stochastic_order, violation
+from analysis.statistics.bootstrap import Kind, bootstrap_interval, studentised_interval
 from analysis.statistics.estimate import ALPHA, FloatArray
 from analysis.statistics.intervals import median_interval, std_interval, t_interval
 from analysis.statistics.multiplicity import adjust
@@ -24,10 +24,9 @@ from analysis.statistics.probability import (
     performance_profile,
     probability_of_improvement,
     probability_of_improvement_paired,
-    probability_over_datasets,
 )
 from analysis.statistics.ranks import friedman, nemenyi
-from analysis.statistics.summary import Statistic, cvar, iqm, mean, pooled
+from analysis.statistics.summary import Statistic, cvar, iqm, mean
 from analysis.statistics.variance import nested
 
 RESAMPLES = 999
@@ -109,11 +108,10 @@ ONE_ARM: dict[str, Interval] = {
         lambda s, g: t_interval(s.b.mean(axis=1)), _mean_over_datasets
     ),
     "mean over data sets: percentile, whole seeds": Interval(
-        lambda s, g: bootstrap_interval(s.b, pooled(mean), g, kind="percentile", resamples=RESAMPLES, minimum=2),
-        _mean_over_datasets,
+        lambda s, g: alternatives.mean_of_whole_seeds(s.b, g, RESAMPLES), _mean_over_datasets
     ),
     "mean over data sets: percentile, stratified": Interval(
-        lambda s, g: stratified_interval(s.b, pooled(mean), g, resamples=RESAMPLES), _mean_over_datasets
+        lambda s, g: alternatives.mean_of_stratified_seeds(s.b, g, RESAMPLES), _mean_over_datasets
     ),
     "median: order statistics": Interval(
         lambda s, g: median_interval(s.first_b), lambda world: float(np.median(world.first_b))
@@ -143,37 +141,40 @@ TWO_ARMS: dict[str, Interval] = {
         lambda s, g: unpaired.hodges_lehmann_shift(s.first_a, s.first_b),
         lambda world: float(np.median(np.subtract.outer(_quantiles(world.first_a), _quantiles(world.first_b)))),
     ),
-    "P(A > B): Newcombe": Interval(
-        lambda s, g: probability_of_improvement(s.first_a, s.first_b, "newcombe"), _improvement
-    ),
+    "P(A > B): Newcombe": Interval(lambda s, g: probability_of_improvement(s.first_a, s.first_b), _improvement),
     "P(A > B): Brunner-Munzel, logit": Interval(
-        lambda s, g: probability_of_improvement(s.first_a, s.first_b, "logit"), _improvement
+        lambda s, g: alternatives.brunner_munzel_interval(s.first_a, s.first_b, logit=True), _improvement
     ),
     "P(A > B): Brunner-Munzel": Interval(
-        lambda s, g: probability_of_improvement(s.first_a, s.first_b, "identity"), _improvement
+        lambda s, g: alternatives.brunner_munzel_interval(s.first_a, s.first_b, logit=False), _improvement
     ),
     "Cliff's delta: Newcombe": Interval(
         lambda s, g: cliffs_delta(s.first_a, s.first_b), lambda world: 2 * _improvement(world) - 1
     ),
     "P(A > B) over data sets: percentile, whole seeds": Interval(
-        lambda s, g: probability_over_datasets(s.a, s.b, g, resamples=RESAMPLES // 3),
+        lambda s, g: alternatives.probability_over_datasets(s.a, s.b, g, RESAMPLES // 3),
         lambda world: float(np.mean([_improvement(world, dataset) for dataset in range(world.a.shape[1])])),
     ),
     "stochastic order: upper bound": Interval(
-        lambda s, g: almost_stochastic_order(s.first_a, s.first_b, g, resamples=RESAMPLES),
-        lambda world: float(violation(_quantiles(world.first_a), _quantiles(world.first_b))),
+        lambda s, g: alternatives.almost_stochastic_order(s.first_a, s.first_b, g, RESAMPLES),
+        lambda world: float(alternatives.violation(_quantiles(world.first_a), _quantiles(world.first_b))),
     ),
 }
 
 
 def _family(sample: Sample, generator: Generator) -> bool:
     pairs = [sample.alike[:, i] - sample.alike[:, j] for i, j in combinations(range(3), 2)]
-    return bool(adjust([paired.sign_flip(d, generator, RESAMPLES).p for d in pairs]).reject.any())
+    return bool((adjust([paired.sign_flip(d, generator, RESAMPLES).p for d in pairs]).p <= ALPHA).any())
 
 
 def _bayes(sample: Sample, generator: Generator) -> bool:
     found = bayes.signed_rank(sample.differences, 0.0, generator, draws=RESAMPLES, minimum=2)
     return max(found.better, found.worse) >= 1 - ALPHA / 2
+
+
+def _iman_davenport(sample: Sample, generator: Generator) -> bool:
+    found = friedman(sample.alike).test
+    return alternatives.iman_davenport(found.statistic, found.n, sample.alike.shape[1])[1] <= ALPHA
 
 
 TESTS: dict[str, Significance] = {
@@ -193,11 +194,9 @@ TESTS: dict[str, Significance] = {
     "unpaired: Welch": Significance(lambda s, g: unpaired.welch(s.first_a, s.first_b).p <= ALPHA, of_means=True),
     "unpaired: Brunner-Munzel": Significance(lambda s, g: unpaired.brunner_munzel(s.first_a, s.first_b).p <= ALPHA),
     "unpaired: stochastic order, bound < 0.2": Significance(
-        lambda s, g: almost_stochastic_order(s.first_a, s.first_b, g, resamples=RESAMPLES).high < 0.2
+        lambda s, g: alternatives.almost_stochastic_order(s.first_a, s.first_b, g, RESAMPLES).high < 0.2
     ),
-    "4 methods: Friedman (Iman-Davenport F)": Significance(
-        lambda s, g: friedman(s.alike).p_f <= ALPHA, compares_arms=False
-    ),
+    "4 methods: Friedman (Iman-Davenport F)": Significance(_iman_davenport, compares_arms=False),
     "4 methods: Friedman (chi-squared)": Significance(
         lambda s, g: friedman(s.alike).test.p <= ALPHA, compares_arms=False
     ),

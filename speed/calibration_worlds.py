@@ -14,7 +14,8 @@ from functools import lru_cache
 import numpy as np
 
 from analysis.statistics.estimate import FloatArray
-from trainables.benchmarks.table import DATASETS, open_table
+from trainables.benchmarks.accuracies import DATASETS
+from trainables.benchmarks.table import open_table
 from trainables.spaces.nas_bench_201.genotype import NUM_CELLS
 
 SEED = 2026

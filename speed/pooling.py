@@ -35,7 +35,8 @@ from analysis.results import from_store
 from analysis.robustness.courses.curves import curves as regret_curves
 from analysis.robustness.report import write_report
 from study.store.arrow import ROW_GROUP
-from study.store.schema import EPOCHS, MERGED, SCHEMA_VERSION, TRAINING_SEEDS, TRIALS
+from study.store.schema import EPOCHS, MERGED, SCHEMA_VERSION, TRIALS
+from trainables.benchmarks.accuracies import TRAINING_SEEDS
 from trainables.peak_memory import PeakMemory
 from trainables.spaces.nas_bench_201.genotype import EDGES, NUM_CELLS, SKIP, Genotype
 

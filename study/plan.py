@@ -11,9 +11,9 @@ import numpy as np
 
 from study import early_stopping
 from study.config import Search, SearchRange, Study
-from trainables.benchmarks.table import DATASETS as TABLE_DATASETS
+from trainables.benchmarks.accuracies import DATASETS
 from trainables.errors import ConfigError
-from trainables.hyperparameters import MethodConfig, Range, Scalar, field_named, search_space
+from trainables.hyperparameters import MethodConfig, Range, Scalar, field_named, range_of
 from trainables.methods import SearchMethod, method_named
 from trainables.spec import Retrain, Scale, TrialSpec
 
@@ -107,7 +107,7 @@ def _trial(study: Study, name: str, config: MethodConfig, seed: int, fingerprint
     if needs == "table" and not fingerprints.signals:
         raise ConfigError(
             f"{name} here queries the benchmark table, but it has no data set {study.dataset.name!r}; "
-            f"choose dataset: {', '.join(TABLE_DATASETS)} (random_search: {{queries: 1}} needs none)"
+            f"choose dataset: {', '.join(DATASETS)} (random_search: {{queries: 1}} needs none)"
         )
     epochs = method.signal_epochs(config)
     if needs == "table" and epochs not in fingerprints.signals:
@@ -169,7 +169,7 @@ def _is_range(axis: Any) -> bool:
 
 def _range(name: str, method: type[SearchMethod[Any]], key: str, axis: Any) -> Range | tuple[Scalar, ...]:
     if axis == "search":
-        return search_space(method.Config, name, key)
+        return range_of(method.Config, name, key)
     integer = field_named(method.Config, name, key).annotation is int
     for end in (axis.low, axis.high):
         method.Config.parse(name, {key: int(end) if integer else end})

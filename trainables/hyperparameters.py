@@ -40,7 +40,7 @@ def hyperparameter(default: Scalar, doc: str, *, source: str, search: Range | No
     ``bounds`` are pydantic's (gt, ge, lt, le): values outside are refused. ``search`` is the range that a
     hyperparameter search draws from when the study names none; choices (bool, Literal) need none.
     """
-    extra: dict[str, Any] = {"source": source, "search": asdict(search) if search else None}
+    extra: dict[str, Any] = {"source": source, "search": asdict(search) if search else None, "bounds": bounds}
     return Field(default=default, description=doc, json_schema_extra=extra, **bounds)
 
 
@@ -48,6 +48,14 @@ class MethodConfig(BaseModel):
     """Base of every method's hyperparameters. Frozen; unknown names and values out of bounds are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+    @classmethod
+    def redeclare(cls, name: str, default: Scalar, *, source: str) -> Any:
+        """The hyperparameter ``name`` once more, for a config derived from this one whose default is another."""
+        field = cls.model_fields[name]
+        extra, search = _extra(field), _extra(field)["search"]
+        search = Range(**search) if search else None
+        return hyperparameter(default, field.description or "", source=source, search=search, **extra["bounds"])
 
     @classmethod
     def parse(cls, method: str, values: dict[str, Any]) -> MethodConfig:
@@ -76,7 +84,7 @@ def choices_of(field: FieldInfo) -> tuple[Scalar, ...] | None:
     return get_args(field.annotation) or None
 
 
-def search_space(config: type[MethodConfig], method: str, name: str) -> Range | tuple[Scalar, ...]:
+def range_of(config: type[MethodConfig], method: str, name: str) -> Range | tuple[Scalar, ...]:
     """The declared search range of a hyperparameter, or its choices. Raises ConfigError where there is neither."""
     field = field_named(config, method, name)
     declared = _extra(field)["search"]

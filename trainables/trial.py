@@ -21,11 +21,13 @@ import numpy as np
 import torch
 
 from trainables import datasets
-from trainables.benchmarks.signal import read_signal
+from trainables.benchmarks.signal import NO_SIGNAL, read_signal
 from trainables.benchmarks.table import Table, open_table
 from trainables.datasets import ImageData
-from trainables.methods import SearchContext, method_named
+from trainables.hyperparameters import MethodConfig
+from trainables.methods import SearchMethod, method_named
 from trainables.methods.recording import CudaGraphs
+from trainables.methods.search_method import ImageContext, SearchContext, TableContext
 from trainables.peak_memory import PeakMemory
 from trainables.retraining import Retraining
 from trainables.spaces.nas_bench_201 import Genotype
@@ -91,22 +93,8 @@ class Trial:
             torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = spec.precision == "tf32"
         method = method_named(spec.method)
         config = method.Config.parse(spec.method, spec.hyperparameters)
-        needs, table = method.needs(config), self.surroundings.table
         self.streams = Streams(spec.seed)
-        self.search = method(
-            config,
-            SearchContext(
-                self.streams,
-                device,
-                scale=spec.scale,
-                images=self.surroundings.images(spec.dataset) if needs == "images" else None,
-                signal=read_signal(table(), spec.dataset.name, method.signal_epochs(config))
-                if needs == "table"
-                else None,
-                hessian_every=spec.hessian_every,
-                recorder=CudaGraphs(device) if device.type == "cuda" else None,
-            ),
-        )
+        self.search = method(config, self._context(method, config, device))
         self.retraining: Retraining | None = None
         self.genotype: Genotype | None = None
         self.search_wall_s = self.retrain_wall_s = 0.0
@@ -115,6 +103,19 @@ class Trial:
         self.finished = False
         self._memory = PeakMemory(device)
         self._peak_memory_mib = 0.0
+
+    def _context(self, method: type[SearchMethod[Any]], config: MethodConfig, device: torch.device) -> SearchContext:
+        """What the method needs to search."""
+        spec, needs = self.spec, method.needs(config)
+        if needs == "images":
+            assert spec.scale is not None, "a search on images has a scale"
+            images = self.surroundings.images(spec.dataset)
+            recorder = CudaGraphs(device) if device.type == "cuda" else None
+            return ImageContext(self.streams, device, spec.scale, images, spec.hessian_every, recorder)
+        signal = NO_SIGNAL
+        if needs == "table":
+            signal = read_signal(self.surroundings.table(), spec.dataset.name, method.signal_epochs(config))
+        return TableContext(self.streams, device, signal)
 
     @property
     def epochs_in_all(self) -> int | None:

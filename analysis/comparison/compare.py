@@ -20,12 +20,10 @@ from analysis.pages.table import counted, listed
 from analysis.results import accuracies
 from analysis.statistics import Estimate, HypothesisTest, bayes, multiplicity, paired, power, probability, unpaired
 from analysis.statistics.attainable import Attainable, attainable_paired, attainable_unpaired
-from analysis.statistics.estimate import ALPHA, NAN, Equivalence, FloatArray
+from analysis.statistics.estimate import MARGIN, NAN, Equivalence, FloatArray
 from analysis.statistics.intervals import t_interval
 from trainables.errors import ConfigError, StoreError, choose
 
-MARGIN = 0.5
-"""Points below which a difference of accuracies is taken as of no practical importance, unless told otherwise."""
 ALL_PAIRS_UP_TO = 7
 """21 pairs: ten seeds can decide at most 25 tests under Holm's correction."""
 MOST_ARMS = 1_000
@@ -234,13 +232,13 @@ def _concluded(pair: Comparison, family: int, what: str) -> Comparison:
     return replace(pair, verdict=verdict, sentence=sentence(verdict, evidence, pair.difference, words))
 
 
-def seeds_needed(pair: Comparison, margin: float, family: int) -> power.SeedsNeeded | None:
+def seeds_to_decide(pair: Comparison, margin: float, family: int) -> power.SeedsNeeded | None:
     """Seeds to detect a difference of ``margin``, from the upper 80 % limit of the spread; None where it is unknown."""
     spread = power.planning_std(pair.spread, pair.n)
     if not spread > 0:
         return None
     plan = power.seeds_to_detect_paired if pair.paired else power.seeds_to_detect_unpaired
-    return plan(margin / spread, family=max(family, 1), alpha=ALPHA)
+    return plan(margin / spread, family=max(family, 1))
 
 
 def difference_on(trials: pd.DataFrame, column: str, a: str, b: str) -> Estimate:

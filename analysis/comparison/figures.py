@@ -163,9 +163,8 @@ def slopes(found: Comparisons) -> Plot | None:
     figure.supylabel(f"{found.title} (%)", fontsize=9)
     return Plot(
         "paired_seeds",
-        f"Each line is one common seed, from B on the left to A on the right: solid where A is above, dashed "
-        "where it is "
-        f"below; n = {counts(pairs)}. The {len(pairs)} paired comparisons of the smallest p are drawn. No interval: "
+        "Each line is one common seed, from B on the left to A on the right: solid where A is above, dashed where it "
+        f"is below; n = {counts(pairs)}. The {len(pairs)} paired comparisons of the smallest p are drawn. No interval: "
         "these are the data.",
         f"Slope plots of {len(pairs)} paired comparisons, one line a seed.",
         figure,

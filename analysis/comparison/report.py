@@ -8,19 +8,18 @@ import numpy as np
 import pandas as pd
 
 from analysis.comparison import figures, rank_figures, seeds_figure, tables
-from analysis.comparison.compare import ALL_PAIRS_UP_TO, MARGIN, Comparisons, compare
+from analysis.comparison.compare import ALL_PAIRS_UP_TO, Comparisons, compare
 from analysis.comparison.findings import cautions, findings
 from analysis.comparison.pairing import RULE, arms, common_matrix
 from analysis.comparison.verdicts import Verdict
 from analysis.pages import style
 from analysis.pages.page import Page, Section, check_output, write_page
+from analysis.pages.settings import settings
 from analysis.pages.table import listed, number, p_value
 from analysis.results import accuracies
 from analysis.results.from_store import Results
-from analysis.robustness import summary_tables
-from analysis.statistics.estimate import FloatArray
+from analysis.statistics.estimate import MARGIN, FloatArray
 from analysis.statistics.ranks import MINIMUM_BLOCKS, friedman, nemenyi
-from trainables.errors import ConfigError, choose
 
 _METHODS = {
     "Pairing": RULE,
@@ -28,14 +27,12 @@ _METHODS = {
     "with its partner and counted under seeds without a partner; no value is put in its place.",
     "Difference": "Mean of A less mean of B in percentage points. Paired: mean of the differences of common seeds with "
     "Student's t interval. Unpaired: difference of means with Welch's interval.",
-    "Primary test": "Paired: the sign-flip test, exact up to 16 pairs. Unpaired: the permutation test, exact up "
-    "to 20,000 "
-    "divisions. Both two-sided, on the difference of means.",
+    "Primary test": "Paired: the sign-flip test, exact up to 16 pairs. Unpaired: the permutation test, exact up to "
+    "20,000 divisions. Both two-sided, on the difference of means.",
     "Holm": "The p-values of all declared pairs that could be tested are adjusted together. TOST p-values are adjusted "
     "over the same pairs, as a family of their own.",
-    "Cannot be decided": "An exact test has a smallest p-value, set by the number of seeds. Where that is above "
-    "0.05 after "
-    "correction no data could have been significant, and the report does not call them not significant.",
+    "Cannot be decided": "An exact test has a smallest p-value, set by the number of seeds. Where that is above 0.05 "
+    "after correction no data could have been significant, and the report does not call them not significant.",
     "Equivalent within the margin": "Both one-sided t tests reject a difference as large as the margin. It goes before "
     "better and worse: a difference may be real and too small to matter.",
     "P(A > B)": "Paired: share of common seeds on which A is above B, with the exact binomial interval. Unpaired: the "
@@ -58,7 +55,7 @@ def write_comparison(
     """
     output = check_output(output)
     trials = results.trials
-    found = compare(trials, value_column(trials, column), margin=margin, against=against)
+    found = compare(trials, accuracies.chosen(trials, column), margin=margin, against=against)
     generator = np.random.default_rng(0)
     with style.style():
         sections = build(found, trials, generator)
@@ -83,18 +80,6 @@ def write_comparison(
     return write_page(page, output)
 
 
-def value_column(trials: pd.DataFrame, column: str | None) -> str:
-    """The value to look at: the headline unless named. Raises ConfigError for a column without values."""
-    if column is None:
-        return accuracies.headline(trials)
-    known = summary_tables.known_accuracies(trials)
-    # A value of a foreign table may be named without its prefix.
-    matching = [name for name in known if column in (name, name.removeprefix(accuracies.FOREIGN))]
-    if not matching:
-        raise ConfigError(f"--column: {choose('accuracy', column, known)}")
-    return matching[0]
-
-
 def build(found: Comparisons, trials: pd.DataFrame, generator: np.random.Generator) -> list[Section]:
     """All sections after the summary. Draws figures: call it inside drawing.style()."""
     return [
@@ -105,7 +90,7 @@ def build(found: Comparisons, trials: pd.DataFrame, generator: np.random.Generat
         _equivalence(found),
         _seeds(found),
         Section("words", "In words", "Every comparison, decided or not.", tables=[tables.sentences_table(found)]),
-        Section("settings", "Settings", "What each arm was.", tables=[summary_tables.settings(trials)]),
+        Section("settings", "Settings", "What each arm was.", tables=[settings(trials)]),
         Section("methods", "Methods", "What each interval and test is.", definitions=_METHODS),
     ]
 
@@ -131,24 +116,12 @@ def _probabilities(found: Comparisons) -> Section:
 
 
 def _datasets(found: Comparisons, trials: pd.DataFrame) -> Section:
-    others = block_columns(trials, found.column)
+    others = accuracies.on_all_datasets(trials, found.column)
     title = "Other data sets"
     if len(others) < 2:
-        return Section("datasets", title, f"Only one data set has a {found.title.split(' ', 1)[-1]} here.")
+        return Section("datasets", title, f"Only one data set has a {accuracies.words(found.column).what} here.")
     lead = "The same differences where the cells were looked up on other data sets. No tests: the claim is one value."
     return Section("datasets", title, lead, tables=[tables.datasets_table(trials, found, others)])
-
-
-def block_columns(trials: pd.DataFrame, column: str) -> list[str]:
-    """The same value on every data set that has it."""
-    known = summary_tables.known_accuracies(trials)
-    if column.startswith(accuracies.FOREIGN):
-        name = column.split(":", 2)[2]
-        return [c for c in known if c.startswith(accuracies.FOREIGN) and c.split(":", 2)[2] == name]
-    if column in accuracies.TABLE_ACCURACIES:
-        ending = column.rsplit("_", 2)[1]
-        return [c for c in known if c in accuracies.TABLE_ACCURACIES and c.rsplit("_", 2)[1] == ending]
-    return [column]
 
 
 def _ranks(found: Comparisons, trials: pd.DataFrame, generator: np.random.Generator) -> Section:
@@ -175,7 +148,7 @@ def _ranks(found: Comparisons, trials: pd.DataFrame, generator: np.random.Genera
 
 def _blocks(found: Comparisons, trials: pd.DataFrame) -> tuple[FloatArray, str]:
     """Scores [blocks, arms] and what the blocks are: data sets where there are enough, else common seeds."""
-    columns = block_columns(trials, found.column)
+    columns = accuracies.on_all_datasets(trials, found.column)
     if len(columns) >= MINIMUM_BLOCKS:
         means = {column: {arm.name: arm.mean for arm in arms(trials, column)} for column in columns}
         scores = np.array([[means[column][arm.name] for arm in found.arms] for column in columns])

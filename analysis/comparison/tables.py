@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.comparison.compare import Comparison, Comparisons, difference_on, seeds_needed
+from analysis.comparison.compare import Comparison, Comparisons, difference_on, seeds_to_decide
 from analysis.pages.table import Table, counted, interval, mean_std, number, p_value
 from analysis.results import accuracies
 from analysis.statistics.estimate import Estimate
@@ -126,9 +126,8 @@ def equivalence_table(found: Comparisons) -> Table:
         }
     )
     caption = (
-        f"Margin ±{found.margin:g} points. TOST: a small p says that the mean difference lies within the margin. "
-        "The three probabilities are the Bayesian signed-rank test's, with a region of practical equivalence as "
-        "wide as "
+        f"Margin ±{found.margin:g} points. TOST: a small p says that the mean difference lies within the margin. The "
+        "three probabilities are the Bayesian signed-rank test's, with a region of practical equivalence as wide as "
         "the margin; it needs five pairs of common seeds."
     )
     return Table("equivalence", "Practical equivalence", caption, shown, _numbers(found), prose=("why not",))
@@ -136,7 +135,7 @@ def equivalence_table(found: Comparisons) -> Table:
 
 def seeds_table(found: Comparisons) -> Table:
     """What it would take to detect a difference as large as the margin."""
-    plans = [seeds_needed(pair, found.margin, found.family) for pair in found.pairs]
+    plans = [seeds_to_decide(pair, found.margin, found.family) for pair in found.pairs]
     data = pd.DataFrame(
         {
             "A − B": [pair.name for pair in found.pairs],

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from analysis.pages.table import number, p_value
+from analysis.pages.table import equals, number
 from analysis.statistics.estimate import ALPHA, Estimate
 
 
@@ -109,9 +109,3 @@ def interval_words(difference: Estimate) -> str:
     if not difference.low <= difference.high:
         return "no interval"
     return f"95 % interval {number(difference.low)} to {number(difference.high)}"
-
-
-def equals(p: float) -> str:
-    """``= 0.0123`` or ``< 0.001``."""
-    text = p_value(p)
-    return text if text.startswith("<") else f"= {text}"

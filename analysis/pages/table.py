@@ -140,6 +140,12 @@ def p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3g}"
 
 
+def equals(p: float) -> str:
+    """``= 0.0123`` or ``< 0.001``."""
+    text = p_value(p)
+    return text if text.startswith("<") else f"= {text}"
+
+
 def mean_std(mean: float, std: float, digits: int = 2) -> str:
     """``mean ± std``; a single value has no spread, and says so."""
     if math.isnan(mean):

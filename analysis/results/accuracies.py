@@ -6,29 +6,59 @@ that came from elsewhere have no columns of the schema but ``value:<data set>:<n
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pandas as pd
 
-from study.store.schema import TABLE_DATASETS, TABLE_SPLITS
+from trainables.benchmarks.accuracies import ACCURACIES, DATASETS, Accuracy
+from trainables.errors import ConfigError, choose
 
 DATASET_TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16_120": "ImageNet16-120"}
 SPLIT_TITLES = {"valid": "validation", "test": "test"}
 RETRAIN = "retrain_test_accuracy"
 SUPERNET = "supernet_valid_accuracy"
 FOREIGN = "value:"
-TABLE_ACCURACIES = tuple(f"{dataset}_{split}_accuracy" for dataset in TABLE_DATASETS for split in TABLE_SPLITS)
+TABLE = {accuracy.column: accuracy for accuracy in ACCURACIES}
+"""The accuracies of the benchmark table by their columns."""
+REGRETS = {accuracy.regret: accuracy for accuracy in ACCURACIES}
+
+
+@dataclass(frozen=True)
+class Words:
+    """How people call a column."""
+
+    what: str
+    """``test accuracy``: the same on every data set."""
+    dataset: str | None = None
+    """``CIFAR-10``; None where the column is not of one data set."""
+
+    @property
+    def title(self) -> str:
+        """``CIFAR-10 test accuracy``."""
+        return f"{self.dataset} {self.what}" if self.dataset else self.what
+
+    @property
+    def short(self) -> str:
+        """``CIFAR-10 test``, where it is clear that an accuracy is meant."""
+        return self.title.removesuffix(" accuracy")
+
+
+def words(column: str) -> Words:
+    """The words for an accuracy, a regret, or a value from elsewhere."""
+    if column == RETRAIN:
+        return Words("test accuracy after retraining")
+    if column == SUPERNET:
+        return Words("supernet validation accuracy")
+    if column.startswith(FOREIGN):
+        _, dataset, name = column.split(":", 2)
+        return Words(name, DATASET_TITLES.get(dataset, dataset))
+    accuracy, kind = (TABLE[column], "accuracy") if column in TABLE else (REGRETS[column], "regret")
+    return Words(f"{SPLIT_TITLES[accuracy.split]} {kind}", DATASET_TITLES[accuracy.dataset])
 
 
 def title(column: str) -> str:
     """The column in words, "CIFAR-10 test accuracy"."""
-    if column == RETRAIN:
-        return "test accuracy after retraining"
-    if column == SUPERNET:
-        return "supernet validation accuracy"
-    if column.startswith(FOREIGN):
-        _, dataset, name = column.split(":", 2)
-        return f"{DATASET_TITLES.get(dataset, dataset)} {name}"
-    dataset, split, what = column.rsplit("_", 2)
-    return f"{DATASET_TITLES[dataset]} {SPLIT_TITLES[split]} {what}"
+    return words(column).title
 
 
 def foreign_column(dataset: str, name: str) -> str:
@@ -46,16 +76,6 @@ def slug(column: str) -> str:
     return "".join(c if c.isascii() and c.isalnum() else "_" for c in column)
 
 
-def split_title(column: str) -> str:
-    """``validation`` or ``test``, of a column of the table."""
-    return SPLIT_TITLES[column.rsplit("_", 2)[1]]
-
-
-def regret_column(column: str) -> str:
-    """The regret that belongs to an accuracy of the table."""
-    return column.removesuffix("accuracy") + "regret"
-
-
 def is_known(trials: pd.DataFrame, column: str) -> bool:
     """Whether any trial has a value in ``column``."""
     return column in trials and bool(trials[column].notna().any())
@@ -69,7 +89,7 @@ def is_known_ok(trials: pd.DataFrame, column: str) -> bool:
 def own_dataset(trials: pd.DataFrame) -> str:
     """The table's data set that the study is read on: the one it searched on, or CIFAR-10 where the table lacks it."""
     searched = set(trials["dataset"].dropna().unique())
-    return next((dataset for dataset in TABLE_DATASETS if dataset in searched), TABLE_DATASETS[0])
+    return next((dataset for dataset in DATASETS if dataset in searched), DATASETS[0])
 
 
 def headline(trials: pd.DataFrame) -> str:
@@ -79,19 +99,45 @@ def headline(trials: pd.DataFrame) -> str:
     """
     if foreign := foreign_columns(trials):
         return foreign[0]
-    dataset = own_dataset(trials)
-    candidates = (RETRAIN, f"{dataset}_test_accuracy")
-    return next((column for column in candidates if is_known_ok(trials, column)), f"{dataset}_valid_accuracy")
+    return RETRAIN if is_known_ok(trials, RETRAIN) else headline_lookup(trials)
 
 
 def headline_regret(trials: pd.DataFrame) -> str:
     """The regret shown beside the headline: on the study's own data set, test where the table has it."""
-    dataset = own_dataset(trials)
-    test = f"{dataset}_test_regret"
-    return test if is_known_ok(trials, test) else f"{dataset}_valid_regret"
+    test, valid = _own(trials)
+    return test.regret if is_known_ok(trials, test.regret) else valid.regret
 
 
 def headline_lookup(trials: pd.DataFrame) -> str:
     """The accuracy that cells are looked up by: on the study's own data set, test where the table has it."""
-    test = f"{own_dataset(trials)}_test_accuracy"
-    return test if is_known_ok(trials, test) else f"{own_dataset(trials)}_valid_accuracy"
+    test, valid = _own(trials)
+    return test.column if is_known_ok(trials, test.column) else valid.column
+
+
+def known(trials: pd.DataFrame) -> list[str]:
+    """The accuracies that any trial that ended ok has: retrained, the table's, values of results from elsewhere."""
+    columns = (RETRAIN, *TABLE, *foreign_columns(trials))
+    return [column for column in columns if is_known_ok(trials, column)]
+
+
+def chosen(trials: pd.DataFrame, column: str | None) -> str:
+    """The value to look at: the headline unless named. Raises ConfigError for a column without values."""
+    if column is None:
+        return headline(trials)
+    candidates = known(trials)
+    # A value of a foreign table may be named without its prefix.
+    matching = [name for name in candidates if column in (name, name.removeprefix(FOREIGN))]
+    if not matching:
+        raise ConfigError(f"--column: {choose('accuracy', column, candidates)}")
+    return matching[0]
+
+
+def on_all_datasets(trials: pd.DataFrame, column: str) -> list[str]:
+    """The same value on every data set that has it."""
+    what = words(column).what
+    return [c for c in known(trials) if words(c).what == what]
+
+
+def _own(trials: pd.DataFrame) -> tuple[Accuracy, Accuracy]:
+    dataset = own_dataset(trials)
+    return Accuracy(dataset, "test"), Accuracy(dataset, "valid")

@@ -2,7 +2,7 @@
 
 Agreement is not quality: seeds that all collapse to skip connections agree perfectly.
 
-Sources: Fleiss, Psychological Bulletin 1971; Randolph, free-marginal kappa, 2005 (both by statsmodels).
+Source: Fleiss, Psychological Bulletin 1971 (by statsmodels).
 """
 
 from __future__ import annotations
@@ -19,25 +19,24 @@ def edge_agreement(operations: npt.ArrayLike, choices: int = len(OPERATIONS)) ->
     """How far cells [seeds, edges], as operation indices below ``choices``, agree edge by edge.
 
     ``pairs``: mean over edges of the share of pairs of seeds with the same operation, in percent. ``fleiss``: kappa
-    against the operations' own frequencies; NaN where one operation is all there is. ``randolph``: kappa against
-    uniform choice. All NaN below two seeds.
+    against the operations' own frequencies; NaN where one operation is all there is. Both NaN below two seeds.
     """
     cells = np.asarray(operations, dtype=int)
     seeds = len(cells)
     if seeds < 2:
-        return dict.fromkeys(("pairs", "fleiss", "randolph"), float("nan"))
+        return dict.fromkeys(("pairs", "fleiss"), float("nan"))
     counts = (cells.T[:, :, None] == np.arange(choices)).sum(axis=1)  # [edges, choices]
     pairs = float((counts * (counts - 1)).sum(axis=1).mean() / (seeds * (seeds - 1)))
     one_only = (counts.sum(axis=0) > 0).sum() == 1
     fleiss = float("nan") if one_only else float(fleiss_kappa(counts, method="fleiss"))
-    return {"pairs": 100 * pairs, "fleiss": fleiss, "randolph": float(fleiss_kappa(counts, method="randolph"))}
+    return {"pairs": 100 * pairs, "fleiss": fleiss}
 
 
 def agreement(trials: pd.DataFrame) -> pd.DataFrame:
     """How far the seeds of each variant agree on a cell, one row a variant.
 
     Columns: variant; derived (ok trials with a cell); distinct cells; classes (up to the benchmark's isomorphism);
-    modal (percent of the derived cells in the most frequent class); pairs, fleiss, randolph of ``edge_agreement``.
+    modal (percent of the derived cells in the most frequent class); pairs, fleiss of ``edge_agreement``.
     """
     rows = []
     for variant, part in trials.groupby("variant", observed=True):

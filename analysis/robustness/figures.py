@@ -60,8 +60,9 @@ def seeds(trials: pd.DataFrame, column: str) -> Plot:
     """Every seed of every variant, in one accuracy."""
     summary, what = summarise(trials, column), accuracies.title(column)
     optimum = None
-    if column in accuracies.TABLE_ACCURACIES and accuracies.is_known(trials, accuracies.regret_column(column)):
-        optimum = float((trials[column] + trials[accuracies.regret_column(column)]).max())
+    accuracy = accuracies.TABLE.get(column)
+    if accuracy is not None and accuracies.is_known(trials, accuracy.regret):
+        optimum = float((trials[column] + trials[accuracy.regret]).max())
     figure = drawings.strip_figure(_dots(trials, column), summary, column, f"{what} (%)", optimum)
     shown = summary.dropna(subset="mean").sort_values("mean", ascending=False, kind="stable")
     top, last = shown.iloc[0], shown.iloc[-1]
@@ -100,9 +101,9 @@ def course(trials: pd.DataFrame, epochs: Epochs, column: str, onsets: pd.DataFra
 
     ``onsets`` (anytime.collapse_onsets) puts a cross where a seed collapses for good.
     """
-    is_regret = column.endswith("_regret")
+    is_regret = column in accuracies.REGRETS
     subject = accuracies.title(column) if is_regret else "Skip connections"
-    label = f"{accuracies.split_title(column)} regret (points)" if is_regret else "skip connections (% of edges)"
+    label = f"{accuracies.words(column).what} (points)" if is_regret else "skip connections (% of edges)"
     plotted = []
     for name, chosen in (("epochs", trials["protocol"].notna()), ("queries", trials["protocol"].isna())):
         found = curves(trials[chosen], epochs, column)

@@ -13,7 +13,7 @@ from analysis.pages.table import interval, listed, number
 from analysis.results import accuracies
 from analysis.robustness.collapse import Collapse, collapse_probability
 from analysis.robustness.summary import LOST, accounting, summarise
-from study.store.schema import TABLE_DATASETS
+from trainables.benchmarks.accuracies import DATASETS
 
 _SMALLEST_PAIRED_N = 6
 """Two-sided exact sign-flip: 2 / 2**n <= 0.05 needs n >= 6."""
@@ -170,7 +170,8 @@ def _unequal_arms(trials: pd.DataFrame) -> list[str]:
         notes.append(f"The searches differ in {listed(b.replace('_', ' ') for b in budgets)}: not at equal budget.")
     if "hp.queries" in queried and queried["hp.queries"].where(queried["epochs"].notna()).nunique(dropna=False) > 1:
         notes.append("The methods that query the table spend different numbers of queries: not at equal budget.")
-    if len(trained) and len(queried) and "_valid_" in accuracies.headline(trials):
+    headline = accuracies.headline(trials)
+    if len(trained) and len(queried) and headline in accuracies.TABLE and accuracies.TABLE[headline].split == "valid":
         notes.append(
             "Methods that query the table choose by its validation accuracy: on that number they are favoured over "
             "methods that train."
@@ -186,7 +187,7 @@ def _what_was_measured(trials: pd.DataFrame) -> list[str]:
     if accuracies.foreign_columns(trials):
         return ["The results came from elsewhere: what the numbers mean, and how they were chosen, is not recorded."]
     retrained = accuracies.is_known(trials, accuracies.RETRAIN)
-    if not any(accuracies.is_known(trials, c) for c in accuracies.TABLE_ACCURACIES if "_test_" in c):
+    if not any(accuracies.is_known(trials, c) for c, a in accuracies.TABLE.items() if a.split == "test"):
         notes.append(
             "The table's test accuracies are unknown: "
             + ("only retrained accuracies are test results." if retrained else "nothing here is a test result.")
@@ -194,7 +195,7 @@ def _what_was_measured(trials: pd.DataFrame) -> list[str]:
     searched = set(trials["dataset"].dropna())
     if len(searched) > 1:
         notes.append("Searches on different data sets are compared: for some of them an accuracy is a transfer.")
-    if foreign := sorted(searched - set(TABLE_DATASETS)):
+    if foreign := sorted(searched - set(DATASETS)):
         notes.append(
             f"The search saw {listed(foreign)}, which the benchmark table does not have: the table's accuracies are "
             "those of the same cells trained on its own data sets, a transfer."

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.robustness.summary import summarise
-from analysis.statistics.estimate import NAN
+from analysis.statistics.estimate import MARGIN, NAN
 from analysis.statistics.paired import pair
 from analysis.statistics.power import (
     LARGEST_N,
@@ -21,11 +21,8 @@ from analysis.statistics.power import (
     smallest_detectable_unpaired,
 )
 
-MARGIN = 0.5
-"""Percentage points that matter, unless told otherwise."""
 
-
-def seeds_needed(trials: pd.DataFrame, column: str, margin: float = MARGIN) -> pd.DataFrame:
+def plan_seeds(trials: pd.DataFrame, column: str, margin: float = MARGIN) -> pd.DataFrame:
     """The plan of each variant with at least three values, from its own spread in ``column``; ``margin`` in points.
 
     Columns: variant; values; std and planned_std (points); half_width (seeds until the 95 % t interval of the mean is

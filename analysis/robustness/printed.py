@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from trainables.benchmarks.accuracies import ACCURACIES, Accuracy
 from trainables.methods import METHODS
 
 _IMAGE_SIZE = 32
@@ -21,20 +22,18 @@ class Printed:
     """One printed accuracy in percent; ``spread`` and ``n`` (searches) are None where the source does not say."""
 
     method: str
-    dataset: str
-    split: str
+    accuracy: Accuracy
     mean: float
     spread: float | None
     n: int | None
     source: str
 
 
+_NAMED = {str(accuracy): accuracy for accuracy in ACCURACIES}
+
+
 def _printed(method: str, source: str, n: int | None = None, **values: tuple[float, float | None]) -> list[Printed]:
-    rows = []
-    for column, (mean, spread) in values.items():
-        dataset, split = column.rsplit("_", 1)
-        rows.append(Printed(method, dataset, split, mean, spread, n, source))
-    return rows
+    return [Printed(method, _NAMED[name], mean, spread, n, source) for name, (mean, spread) in values.items()]
 
 
 PRINTED = (
@@ -71,7 +70,7 @@ def printed_for(trials: pd.DataFrame, column: str) -> pd.DataFrame:
     rows = []
     for variant, part in trials.groupby("variant", observed=True):
         for known in PRINTED:
-            if known.method == part["method"].iloc[0] and column == f"{known.dataset}_{known.split}_accuracy":
+            if known.method == part["method"].iloc[0] and column == known.accuracy.column:
                 scale = METHODS[known.method].paper_scale
                 same = all((part[k] == getattr(scale, k)).fillna(False).all() for k in ("channels", "cells", "epochs"))
                 same &= bool((part["image_size"].dropna() == _IMAGE_SIZE).all())

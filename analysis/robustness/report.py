@@ -9,12 +9,13 @@ import pandas as pd
 
 from analysis.pages import style
 from analysis.pages.page import Page, check_output, write_page
+from analysis.results import accuracies
 from analysis.results.from_store import Results
 from analysis.robustness.findings import cautions, findings
 from analysis.robustness.sections import Options, build
 from analysis.robustness.spread import intervals
 from analysis.robustness.summary import accounting
-from analysis.robustness.summary_tables import glance, known_accuracies
+from analysis.robustness.summary_tables import glance
 from study.store.schema import STATUSES
 
 
@@ -41,5 +42,5 @@ def write_report(results: Results, output: Path, options: Options | None = None)
 def _all_intervals(trials: pd.DataFrame) -> pd.DataFrame:
     """Every interval of every accuracy: the page prints the default ones, the file has them all."""
     generator = np.random.default_rng(0)
-    parts = [intervals(trials, c, generator).assign(accuracy=c) for c in known_accuracies(trials)]
+    parts = [intervals(trials, c, generator).assign(accuracy=c) for c in accuracies.known(trials)]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["variant", "accuracy"])

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from analysis.pages.page import Cell, Section
+from analysis.pages.settings import settings
 from analysis.pages.table import Table, listed, number
 from analysis.results import accuracies
 from analysis.results.from_store import Results
@@ -21,9 +22,10 @@ from analysis.robustness.checklist import checklist
 from analysis.robustness.collapse import Collapse
 from analysis.robustness.courses import sections as course_sections
 from analysis.robustness.courses.anytime import collapse_onsets
-from analysis.robustness.planning import MARGIN
 from analysis.robustness.spread import baseline
 from analysis.robustness.summary import failures, top_cells
+from analysis.statistics.estimate import MARGIN
+from trainables.benchmarks.accuracies import SPLITS, Accuracy
 from trainables.benchmarks.table import Table as BenchmarkTable
 from trainables.errors import ConfigError
 from trainables.spaces.nas_bench_201.genotype import NUM_CELLS, Genotype
@@ -109,7 +111,7 @@ def _definitions(trials: pd.DataFrame, rule: Collapse) -> dict[str, str]:
 
 def accuracy(trials: pd.DataFrame) -> Section:
     """Every seed's accuracy, validation and test apart."""
-    known = summary_tables.known_accuracies(trials)
+    known = accuracies.known(trials)
     drawn = figures.drawn(trials)
     lead = (
         "One dot is one search seed. The diamond is their mean, the bar its 95 % Student-t interval (three seeds or "
@@ -124,7 +126,7 @@ def accuracy(trials: pd.DataFrame) -> Section:
 def tables(trials: pd.DataFrame) -> Section:
     """All numbers."""
     noise = summary_tables.training_noise(trials)
-    known = summary_tables.known_accuracies(trials)
+    known = accuracies.known(trials)
     shown = [
         *([summary_tables.overview(trials)] if known else []),
         *(_folded(summary_tables.detail(trials, c), c != accuracies.headline(trials)) for c in known),
@@ -137,7 +139,7 @@ def tables(trials: pd.DataFrame) -> Section:
 
 def robustness(trials: pd.DataFrame, options: Options) -> Section:
     """How the seeds of a variant hold up: tails, rates, collapse, agreement, sources of variance."""
-    known = summary_tables.known_accuracies(trials)
+    known = accuracies.known(trials)
     has_cells = accuracies.is_known(trials, "genotype")
     variance = robustness_tables.variance_sources(trials)
     shown = [
@@ -176,9 +178,7 @@ def planning(trials: pd.DataFrame, margin: float) -> Section:
 
 def printed(trials: pd.DataFrame) -> Section:
     """Numbers of the literature beside ours."""
-    table = robustness_tables.printed(
-        trials, [c for c in accuracies.TABLE_ACCURACIES if accuracies.is_known(trials, c)]
-    )
+    table = robustness_tables.printed(trials, [c for c in accuracies.TABLE if accuracies.is_known(trials, c)])
     lead = "What is printed of the same methods on the same benchmark." if table else "None is known for these methods."
     return Section("printed", "Beside printed numbers", lead, tables=[table] if table else [])
 
@@ -186,7 +186,7 @@ def printed(trials: pd.DataFrame) -> Section:
 def cells(trials: pd.DataFrame) -> Section:
     """The cells that were derived most often, drawn."""
     dataset = accuracies.own_dataset(trials)
-    columns = [f"{dataset}_{split}_accuracy" for split in ("valid", "test")]
+    columns = [Accuracy(dataset, split).column for split in SPLITS]
     top = top_cells(figures.drawn(trials), columns)
     if top.empty:
         return Section("cells", "Derived cells", "No trial ended with a derived cell.")
@@ -195,7 +195,7 @@ def cells(trials: pd.DataFrame) -> Section:
         parts = [f"{row['count']} of {row['derived']} trials"]
         for column in columns:
             value = f"{number(row[column])} %" if pd.notna(row[column]) else "unknown"
-            parts.append(f"{accuracies.title(column).removesuffix(' accuracy')} {value}")
+            parts.append(f"{accuracies.words(column).short} {value}")
         cell = Cell(cell_svg(Genotype.from_string(row["genotype"])), row["genotype"], parts)
         shown.setdefault(str(row["variant"]), []).append(cell)
     lead = (
@@ -234,8 +234,9 @@ def provenance(results: Results) -> Section:
         "study.yaml, as run": results.study_text or "not found in the store",
         "environment.json": environment or "not found in the store",
     }
-    settings = [summary_tables.settings(trials)]
-    return Section("provenance", "Provenance", "What this study was made of.", [], settings, {}, definitions, texts)
+    return Section(
+        "provenance", "Provenance", "What this study was made of.", [], [settings(trials)], {}, definitions, texts
+    )
 
 
 def _tally(values: pd.Series) -> str:
@@ -246,12 +247,12 @@ def _tally(values: pd.Series) -> str:
 
 
 def _unknown_note(trials: pd.DataFrame) -> str:
-    known = summary_tables.known_accuracies(trials)
+    known = accuracies.known(trials)
     if accuracies.foreign_columns(trials):
         return ""
-    unknown = [accuracies.title(column) for column in accuracies.TABLE_ACCURACIES if column not in known]
+    unknown = [accuracies.title(column) for column in accuracies.TABLE if column not in known]
     if not unknown:
         return ""
-    if len(unknown) == len(accuracies.TABLE_ACCURACIES):
+    if len(unknown) == len(accuracies.TABLE):
         return " Table accuracies are unknown: no trial that ended ok was looked up in a benchmark table."
     return f" Unknown, because the benchmark table in use lacks them: {listed(unknown)}."

@@ -19,7 +19,7 @@ from analysis.statistics.intervals import median_interval, relative_improvement,
 from analysis.statistics.proportions import proportion_interval
 from analysis.statistics.summary import describe, iqm
 from analysis.statistics.variance import VarianceComponents, nested
-from study.store.schema import TRAINING_SEEDS
+from trainables.benchmarks.accuracies import Accuracy
 from trainables.benchmarks.table import Table
 from trainables.spaces.nas_bench_201.genotype import NUM_CELLS, Genotype
 
@@ -34,12 +34,11 @@ def values_of(trials: pd.DataFrame, column: str) -> dict[str, np.ndarray]:
 
 
 def spread(trials: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Every field of statistics.summary.Summary, with its ``cvar_words``; for a regret worst is the largest."""
-    higher = not column.endswith("_regret")
+    """Every field of statistics.summary.Summary; for a regret worst is the largest."""
+    higher = column not in accuracies.REGRETS
     rows = []
     for variant, values in values_of(trials, column).items():
-        summary = describe(values, higher_is_better=higher)
-        rows.append({"variant": variant, **asdict(summary), "cvar_words": summary.cvar_words})
+        rows.append({"variant": variant, **asdict(describe(values, higher_is_better=higher))})
     return pd.DataFrame(rows)
 
 
@@ -83,7 +82,7 @@ def regrets(trials: pd.DataFrame, column: str) -> pd.DataFrame:
     Columns: variant; oracle, oracle_low, oracle_high (NaN without a table); seen, seen_low, seen_high.
     """
     best = max((np.nanmax(v) for v in values_of(trials, column).values() if np.isfinite(v).any()), default=NAN)
-    known = accuracies.regret_column(column) if column in accuracies.TABLE_ACCURACIES else ""
+    known = accuracies.TABLE[column].regret if column in accuracies.TABLE else ""
     to_oracle = values_of(trials, known) if known in trials else {}
     rows = []
     for variant, values in values_of(trials, column).items():
@@ -109,9 +108,9 @@ def baseline(trials: pd.DataFrame, column: str, table: Table | None) -> Baseline
     own = trials[(trials["method"] == "random_search") & (queries == 1) & (trials["status"] == "ok")][column].dropna()
     if len(own) > 1:
         return Baseline(float(own.mean()), f"the mean of this study's {len(own)} random cells, itself an estimate")
-    if table is None or column not in accuracies.TABLE_ACCURACIES:
+    if table is None or column not in accuracies.TABLE:
         return None
-    dataset, split = column.removesuffix("_accuracy").rsplit("_", 1)
+    dataset, split = accuracies.TABLE[column].dataset, accuracies.TABLE[column].split
     looked_up = trials.loc[trials["status"] == "ok", ["genotype", column]].dropna()
     if looked_up.empty or not table.has(dataset, split):
         return None
@@ -130,9 +129,9 @@ def improvement(trials: pd.DataFrame, column: str, reference: Baseline) -> pd.Da
     )
 
 
-def variance_components(trials: pd.DataFrame, accuracy: str) -> dict[str, VarianceComponents]:
+def variance_components(trials: pd.DataFrame, accuracy: Accuracy) -> dict[str, VarianceComponents]:
     """Variant -> search-seed variance apart from training-seed variance of an accuracy of the table (points²)."""
-    columns = [f"{accuracy}_seed{seed}" for seed in TRAINING_SEEDS]
+    columns = accuracy.seeds
     ok = trials.loc[trials["status"] == "ok", ["variant", *columns]]
     return {
         str(variant): nested(part[columns].astype(float).to_numpy())

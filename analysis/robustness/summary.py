@@ -10,9 +10,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analysis.results.accuracies import headline, headline_regret, title
+from analysis.results.accuracies import REGRETS, headline, headline_regret, title
 from analysis.statistics.intervals import MINIMUM_N, t_multiplier
-from study.store.schema import STATUSES, TRAINING_SEEDS
+from study.store.schema import STATUSES
+from trainables.benchmarks.accuracies import Accuracy
 from trainables.spaces.nas_bench_201.genotype import EDGES, SKIP, Genotype
 
 LOST = ("diverged", "failed")
@@ -40,7 +41,7 @@ def summarise(trials: pd.DataFrame, column: str) -> pd.DataFrame:
     multiplier = [t_multiplier(int(n)) if n >= MINIMUM_N else float("nan") for n in frame["count"]]
     half = multiplier * frame["std"] / np.sqrt(frame["count"].where(frame["count"] > 0))
     lowest, highest = frame["min"], frame["max"]
-    worst, best = (highest, lowest) if column.endswith("_regret") else (lowest, highest)
+    worst, best = (highest, lowest) if column in REGRETS else (lowest, highest)
     summary = pd.DataFrame(
         {
             "values": frame["count"],
@@ -60,7 +61,7 @@ def final_table(trials: pd.DataFrame, column: str | None = None) -> pd.DataFrame
     """The few numbers that end a run, one row a variant, best mean first.
 
     Columns: variant, n, ok, failed, diverged; mean, std (over search seeds, ddof=1) and worst of ``column``, the
-    study's headline accuracy unless given; regret (mean; see metrics.headline_regret). ``attrs``: ``column``, and
+    study's headline accuracy unless given; regret (mean; see accuracies.headline_regret). ``attrs``: ``column``, and
     ``title``, which says in words what the numbers are.
     """
     column = column or headline(trials)
@@ -72,14 +73,13 @@ def final_table(trials: pd.DataFrame, column: str | None = None) -> pd.DataFrame
     return table
 
 
-def training_seed_spread(trials: pd.DataFrame, accuracy: str) -> pd.DataFrame:
+def training_seed_spread(trials: pd.DataFrame, accuracy: Accuracy) -> pd.DataFrame:
     """How much the benchmark's own training seeds move the accuracy of the cells a variant derived.
 
     Columns: variant; cells (derived cells with at least two training seeds in the table, repeats counted); spread (the
     median over those cells of the std over training seeds, ddof=1). This is not the spread over search seeds.
     """
-    columns = [f"{accuracy}_seed{seed}" for seed in TRAINING_SEEDS]
-    spread = trials[columns].std(axis=1, ddof=1).where(trials["status"] == "ok")
+    spread = trials[accuracy.seeds].std(axis=1, ddof=1).where(trials["status"] == "ok")
     grouped = spread.groupby(trials["variant"], observed=True)
     return pd.DataFrame({"cells": grouped.count(), "spread": grouped.median()}).reset_index()
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from analysis.pages.table import UNKNOWN, Table, interval, mean_std, number, setting_text
+from analysis.pages.settings import distinct
+from analysis.pages.table import UNKNOWN, Table, interval, mean_std, number
 from analysis.results import accuracies
 from analysis.robustness.summary import (
     accounting,
@@ -21,12 +22,6 @@ MOST_ROWS = 1_000
 """Rows of a table of trials that are shown; its file has all."""
 _STD = "std over search seeds (points)"
 _SPREAD = "Mean ± standard deviation over search seeds (ddof = 1)"
-
-
-def known_accuracies(trials: pd.DataFrame) -> list[str]:
-    """The accuracies that any trial that ended ok has: retrained, the table's, values of results from elsewhere."""
-    columns = (accuracies.RETRAIN, *accuracies.TABLE_ACCURACIES, *accuracies.foreign_columns(trials))
-    return [column for column in columns if accuracies.is_known_ok(trials, column)]
 
 
 def counts(trials: pd.DataFrame) -> Table:
@@ -61,9 +56,9 @@ def overview(trials: pd.DataFrame) -> Table:
     shown, data = _variants(trials), _variants(trials)
     shown["seeds"] = [f"{ok} of {n}" for ok, n in accounting(trials)[["ok", "n"]].to_numpy()]
     supernet = [accuracies.SUPERNET] if accuracies.is_known(trials, accuracies.SUPERNET) else []
-    for column in [*known_accuracies(trials), *supernet]:
+    for column in [*accuracies.known(trials), *supernet]:
         summary = summarise(trials, column)
-        heading = f"{accuracies.title(column).replace(' accuracy', '')} (%)"
+        heading = f"{accuracies.words(column).short} (%)"
         shown[heading] = _each(summary, lambda row: _mean_std(row, row["ok"]))
         data[f"{accuracies.title(column)} n"] = summary["values"]
         data[f"{accuracies.title(column)} mean (%)"] = summary["mean"]
@@ -92,10 +87,10 @@ def detail(trials: pd.DataFrame, column: str) -> Table:
     )
     data = summary.rename(columns={c: f"{c} (%)" for c in ("mean", "low", "high", "median", "worst", "best")})
     data = data.rename(columns={"std": _STD})
-    regret = accuracies.regret_column(column)
+    accuracy = accuracies.TABLE.get(column)
     caption = f"{_SPREAD}; Student-t interval of the mean (three seeds or more)."
-    if column in accuracies.TABLE_ACCURACIES and accuracies.is_known(trials, regret):
-        regrets = summarise(trials, regret)
+    if accuracy is not None and accuracies.is_known(trials, accuracy.regret):
+        regrets = summarise(trials, accuracy.regret)
         shown["regret (points)"] = _each(regrets, _mean_std)
         data["regret mean (points)"], data[f"regret {_STD}"] = regrets["mean"], regrets["std"]
         caption += " Regret: points below the best cell of the table."
@@ -105,10 +100,10 @@ def detail(trials: pd.DataFrame, column: str) -> Table:
 def training_noise(trials: pd.DataFrame) -> Table | None:
     """How far the benchmark's own training seeds lie apart; None where the table does not say."""
     shown, data = _variants(trials), _variants(trials)
-    for column in accuracies.TABLE_ACCURACIES:
-        spread = training_seed_spread(trials, column)
+    for column, accuracy in accuracies.TABLE.items():
+        spread = training_seed_spread(trials, accuracy)
         if spread["spread"].notna().any():
-            shown[f"{accuracies.title(column).removesuffix(' accuracy')} (points)"] = spread["spread"].map(number)
+            shown[f"{accuracies.words(column).short} (points)"] = spread["spread"].map(number)
             data[f"{accuracies.title(column)} cells"] = spread["cells"]
             data[f"{accuracies.title(column)} std over training seeds (points)"] = spread["spread"]
     if shown.shape[1] == 1:
@@ -151,7 +146,7 @@ def cost(trials: pd.DataFrame) -> Table:
             shown[heading] = _each(summary, lambda row: mean_std(row["mean"], row["std"], 1))
             data[f"{heading} mean"], data[f"{heading} std over trials"] = summary["mean"], summary["std"]
     if accuracies.is_known(trials, "device"):
-        shown["device"] = data["device"] = trials.groupby("variant", observed=True)["device"].agg(_distinct).to_numpy()
+        shown["device"] = data["device"] = trials.groupby("variant", observed=True)["device"].agg(distinct).to_numpy()
     caption = "Mean ± standard deviation over the trials that ended ok. How a trial ran, not what came out."
     return Table("cost", "Cost", caption, shown, data, prose=("device",))
 
@@ -184,21 +179,6 @@ def early_stopping(data: pd.DataFrame, onsets: pd.DataFrame, column: str) -> Tab
     return Table(f"early_stopping_{column}", f"Early stopping: {accuracies.title(column)}", caption, shown, data)
 
 
-def settings(trials: pd.DataFrame) -> Table:
-    """What exactly each variant was: protocol, data, scale and every hyperparameter."""
-    columns = ["method_version", "protocol", "dataset", "channels", "cells", "epochs", "batch_size", "retrain_epochs"]
-    hyperparameters = sorted(c for c in trials.columns if c.startswith("hp."))
-    grouped = trials.groupby("variant", observed=True)
-    data = grouped[[*columns, *hyperparameters]].agg(_distinct).reset_index()
-    shown = data[["variant", *columns]].rename(columns=lambda name: name.replace("_", " "))
-    shown["hyperparameters"] = [
-        ", ".join(f"{c.removeprefix('hp.')}={row[c]}" for c in hyperparameters if row[c] != UNKNOWN) or "none"
-        for _, row in data.iterrows()
-    ]
-    caption = "Epochs are search epochs; methods that only look cells up have no protocol and mostly count queries."
-    return Table("settings", "Settings", caption, shown, data, prose=("hyperparameters",))
-
-
 def failed(trials: pd.DataFrame) -> Table:
     """Every trial that did not end ok, with its reason."""
     data = failures(trials).drop(columns="traceback")
@@ -226,8 +206,3 @@ def _gap(row: pd.Series) -> str:
 
 def _each(frame: pd.DataFrame, text: Callable[[pd.Series], str]) -> list[str]:
     return [text(row) for _, row in frame.iterrows()]
-
-
-def _distinct(values: pd.Series) -> str:
-    texts = dict.fromkeys(setting_text(value) for value in values.dropna().unique())
-    return " / ".join(texts) or UNKNOWN

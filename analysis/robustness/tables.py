@@ -12,10 +12,11 @@ from analysis.pages.table import UNKNOWN, Table, interval, mean_std, number
 from analysis.results import accuracies
 from analysis.robustness.agreement import agreement
 from analysis.robustness.collapse import Collapse, collapse_probability
-from analysis.robustness.planning import seeds_needed
+from analysis.robustness.planning import plan_seeds
 from analysis.robustness.printed import printed_for
 from analysis.robustness.spread import Baseline, improvement, intervals, rates, regrets, spread, variance_components
 from analysis.robustness.summary import LOST, summarise
+from trainables.benchmarks.accuracies import ACCURACIES
 
 IQM_INTERVAL_FROM = 10
 """Seeds from which the percentile bootstrap of the IQM covers what it says (docs/statistics.md)."""
@@ -36,14 +37,12 @@ def tails(trials: pd.DataFrame, column: str, reference: Baseline | None) -> Tabl
     shown["median interval (%)"] = [_looked_up(of_median, variant) for variant in summary["variant"]]
     tail = summary["tail"].iloc[0]
     shown[f"CVaR {tail:g} (%)"] = summary["cvar"].map(number)
-    shown["mean worst of 3 (%)"] = summary["expected_worst"].map(number)
-    data = summary.drop(columns="cvar_words").merge(distance, on="variant")
+    data = summary.merge(distance, on="variant")
     caption = (
         f"Of {what}, over n search seeds that ended ok. IQM: mean of the middle values after a quarter is cut at each "
         f"end, with its 95 % percentile bootstrap interval from {IQM_INTERVAL_FROM} seeds on; below four seeds it is "
         "the mean. Median interval: exact, of order statistics, from six seeds on. "
-        f"CVaR {tail:g}: mean of the worst {100 * tail:g} % of the seeds, up to five seeds the worst one. Mean worst "
-        "of 3: over all subsets of three seeds, which does not depend on n."
+        f"CVaR {tail:g}: mean of the worst {100 * tail:g} % of the seeds, up to five seeds the worst one."
     )
     if distance["oracle"].notna().any():
         shown["regret to oracle (points)"] = [_estimate(r, "oracle") for r in distance.to_dict("records")]
@@ -107,14 +106,13 @@ def agreement_table(trials: pd.DataFrame) -> Table:
             "modal share (%)": data["modal"].map(lambda share: number(share, 0)),
             "edge agreement (%)": data["pairs"].map(lambda share: number(share, 0)),
             "Fleiss κ": data["fleiss"].map(number),
-            "Randolph κ": data["randolph"].map(number),
         }
     )
     caption = (
         "Modal share: derived cells in the most frequent isomorphism class. Edge agreement: mean over edges of the "
-        "share of pairs of seeds that chose the same operation. κ: agreement beyond chance, 0 none and 1 perfect; "
-        "Fleiss takes chance from the operations' frequencies, Randolph as uniform. Agreement is not quality: seeds "
-        "that all collapse agree perfectly."
+        "share of pairs of seeds that chose the same operation. Fleiss κ: agreement beyond chance, which it takes from "
+        "the operations' frequencies; 0 none and 1 perfect. Agreement is not quality: seeds that all collapse agree "
+        "perfectly."
     )
     return Table("agreement", "Agreement of the derived cells", caption, shown, data)
 
@@ -122,21 +120,21 @@ def agreement_table(trials: pd.DataFrame) -> Table:
 def variance_sources(trials: pd.DataFrame) -> Table | None:
     """Search-seed spread apart from the benchmark's training-seed spread; None where no training seeds are known."""
     shown_rows, rows = [], []
-    for column in accuracies.TABLE_ACCURACIES:
-        for variant, found in variance_components(trials, column).items():
+    for accuracy in ACCURACIES:
+        words = accuracies.words(accuracy.column)
+        for variant, found in variance_components(trials, accuracy).items():
             if np.isnan(found.search):
                 continue
             share = found.icc
             rows.append(
-                {"variant": variant, "accuracy": accuracies.title(column), "search seeds": found.groups,
+                {"variant": variant, "accuracy": words.title, "search seeds": found.groups,
                  "trainings": found.values, "search std (points)": found.search_std,
                  "training std (points)": found.training_std, "search variance, raw": found.search_raw,
                  "search share": share.estimate, "search share low": share.low, "search share high": share.high,
                  "method": found.method, "note": found.note}
             )  # fmt: skip
             shown_rows.append(
-                {"variant": variant, "accuracy": accuracies.title(column).removesuffix(" accuracy"),
-                 "seeds": found.groups, "trainings": found.values,
+                {"variant": variant, "accuracy": words.short, "seeds": found.groups, "trainings": found.values,
                  "search seeds, std (points)": number(found.search_std),
                  "training seeds, std (points)": number(found.training_std),
                  "share of search (%)": _shares(share.estimate, share.low, share.high)}
@@ -155,7 +153,7 @@ def variance_sources(trials: pd.DataFrame) -> Table | None:
 
 def plan(trials: pd.DataFrame, column: str, margin: float) -> Table | None:
     """Seeds needed; None where no variant has three values."""
-    data = seeds_needed(trials, column, margin)
+    data = plan_seeds(trials, column, margin)
     if data.empty:
         return None
     shown = pd.DataFrame(
@@ -189,14 +187,14 @@ def printed(trials: pd.DataFrame, columns: list[str]) -> Table | None:
         if not known.empty:
             ours = summarise(trials, column)[["variant", "values", "mean", "std"]].astype({"variant": str})
             merged = known.merge(ours, on="variant", suffixes=("_printed", "_ours"))
-            parts.append(merged.assign(accuracy=accuracies.title(column)))
+            parts.append(merged.assign(accuracy=accuracies.title(column), short=accuracies.words(column).short))
     if not parts:
         return None
     data = pd.concat(parts, ignore_index=True).rename(columns={"n": "n_printed", "values": "n_ours"})
     shown = pd.DataFrame(
         {
             "variant": data["variant"],
-            "accuracy": data["accuracy"].str.removesuffix(" accuracy"),
+            "accuracy": data.pop("short"),
             "ours (%)": [mean_std(m, s) for m, s in data[["mean_ours", "std"]].to_numpy(float)],
             "n": data["n_ours"],
             "printed (%)": [

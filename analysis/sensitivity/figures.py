@@ -75,9 +75,8 @@ def profiles(found: Sensitivity) -> Plot:
     first = found.methods[0].profile
     return Plot(
         "robustness_profile",
-        f"Share of settings within ε points of the method's own best, n = {_seeds(found)}; {first.method}. Thin "
-        "line of the "
-        "same colour: settings that differ by their seeds alone.",
+        f"Share of settings within ε points of the method's own best, n = {_seeds(found)}; {first.method}. Thin line "
+        "of the same colour: settings that differ by their seeds alone.",
         "Robustness profiles. "
         + listed(f"{o.name}: {number(100 * o.profile.share(1.0), 0)} % within 1 point" for o in found.methods)
         + ".",
@@ -116,10 +115,9 @@ def default_against_tuned(found: Sensitivity) -> Plot | None:
     figure.legend(loc="outside upper right", ncols=2, frameon=False, fontsize=8)
     return Plot(
         "default_tuned",
-        f"Default (dot) and best setting (cross) of each method, n = {_seeds(found)}. Bar: 95 % interval of the "
-        "gain (jackknife "
-        "over seeds). The best is chosen on one half of the seeds and scored on the other, where there are two "
-        "or more.",
+        f"Default (dot) and best setting (cross) of each method, n = {_seeds(found)}. Bar: 95 % interval of the gain "
+        "(jackknife over seeds). The best is chosen on one half of the seeds and scored on the other, where there are "
+        "two or more.",
         f"Dot plot of default and tuned {found.title} for {len(known)} methods.",
         figure,
         data=pd.DataFrame(parts),
@@ -212,9 +210,8 @@ def transfers(found: Sensitivity) -> Plot | None:
     first = next(iter(found.transfers.values()))
     return Plot(
         "transfer",
-        f"Points lost on one data set with the best setting of another, n = {first.n} seeds; {first.method}. "
-        "Intervals are in "
-        "the table.",
+        f"Points lost on one data set with the best setting of another, n = {first.n} seeds; {first.method}. Intervals "
+        "are in the table.",
         f"Transfer matrices of {listed(found.transfers)}.",
         figure,
         wide=len(found.transfers) > 1,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import isnan
 
-from analysis.comparison.verdicts import equals
-from analysis.pages.table import listed, number
+from analysis.pages.table import equals, listed, number
 from analysis.sensitivity.numbers import Tunability
 from analysis.sensitivity.study import MethodSensitivity, Sensitivity, largest
 from analysis.statistics.estimate import ALPHA
@@ -106,9 +105,8 @@ def _importance(one: MethodSensitivity) -> str:
         return f"{one.name}: importances could not be computed ({found.note})."
     if top["p"] > ALPHA:
         return (
-            f"{one.name}: no hyperparameter is shown to matter; {top['hyperparameter']} is first, but as much "
-            f"happens if "
-            f"nothing matters (p {equals(top['p'])}, {found.evaluator})."
+            f"{one.name}: no hyperparameter is shown to matter; {top['hyperparameter']} is first, but as much happens "
+            f"if nothing matters (p {equals(top['p'])}, {found.evaluator})."
         )
     if found is one.ped_anova:
         return (
@@ -160,9 +158,8 @@ def _stability(found: Sensitivity) -> list[str]:
     (one, leader, often), (most, winner, then) = ends
     change = "still" if leader == winner else "but"
     return [
-        f"With one random setting each, {leader} is first in {number(100 * often, 0)} % of simulated studies; "
-        "with the best "
-        f"of {most}, {change} {winner}, in {number(100 * then, 0)} %."
+        f"With one random setting each, {leader} is first in {number(100 * often, 0)} % of simulated studies; with the "
+        f"best of {most}, {change} {winner}, in {number(100 * then, 0)} %."
         if most > one
         else f"{leader} is first in {number(100 * often, 0)} % of simulated studies."
     ]

@@ -50,8 +50,8 @@ def importance(one: MethodSensitivity) -> Plot | None:
     return Plot(
         f"importance_{slug(one.name)}",
         f"Importance of the hyperparameters of {one.name}, n = {found.n} seeds, {found.settings:,} settings; "
-        f"{found.method}. "
-        f"Grey: up to the 95 % quantile where nothing matters. Hatched: interactions, and what a surrogate misses.",
+        f"{found.method}. Grey: up to the 95 % quantile where nothing matters. Hatched: interactions, and what a "
+        "surrogate misses.",
         f"Bar chart of importances; largest {top['hyperparameter']}, {number(100 * top['importance'], 0)} %.",
         figure,
         data=found.table,
@@ -126,9 +126,8 @@ def surfaces(one: MethodSensitivity) -> Plot | None:
     return Plot(
         f"surfaces_{slug(one.name)}",
         f"{one.name}: mean {one.settings.dataset} over two hyperparameters, n = {one.settings.n} seeds, averaged over "
-        "all others. The pairs of the largest interactions of a full grid, else of the largest importances. "
-        "Intervals of "
-        "every cell are in the CSV.",
+        "all others. The pairs of the largest interactions of a full grid, else of the largest importances. Intervals "
+        "of every cell are in the CSV.",
         f"Heat maps of {len(drawn)} pairs; {' and '.join(strongest)} interact most.",
         figure,
         wide=True,

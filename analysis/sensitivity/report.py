@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.comparison.report import block_columns, value_column
 from analysis.pages import style
 from analysis.pages.page import Page, check_output, write_page
+from analysis.results import accuracies
 from analysis.results.from_store import Results
 from analysis.sensitivity.findings import cautions, findings
 from analysis.sensitivity.sections import build
@@ -29,13 +29,12 @@ def write_sensitivity(
     """Write the page at ``output`` (.html) and its files beside it.
 
     ``method``: only this one. ``column``: the value, by default the study's headline. ``default``: in place of
-    the declared one, by hyperparameter. Raises ConfigError and StoreError; see
-    sensitivity_study.analyse.
+    the declared one, by hyperparameter. Raises ConfigError and StoreError; see study.analyse.
     """
     output = check_output(output)
     trials = results.trials
-    chosen = value_column(trials, column)
-    found = analyse(trials, chosen, method=method, default=default, datasets=block_columns(trials, chosen))
+    chosen = accuracies.chosen(trials, column)
+    found = analyse(trials, chosen, method=method, default=default, datasets=accuracies.on_all_datasets(trials, chosen))
     with style.style():
         sections = build(found, np.random.default_rng(0))
     page = Page(

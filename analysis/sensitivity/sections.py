@@ -11,32 +11,24 @@ from analysis.sensitivity import figures, hyperparameter_figures, tables
 from analysis.sensitivity.study import MOST_FOREST_SETTINGS, Sensitivity
 
 _DEFINITIONS = {
-    "Setting": "One combination of hyperparameters. Its value is the mean over its seeds; the unit of "
-    "replication is the "
-    "seed.",
+    "Setting": "One combination of hyperparameters. Its value is the mean over its seeds; the unit of replication is "
+    "the seed.",
     "Exact ANOVA": "On a full grid with a value for every seed the variance between settings is divided exactly: "
-    "nothing is "
-    "modelled. η² and ω² are shares of all variance, seeds included; ω² is free of what seeds add.",
+    "nothing is modelled. η² and ω² are shares of all variance, seeds included; ω² is free of what seeds add.",
     "fANOVA": "Off a full grid, the shares that a random forest finds (Hutter et al. 2014, as in Optuna), not "
-    "normalised. "
-    f"It is left out above {MOST_FOREST_SETTINGS} settings.",
+    f"normalised. It is left out above {MOST_FOREST_SETTINGS} settings.",
     "PED-ANOVA": "Which hyperparameters decide whether a setting is among the best tenth (Watanabe et al. 2023): "
-    "another "
-    "question, and other numbers by design.",
-    "Where nothing matters": "The same computation with whole settings shuffled; the 95 % quantile of the "
-    "importance and the "
-    "share of shuffles that reach the observed one (p).",
-    "Cross-fitting": "The best of many means is too high by luck. Every half of the seeds chooses, the other "
-    "half scores; "
-    "naive numbers choose and score on all seeds.",
+    "another question, and other numbers by design.",
+    "Where nothing matters": "The same computation with whole settings shuffled; the 95 % quantile of the importance "
+    "and the share of shuffles that reach the observed one (p).",
+    "Cross-fitting": "The best of many means is too high by luck. Every half of the seeds chooses, the other half "
+    "scores; naive numbers choose and score on all seeds.",
     "Intervals": "95 %, over seeds: Student's t with the jackknife's standard error, or of per-seed curves. From "
     "three seeds.",
-    "Robustness profile": "ρ(ε): share of settings whose mean is within ε points of the best; its area up to 5 "
-    "points is in the "
-    "legend.",
-    "Tunability": "Gain of the best setting over the default (Probst et al. 2019); of a hyperparameter: when it "
-    "alone is tuned, "
-    "when all but it are, and its Shapley share.",
+    "Robustness profile": "ρ(ε): share of settings whose mean is within ε points of the best; its area up to 5 points "
+    "is in the legend.",
+    "Tunability": "Gain of the best setting over the default (Probst et al. 2019); of a hyperparameter: when it alone "
+    "is tuned, when all but it are, and its Shapley share.",
     "Rank stability": "Simulated studies draw k settings of every method, choose on one half of the seeds, score "
     "on the other.",
 }

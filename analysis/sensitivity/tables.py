@@ -173,8 +173,7 @@ def worst_case(found: Sensitivity) -> Table:
     first = found.methods[0].neighbourhood
     caption = (
         f"{first.method}. One at a time: settings that differ from the default in one hyperparameter at most. Naive: "
-        "the "
-        "lowest means themselves, too low by bad luck."
+        "the lowest means themselves, too low by bad luck."
     )
     return Table("worst_case", "Worst case", caption, shown, data)
 
@@ -198,9 +197,8 @@ def transfer(found: Sensitivity) -> Table | None:
         }
     )
     caption = (
-        "Regret: points lost on a data set with the best setting of another, both chosen on one half of the "
-        "seeds and scored "
-        "on the other, 95 % interval. τ: agreement of the rankings of all settings, and between two halves of "
+        "Regret: points lost on a data set with the best setting of another, both chosen on one half of the seeds and "
+        "scored on the other, 95 % interval. τ: agreement of the rankings of all settings, and between two halves of "
         "the seeds."
     )
     return Table("transfer", "Transfer between data sets", caption, shown, data)

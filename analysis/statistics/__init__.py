@@ -11,14 +11,13 @@ docs/statistics.md has the definitions, and the measured coverage and error rate
     estimate       Estimate and HypothesisTest, what everything returns
     summary        mean, std, IQM, CVaR, worst and best of one sample
     intervals      Student t, standard deviation, median
-    proportions    probability of collapse: intervals and comparisons
-    bootstrap      percentile, BCa and studentised intervals; whole seeds or, as rliable does, stratified
+    proportions    probability of collapse
+    bootstrap      percentile, BCa and studentised intervals
     attainable     whether a test can reach its level with these seeds
     paired         arms that share seeds: sign-flip, t, Wilcoxon, Hodges-Lehmann, equivalence
     unpaired       arms that do not: permutation, Welch, Brunner-Munzel, Hodges-Lehmann shift
     probability    probability of improvement, Cliff's delta, performance profiles
-    dominance      almost stochastic order
-    multiplicity   Holm and its relatives
+    multiplicity   Holm
     ranks          Friedman, Nemenyi's critical difference, rank distribution
     bayes          Bayesian signed-rank test with a region of practical equivalence
     power          seeds needed, difference detectable

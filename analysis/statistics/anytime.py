@@ -14,11 +14,6 @@ import numpy.typing as npt
 
 from analysis.statistics.estimate import LEVEL, FloatArray, percent
 from analysis.statistics.intervals import MINIMUM_N, t_multiplier
-from trainables.methods.robust_darts import LAG, local_averages
-
-STOP_FACTOR = 1.3
-STOP_START = 10
-"""Zela et al.'s defaults: the rise of the eigenvalue, and the first epoch whose cell may be returned."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,19 +32,7 @@ class Course:
     method: str
 
 
-@dataclass(frozen=True, eq=False)
-class EigenvalueStop:
-    """When the rule of RobustDARTS fires on the course of the dominant eigenvalue."""
-
-    triggered: float
-    """The epoch of the measurement at which it fires; NaN if it never does."""
-    stop: float
-    """The epoch whose cell the rule returns."""
-    averages: FloatArray
-    """Local averages up to the one at which it fires."""
-
-
-def course(budget: npt.ArrayLike, values: npt.ArrayLike, level: float = LEVEL) -> Course:
+def course(budget: npt.ArrayLike, values: npt.ArrayLike) -> Course:
     """Mean, standard error and interval of ``values`` [seeds, points] at every point."""
     matrix = np.asarray(values, dtype=np.float64)
     known = np.isfinite(matrix)
@@ -58,16 +41,10 @@ def course(budget: npt.ArrayLike, values: npt.ArrayLike, level: float = LEVEL) -
     mean = np.divide(total.sum(axis=0), n, out=np.full(n.shape, np.nan), where=n > 0)
     squares = np.where(known, (matrix - mean) ** 2, 0.0).sum(axis=0)
     se = np.sqrt(np.divide(squares, n * (n - 1.0), out=np.full(n.shape, np.nan), where=n > 1))
-    multiplier = np.array([t_multiplier(int(count), level) if count >= MINIMUM_N else np.nan for count in n])
-    method = f"mean over seeds with pointwise {percent(level)} Student-t interval"
+    multiplier = np.array([t_multiplier(int(count)) if count >= MINIMUM_N else np.nan for count in n])
+    method = f"mean over seeds with pointwise {percent(LEVEL)} Student-t interval"
     grid = np.asarray(budget, dtype=np.float64)
     return Course(grid, mean, se, mean - multiplier * se, mean + multiplier * se, n, method)
-
-
-def area(budget: npt.ArrayLike, values: npt.ArrayLike) -> FloatArray:
-    """The mean of each seed's curve over the logarithm of the budget, by trapezoids, [seeds]; NaN if it has a hole."""
-    x = np.log10(np.asarray(budget, dtype=np.float64))
-    return np.trapezoid(np.asarray(values, dtype=np.float64), x, axis=1) / (x[-1] - x[0])
 
 
 def best_so_far(regrets: npt.ArrayLike) -> FloatArray:
@@ -81,11 +58,6 @@ def early_stopping_regret(regrets: npt.ArrayLike) -> FloatArray:
     return _last(matrix) - np.fmin.reduce(matrix, axis=1)
 
 
-def budget_to_target(budget: npt.ArrayLike, regrets: npt.ArrayLike, target: float) -> FloatArray:
-    """The first budget at which the regret is at most ``target``, [seeds]; NaN where never: censored, not missing."""
-    return _first(np.asarray(budget, dtype=np.float64), np.asarray(regrets, dtype=np.float64) <= target)
-
-
 def onset(budget: npt.ArrayLike, collapsed: npt.ArrayLike) -> FloatArray:
     """The first budget from which on a seed stays ``collapsed`` to the last point, [seeds]; NaN where it ends well.
 
@@ -93,26 +65,8 @@ def onset(budget: npt.ArrayLike, collapsed: npt.ArrayLike) -> FloatArray:
     """
     flags = np.asarray(collapsed, dtype=bool)
     to_the_end = np.logical_and.accumulate(flags[:, ::-1], axis=1)[:, ::-1]
-    return _first(np.asarray(budget, dtype=np.float64), to_the_end)
-
-
-def eigenvalue_stop(
-    epochs: npt.ArrayLike, eigenvalues: npt.ArrayLike, factor: float = STOP_FACTOR, start: float = STOP_START
-) -> EigenvalueStop:
-    """Apply the rule of RobustDARTS to one seed's eigenvalues [points], measured after ``epochs`` [points].
-
-    It fires at the first local average (over five measurements) that exceeds ``factor`` times the one four
-    measurements before, if that one's epoch is not before ``start``.
-
-    Source: Zela et al., "Understanding and Robustifying Differentiable Architecture Search", ICLR 2020, section 4.3.
-    """
-    at = np.asarray(epochs, dtype=np.float64)
-    averages = np.array(local_averages(np.asarray(eigenvalues, dtype=np.float64).tolist()))
-    lead = len(at) - len(averages)  # an average needs so many measurements after its own
-    for place in range(LAG, len(averages)):
-        if at[place - LAG] >= start and averages[place] > factor * averages[place - LAG]:
-            return EigenvalueStop(float(at[place + lead]), float(at[place - LAG]), averages[: place + 1])
-    return EigenvalueStop(float("nan"), float("nan"), averages)
+    first = np.asarray(budget, dtype=np.float64)[np.argmax(to_the_end, axis=1)]
+    return np.where(to_the_end.any(axis=1), first, np.nan)
 
 
 def _last(matrix: FloatArray) -> FloatArray:
@@ -120,8 +74,3 @@ def _last(matrix: FloatArray) -> FloatArray:
     known = np.isfinite(matrix)
     place = matrix.shape[1] - 1 - np.argmax(known[:, ::-1], axis=1)
     return matrix[np.arange(len(matrix)), place]
-
-
-def _first(budget: FloatArray, reached: npt.NDArray[np.bool_]) -> FloatArray:
-    """The first budget at which each row of ``reached`` is true; NaN where none is."""
-    return np.where(reached.any(axis=1), budget[np.argmax(reached, axis=1)], np.nan)

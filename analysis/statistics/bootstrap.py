@@ -1,11 +1,10 @@
-"""Bootstrap intervals: the seeds are drawn again with replacement, each with everything that belongs to it.
+"""Bootstrap intervals: the seeds are drawn again with replacement.
 
 Up to EXACT_N seeds all distinct resamples are enumerated with their multiplicities (126 at n = 5), which is the limit
 of infinitely many random ones and the same whatever the generator; above, RESAMPLES are drawn.
 
-Sources: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993 (percentile: chapter 13; BCa: chapter 14,
-equations 14.10, 14.14 and 14.15; studentised, or bootstrap-t: chapter 12); stratified and task bootstrap: Agarwal et
-al., NeurIPS 2021.
+Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993 (percentile: chapter 13; BCa: chapter 14,
+equations 14.10, 14.14 and 14.15; studentised, or bootstrap-t: chapter 12).
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ from analysis.statistics.estimate import (
     RESAMPLES,
     Estimate,
     FloatArray,
-    complete_rows,
     finite,
     percent,
     too_few,
@@ -48,24 +46,19 @@ def bootstrap_interval(
     generator: np.random.Generator,
     *,
     kind: Kind = "bca",
-    level: float = LEVEL,
     resamples: int = RESAMPLES,
     minimum: int = MINIMUM_N,
 ) -> Estimate:
-    """``statistic`` of the seeds with its bootstrap interval.
-
-    ``values`` is [n] or, with the data sets that each seed was looked up on, [n, data sets]: a seed is drawn with all
-    of its row, and left out where the row has a hole. ``statistic`` takes resamples [..., n] or [..., n, data sets].
-    """
-    data, dropped = complete_rows(values) if np.ndim(values) == 2 else finite(values)
+    """``statistic`` of the seeds' ``values`` [n] with its bootstrap interval."""
+    data, dropped = finite(values)
     n = len(data)
     name = {"bca": "BCa", "percentile": "percentile"}[kind]
-    method = f"{percent(level)} {name} bootstrap interval, {resampling_words(n, resamples)}"
+    method = f"{percent(LEVEL)} {name} bootstrap interval, {resampling_words(n, resamples)}"
     estimate = float(statistic(data)) if n else NAN
     if n < minimum:
         return Estimate(estimate, NAN, NAN, n, method, dropped, f"the bootstrap {too_few(minimum, n, 'seeds')}")
     drawn, weights = resample(data, statistic, generator, resamples)
-    tails = np.array([(1 - level) / 2, (1 + level) / 2])
+    tails = np.array([(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     if kind == "bca":
         tails = _bca_tails(data, statistic, estimate, drawn, weights, tails)
     if np.isnan(tails).any():
@@ -79,14 +72,13 @@ def studentised_interval(
     values: npt.ArrayLike,
     generator: np.random.Generator,
     *,
-    level: float = LEVEL,
     resamples: int = RESAMPLES,
     minimum: int = MINIMUM_N,
 ) -> Estimate:
     """The mean [n] with its bootstrap-t interval: the resamples' own t statistics take the place of Student's t."""
     data, dropped = finite(values)
     n = len(data)
-    method = f"mean with {percent(level)} studentised bootstrap interval, {resampling_words(n, resamples)}"
+    method = f"mean with {percent(LEVEL)} studentised bootstrap interval, {resampling_words(n, resamples)}"
     estimate = float(data.mean()) if n else NAN
     if n < minimum:
         return Estimate(estimate, NAN, NAN, n, method, dropped, f"the bootstrap {too_few(minimum, n, 'seeds')}")
@@ -101,43 +93,11 @@ def studentised_interval(
 
     drawn, weights = resample(data, t_statistic, generator, resamples)
     with np.errstate(invalid="ignore"):  # between two infinite statistics there is no quantile
-        upper, lower = weighted_quantiles(drawn, weights, np.array([(1 + level) / 2, (1 - level) / 2]))
+        upper, lower = weighted_quantiles(drawn, weights, np.array([(1 + LEVEL) / 2, (1 - LEVEL) / 2]))
     low, high = estimate - upper * error, estimate - lower * error
     if not np.isfinite([low, high]).all():
         note = "too many resamples hold one value only"
         return Estimate(estimate, NAN, NAN, n, method, dropped, note)
-    return Estimate(estimate, float(low), float(high), n, method, dropped)
-
-
-def stratified_interval(
-    matrix: npt.ArrayLike,
-    statistic: Statistic,
-    generator: np.random.Generator,
-    *,
-    resample_datasets: bool = False,
-    level: float = LEVEL,
-    resamples: int = RESAMPLES,
-) -> Estimate:
-    """Percentile interval with seeds drawn anew within each data set, as rliable does; for numbers to set beside its.
-
-    ``matrix`` is [n, data sets]; ``resample_datasets`` draws the data sets too. Where one search is looked up on
-    several data sets their scores rise and fall together, and this interval is far too narrow: bootstrap_interval
-    keeps a seed's row together.
-    """
-    data, dropped = complete_rows(matrix)
-    n, datasets = data.shape
-    what = "data sets, and seeds within each," if resample_datasets else "seeds within each data set"
-    method = f"{percent(level)} percentile bootstrap interval, {resamples} resamples of {what} apart"
-    estimate = float(statistic(data)) if n else NAN
-    if n < MINIMUM_N:
-        return Estimate(estimate, NAN, NAN, n, method, dropped, f"the bootstrap {too_few(MINIMUM_N, n, 'seeds')}")
-    columns: IntArray = np.arange(datasets)
-    parts = []
-    for size in chunks(resamples, data.size):
-        if resample_datasets:
-            columns = generator.integers(datasets, size=(size, 1, datasets))
-        parts.append(statistic(data[generator.integers(n, size=(size, n, datasets)), columns]))
-    low, high = np.quantile(np.concatenate(parts), [(1 - level) / 2, (1 + level) / 2])
     return Estimate(estimate, float(low), float(high), n, method, dropped)
 
 

@@ -13,7 +13,7 @@ NAN = float("nan")
 LEVEL = 0.95
 """Confidence of an interval unless told otherwise."""
 ALPHA = 0.05
-"""Level of a test unless told otherwise."""
+"""Level of a test."""
 RESAMPLES = 9_999
 """Random resamples, sign flips or permutations where their full number is out of reach."""
 CHUNK = 10_000_000
@@ -21,6 +21,10 @@ CHUNK = 10_000_000
 DECIMALS = 10
 """Differences are rounded to so many decimals before they are ranked: accuracies of few digits tie in decimal, not in
 binary."""
+
+
+MARGIN = 0.5
+"""Points below which a difference of accuracies does not matter, unless the reader says otherwise."""
 
 
 @dataclass(frozen=True)

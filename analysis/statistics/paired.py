@@ -58,17 +58,6 @@ class Pairs:
         return rounded(self.a - self.b)
 
 
-@dataclass(frozen=True)
-class Gain:
-    """What pairing was worth."""
-
-    correlation: float
-    """Pearson's, between the arms over seeds; NaN where an arm does not vary."""
-    variance_ratio: float
-    """var(a - b) / (var a + var b): below 1 pairing helped, above 1 it hurt."""
-    n: int
-
-
 def pair(seeds_a: npt.ArrayLike, a: npt.ArrayLike, seeds_b: npt.ArrayLike, b: npt.ArrayLike) -> Pairs:
     """Match two arms, seeds [n] with values [n], by seed. Raises ValueError if an arm has a seed twice."""
     arms = []
@@ -85,18 +74,6 @@ def pair(seeds_a: npt.ArrayLike, a: npt.ArrayLike, seeds_b: npt.ArrayLike, b: np
     return Pairs(common, values_a[in_a], values_b[in_b], everyone - len(common))
 
 
-def pairing_gain(pairs: Pairs) -> Gain:
-    """How alike the arms rise and fall with the seed."""
-    n = len(pairs.seeds)
-    if n < 3:
-        return Gain(NAN, NAN, n)
-    variance_a, variance_b = np.var(pairs.a, ddof=1), np.var(pairs.b, ddof=1)
-    if variance_a == 0 or variance_b == 0:
-        return Gain(NAN, NAN if variance_a + variance_b == 0 else 1.0, n)
-    ratio = np.var(pairs.a - pairs.b, ddof=1) / (variance_a + variance_b)
-    return Gain(float(np.corrcoef(pairs.a, pairs.b)[0, 1]), float(ratio), n)
-
-
 def mean_difference(differences: npt.ArrayLike, level: float = LEVEL) -> Estimate:
     """The mean of the paired differences [n] with its Student-t interval."""
     method = f"mean paired difference with {percent(level)} Student-t interval"
@@ -111,7 +88,7 @@ def standardised_difference(differences: npt.ArrayLike) -> float:
     return float(sample.mean() / sample.std(ddof=1))
 
 
-def hodges_lehmann(differences: npt.ArrayLike, level: float = LEVEL) -> Estimate:
+def hodges_lehmann(differences: npt.ArrayLike) -> Estimate:
     """The median of all averages of two differences (one with itself too), with its signed-rank interval.
 
     The interval is exact for symmetric differences up to 50 pairs and a normal approximation above. Below n = 6 there
@@ -119,7 +96,7 @@ def hodges_lehmann(differences: npt.ArrayLike, level: float = LEVEL) -> Estimate
     """
     sample, dropped = finite(rounded(differences))
     n = len(sample)
-    method = f"Hodges-Lehmann difference with {percent(level)} signed-rank interval"
+    method = f"Hodges-Lehmann difference with {percent(LEVEL)} signed-rank interval"
     if n == 0:
         return Estimate(NAN, NAN, NAN, 0, method, dropped, too_few(1, 0, "pairs"))
     if n > LARGEST_N:
@@ -127,8 +104,8 @@ def hodges_lehmann(differences: npt.ArrayLike, level: float = LEVEL) -> Estimate
         return Estimate(NAN, NAN, NAN, n, method, dropped, note)
     first, second = np.triu_indices(n)
     averages = np.sort((sample[first] + sample[second]) / 2)
-    low, high = pairs_interval(averages, signed_rank_null(n), level)
-    note = "" if np.isfinite(low) else f"{percent(level)} cannot be reached with {n} pairs"
+    low, high = pairs_interval(averages, signed_rank_null(n))
+    note = "" if np.isfinite(low) else f"{percent(LEVEL)} cannot be reached with {n} pairs"
     return Estimate(float(np.median(averages)), low, high, n, method, dropped, note)
 
 

@@ -3,8 +3,7 @@
 Effects are standardised: a difference over the standard deviation of the paired differences (d_z), or over that of one
 arm (d). A pilot's standard deviation is too small half of the time: plan with ``planning_std``.
 
-Sources: Cohen, "Statistical Power Analysis", 1988 (t tests, by statsmodels); Noether, JASA 1987, as in Bouthillier et
-al., "Accounting for Variance in Machine Learning Benchmarks", MLSys 2021.
+Source: Cohen, "Statistical Power Analysis", 1988 (t tests, by statsmodels).
 """
 
 from __future__ import annotations
@@ -45,71 +44,57 @@ def power_unpaired(effect: float, n: int, alpha: float = ALPHA) -> float:
     return _power(TTestIndPower(), effect, n, alpha) if n > 1 else NAN
 
 
-def seeds_to_detect_paired(
-    effect: float, *, power: float = POWER, family: int = 1, alpha: float = ALPHA
-) -> SeedsNeeded:
-    """Pairs of seeds to find ``effect`` (d_z) with ``power``, as one of ``family`` tests, each at alpha / family."""
+def seeds_to_detect_paired(effect: float, *, family: int = 1) -> SeedsNeeded:
+    """Pairs of seeds to find ``effect`` (d_z) with POWER, as one of ``family`` tests, each at ALPHA / family."""
     method = (
-        f"paired t test at level {alpha:g}{_over(family)}, power {power:g}, effect {abs(effect):g} std of differences"
+        f"paired t test at level {ALPHA:g}{_over(family)}, power {POWER:g}, effect {abs(effect):g} std of differences"
     )
-    exact = _solve(lambda n: _power(TTestPower(), effect, n, alpha / family), power)
-    return _plan(exact, attainable_paired(2, family, alpha).needed_n, method)
+    exact = _solve(lambda n: _power(TTestPower(), effect, n, ALPHA / family))
+    return _plan(exact, attainable_paired(2, family).needed_n, method)
 
 
-def seeds_to_detect_unpaired(
-    effect: float, *, power: float = POWER, family: int = 1, alpha: float = ALPHA
-) -> SeedsNeeded:
-    """Seeds in each arm to find ``effect`` (d) with ``power``, as one of ``family`` tests, each at alpha / family."""
+def seeds_to_detect_unpaired(effect: float, *, family: int = 1) -> SeedsNeeded:
+    """Seeds in each arm to find ``effect`` (d) with POWER, as one of ``family`` tests, each at ALPHA / family."""
     method = (
-        f"two-sample t test at level {alpha:g}{_over(family)}, power {power:g}, effect {abs(effect):g} std of an arm"
+        f"two-sample t test at level {ALPHA:g}{_over(family)}, power {POWER:g}, effect {abs(effect):g} std of an arm"
     )
-    exact = _solve(lambda n: _power(TTestIndPower(), effect, n, alpha / family), power)
-    return _plan(exact, attainable_unpaired(2, 2, family, alpha).needed_n, method)
+    exact = _solve(lambda n: _power(TTestIndPower(), effect, n, ALPHA / family))
+    return _plan(exact, attainable_unpaired(2, 2, family).needed_n, method)
 
 
-def seeds_to_show_improvement(probability: float = 0.75, *, power: float = 0.95, alpha: float = ALPHA) -> SeedsNeeded:
-    """Pairs of seeds to show that P(A > B) exceeds 1/2 if it is ``probability``; one-sided, by Noether's formula."""
-    method = f"Noether, one-sided level {alpha:g}, power {power:g}, P(A > B) = {probability:g}"
-    if probability == 0.5:
-        return SeedsNeeded(LARGEST_N, inf, method)
-    z = stats.norm.ppf(1 - alpha) + stats.norm.ppf(power)
-    exact = float((z / (sqrt(6) * (0.5 - probability))) ** 2)
-    return _plan(exact, 1, method)
-
-
-def seeds_for_half_width(std: float, half_width: float, level: float = LEVEL) -> SeedsNeeded:
+def seeds_for_half_width(std: float, half_width: float) -> SeedsNeeded:
     """Seeds until the Student-t interval of the mean is ± ``half_width``, in the unit of ``std``.
 
     The interval of the next sample is that wide on average over its own standard deviation, so about half of the time.
     """
-    method = f"{percent(level)} Student-t interval of ± {half_width:g} at a standard deviation of {std:g}"
+    method = f"{percent(LEVEL)} Student-t interval of ± {half_width:g} at a standard deviation of {std:g}"
     low, high = MINIMUM_N - 1, MINIMUM_N
-    while t_multiplier(high, level) * std / sqrt(high) > half_width:
+    while t_multiplier(high) * std / sqrt(high) > half_width:
         low, high = high, 2 * high
         if high > LARGEST_N:
             return SeedsNeeded(LARGEST_N, inf, method)
     while high - low > 1:
         middle = (low + high) // 2
-        if t_multiplier(middle, level) * std / sqrt(middle) > half_width:
+        if t_multiplier(middle) * std / sqrt(middle) > half_width:
             low = middle
         else:
             high = middle
     return SeedsNeeded(high, float(high), method)
 
 
-def smallest_detectable_paired(n: int, *, power: float = POWER, family: int = 1, alpha: float = ALPHA) -> float:
-    """The effect (d_z) that n pairs find with ``power`` at level alpha / family; NaN below n = 2."""
-    return _smallest_effect(lambda effect: power_paired(effect, n, alpha / family), n, power)
+def smallest_detectable_paired(n: int, *, family: int = 1) -> float:
+    """The effect (d_z) that n pairs find with POWER at level ALPHA / family; NaN below n = 2."""
+    return _smallest_effect(lambda effect: power_paired(effect, n, ALPHA / family), n)
 
 
-def smallest_detectable_unpaired(n: int, *, power: float = POWER, family: int = 1, alpha: float = ALPHA) -> float:
-    """The effect (d) that n seeds in each arm find with ``power`` at level alpha / family; NaN below n = 2."""
-    return _smallest_effect(lambda effect: power_unpaired(effect, n, alpha / family), n, power)
+def smallest_detectable_unpaired(n: int, *, family: int = 1) -> float:
+    """The effect (d) that n seeds in each arm find with POWER at level ALPHA / family; NaN below n = 2."""
+    return _smallest_effect(lambda effect: power_unpaired(effect, n, ALPHA / family), n)
 
 
-def planning_std(std: float, n: int, confidence: float = 0.8) -> float:
-    """The upper ``confidence`` limit of a standard deviation known from n pilot values; NaN below n = 2."""
-    return float(std * sqrt((n - 1) / stats.chi2.ppf(1 - confidence, n - 1))) if n > 1 else NAN
+def planning_std(std: float, n: int) -> float:
+    """The upper 80 % limit of a standard deviation known from n pilot values; NaN below n = 2."""
+    return float(std * sqrt((n - 1) / stats.chi2.ppf(1 - 0.8, n - 1))) if n > 1 else NAN
 
 
 def _power(test: TTestPower | TTestIndPower, effect: float, n: float, alpha: float) -> float:
@@ -119,28 +104,25 @@ def _power(test: TTestPower | TTestIndPower, effect: float, n: float, alpha: flo
     return float(right) + (0.0 if isnan(wrong) else float(wrong))
 
 
-def _solve(power_at: Callable[[float], float], power: float) -> float:
-    """The real n at which the growing ``power_at`` reaches ``power``; infinite beyond LARGEST_N."""
-    low, high = (
-        1.5,
-        4.0,
-    )  # below one and a half seeds the noncentral t distribution has no degrees of freedom to speak of
-    if power_at(low) >= power:
+def _solve(power_at: Callable[[float], float]) -> float:
+    """The real n at which the growing ``power_at`` reaches POWER; infinite beyond LARGEST_N."""
+    low, high = 1.5, 4.0  # below, the noncentral t distribution has no degrees of freedom to speak of
+    if power_at(low) >= POWER:
         return low
-    while power_at(high) < power:
+    while power_at(high) < POWER:
         high *= 2
         if high > LARGEST_N:
             return inf
-    return float(optimize.brentq(lambda n: power_at(n) - power, low, high))
+    return float(optimize.brentq(lambda n: power_at(n) - POWER, low, high))
 
 
-def _smallest_effect(power_of: Callable[[float], float], n: int, power: float) -> float:
+def _smallest_effect(power_of: Callable[[float], float], n: int) -> float:
     if n < 2:
         return NAN
     high = 1.0
-    while power_of(high) < power:
+    while power_of(high) < POWER:
         high *= 2
-    return float(optimize.brentq(lambda effect: power_of(effect) - power, 0.0, high))
+    return float(optimize.brentq(lambda effect: power_of(effect) - POWER, 0.0, high))
 
 
 def _plan(exact: float, floor: int, method: str) -> SeedsNeeded:

@@ -3,8 +3,8 @@
 The critical difference depends on which other methods are in the pool (Benavoli, Corani and Mangili, JMLR 2016): the
 diagram is the familiar view, paired tests with Holm's correction are the claim.
 
-Sources: Friedman, JASA 1937; Iman and Davenport, Communications in Statistics 1980; Nemenyi 1963; all as in Demšar,
-"Statistical Comparisons of Classifiers over Multiple Data Sets", JMLR 2006, section 3.2.
+Sources: Friedman, JASA 1937; Nemenyi 1963; both as in Demšar, "Statistical Comparisons of Classifiers over Multiple
+Data Sets", JMLR 2006, section 3.2.
 """
 
 from __future__ import annotations
@@ -37,19 +37,12 @@ MINIMUM_METHODS = 3
 
 @dataclass(frozen=True, eq=False)
 class Friedman:
-    """Friedman's test that all methods share one mean rank, in its usual forms."""
+    """Friedman's test that all methods share one mean rank."""
 
     mean_ranks: FloatArray
     """[methods], in the order given."""
     test: HypothesisTest
-    """Friedman's chi-squared, corrected for ties: the form to report, as it keeps its level from five blocks on."""
-    f: float
-    p_f: float
-    """Iman and Davenport's F, corrected for ties: somewhat liberal at few blocks."""
-    chi2_uncorrected: float
-    f_uncorrected: float
-    p_f_uncorrected: float
-    """As Demšar prints them, ties not corrected for."""
+    """Friedman's chi-squared, corrected for ties, which keeps its level from five blocks on."""
     kendall_w: float
     """Agreement of the blocks, 0 to 1: the effect size."""
 
@@ -99,28 +92,25 @@ def friedman(scores: npt.ArrayLike) -> Friedman:
     ranks = mean_ranks(matrix)
     if n < MINIMUM_BLOCKS or k < MINIMUM_METHODS:
         test = HypothesisTest(NAN, NAN, n, method, NAN, dropped, _refusal(n, k))
-        return Friedman(ranks, test, NAN, NAN, NAN, NAN, NAN, NAN)
+        return Friedman(ranks, test, NAN)
     values = rounded(matrix)
     if not np.ptp(values, axis=1).any():
         test = HypothesisTest(1.0, 0.0, n, method, 0.0, dropped, "all methods are equal in every block")
-        return Friedman(ranks, test, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0)
+        return Friedman(ranks, test, 0.0)
     chi2, p = (float(value) for value in stats.friedmanchisquare(*values.T))
-    test = HypothesisTest(p, chi2, n, method, 0.0, dropped)
-    uncorrected = 12 * n / (k * (k + 1)) * float(np.sum((ranks - (k + 1) / 2) ** 2))
-    f, p_f = _iman_davenport(chi2, n, k)
-    return Friedman(ranks, test, f, p_f, uncorrected, *_iman_davenport(uncorrected, n, k), chi2 / (n * (k - 1)))
+    return Friedman(ranks, HypothesisTest(p, chi2, n, method, 0.0, dropped), chi2 / (n * (k - 1)))
 
 
-def nemenyi(scores: npt.ArrayLike, alpha: float = ALPHA) -> Nemenyi:
+def nemenyi(scores: npt.ArrayLike) -> Nemenyi:
     """Compare all pairs of ``scores`` [blocks, methods], higher better; no correction for ties, as Demšar has it."""
     matrix, dropped = complete_rows(scores)
     n, k = matrix.shape
-    method = f"Nemenyi test of {k} methods over {n} blocks, level {alpha:g}"
+    method = f"Nemenyi test of {k} methods over {n} blocks, level {ALPHA:g}"
     ranks = mean_ranks(matrix)
     if n < MINIMUM_BLOCKS or k < MINIMUM_METHODS:
         return Nemenyi(ranks, NAN, np.full((k, k), NAN), [], n, method, dropped, _refusal(n, k))
     error = np.sqrt(k * (k + 1) / (12 * n))
-    difference = float(stats.studentized_range.ppf(1 - alpha, k, np.inf) * error)
+    difference = float(stats.studentized_range.ppf(1 - ALPHA, k, np.inf) * error)
     apart = np.abs(np.subtract.outer(ranks, ranks))
     p, pairs = np.ones((k, k)), np.triu_indices(k, 1)
     p[pairs] = p.T[pairs] = stats.studentized_range.sf(apart[pairs] / error, k, np.inf)
@@ -191,15 +181,6 @@ def _rank_counts(means: FloatArray) -> FloatArray:
     tied: IntArray = (means[:, None, :] == means[:, :, None]).sum(axis=2)
     held = (better[:, :, None] <= np.arange(k)) & (np.arange(k) < (better + tied)[:, :, None])
     return (held / tied[:, :, None]).sum(axis=0)
-
-
-def _iman_davenport(chi2: float, n: int, k: int) -> tuple[float, float]:
-    """F and its p-value; where all blocks agree F is infinite."""
-    rest = n * (k - 1) - chi2
-    if rest <= 1e-9 * chi2:
-        return float("inf"), 0.0
-    f = (n - 1) * chi2 / rest
-    return f, float(stats.f.sf(f, k - 1, (k - 1) * (n - 1)))
 
 
 def _refusal(n: int, k: int) -> str:

@@ -3,7 +3,7 @@
 The functions on arrays reduce the last axis, [..., n] -> [...], so that a bootstrap can hand them all its resamples at
 once. In them low is bad; ``describe`` also takes regrets.
 
-Sources: IQM and optimality gap, Agarwal et al., "Deep Reinforcement Learning at the Edge of the Statistical Precipice",
+Sources: IQM, Agarwal et al., "Deep Reinforcement Learning at the Edge of the Statistical Precipice",
 NeurIPS 2021; CVaR, Rockafellar and Uryasev, J. of Risk 2000, for a discrete distribution.
 """
 
@@ -14,12 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import stats
 
 from analysis.statistics.estimate import NAN, FloatArray, finite
 
 Statistic = Callable[[FloatArray], FloatArray]
-"""Resamples [..., n], or [..., n, data sets], -> their statistics [...]."""
+"""Resamples [..., n] -> their statistics [...]."""
 
 TAIL = 0.2
 """Share of the seeds that CVaR averages unless told otherwise; of five seeds that is the worst one."""
@@ -43,43 +43,6 @@ def cvar(values: FloatArray, tail: float = TAIL) -> FloatArray:
     return np.sort(values, axis=-1) @ weights / (tail * n)
 
 
-def expected_minimum(values: FloatArray, k: int) -> FloatArray:
-    """Mean of the worst of k, over all subsets of k values; NaN where n < k. [..., n] -> [...].
-
-    Unlike the worst of all n it can be compared between arms of unequal n.
-    """
-    n = values.shape[-1]
-    if n < k:
-        return np.full(values.shape[:-1], NAN)
-    others = n - 1.0 - np.arange(n)
-    log_subsets = special.gammaln(others + 1) - special.gammaln(np.maximum(others - k + 2, 1)) - special.gammaln(k)
-    log_all = special.gammaln(n + 1) - special.gammaln(n - k + 1) - special.gammaln(k + 1)
-    return np.sort(values, axis=-1) @ np.where(others >= k - 1, np.exp(log_subsets - log_all), 0.0)
-
-
-def expected_maximum(values: FloatArray, k: int) -> FloatArray:
-    """Mean of the best of k, over all subsets of k values; NaN where n < k. [..., n] -> [...]."""
-    return -expected_minimum(-values, k)
-
-
-def optimality_gap(values: FloatArray, target: float) -> FloatArray:
-    """Mean shortfall from ``target``; what lies above it counts as reaching it. [..., n] -> [...]."""
-    return target - np.minimum(values, target).mean(axis=-1)
-
-
-def pooled(statistic: Statistic) -> Statistic:
-    """``statistic`` over all seeds and data sets together, [..., n, data sets] -> [...].
-
-    Scores must be on one scale: pooled raw accuracies of CIFAR-10 and ImageNet16-120 make the IQM that of CIFAR-100.
-    """
-    return lambda matrix: statistic(matrix.reshape(*matrix.shape[:-2], -1))
-
-
-def median_of_means(matrix: FloatArray) -> FloatArray:
-    """The median over data sets of the mean over seeds, [..., n, data sets] -> [...]."""
-    return np.median(matrix.mean(axis=-2), axis=-1)
-
-
 @dataclass(frozen=True)
 class Summary:
     """One sample in numbers, in its own unit; NaN where there are too few values."""
@@ -100,32 +63,15 @@ class Summary:
     best: float
     cvar: float
     tail: float
-    expected_worst: float
-    expected_best: float
-    k: int
-    """``expected_worst`` and ``expected_best`` are those of k values drawn from the n."""
-
-    @property
-    def iqm_words(self) -> str:
-        """What the IQM is at this n."""
-        if self.trimmed == 0:
-            return f"interquartile mean; of {self.n} values it cuts none and is the mean"
-        return f"interquartile mean; the mean of the middle {self.n - 2 * self.trimmed} of {self.n} values"
-
-    @property
-    def cvar_words(self) -> str:
-        """What the CVaR is at this n."""
-        share = self.tail * self.n
-        which = "the worst value" if share <= 1 else f"the mean of the worst {share:g} of {self.n} values"
-        return f"CVaR {self.tail:g}: {which}"
+    """The share of the values that ``cvar`` averages."""
 
 
-def describe(values: npt.ArrayLike, *, higher_is_better: bool = True, tail: float = TAIL, k: int = 3) -> Summary:
+def describe(values: npt.ArrayLike, *, higher_is_better: bool = True) -> Summary:
     """Summarise a sample [n]; for regrets and losses, ``higher_is_better`` false turns worst and best around."""
     sample, dropped = finite(values)
     n = len(sample)
     if n == 0:
-        return Summary(0, dropped, NAN, NAN, NAN, NAN, 0, NAN, NAN, NAN, NAN, NAN, tail, NAN, NAN, k)
+        return Summary(0, dropped, NAN, NAN, NAN, NAN, 0, NAN, NAN, NAN, NAN, NAN, TAIL)
     sign = 1 if higher_is_better else -1
     scores = np.sort(sign * sample)
     return Summary(
@@ -140,9 +86,6 @@ def describe(values: npt.ArrayLike, *, higher_is_better: bool = True, tail: floa
         mad=float(stats.median_abs_deviation(sample, scale="normal")),
         worst=float(sign * scores[0]),
         best=float(sign * scores[-1]),
-        cvar=float(sign * cvar(scores, tail)),
-        tail=tail,
-        expected_worst=float(sign * expected_minimum(scores, k)),
-        expected_best=float(sign * expected_maximum(scores, k)),
-        k=k,
+        cvar=float(sign * cvar(scores)),
+        tail=TAIL,
     )

@@ -5,26 +5,19 @@
     MS_between = sum n_g (mean_g - mean)^2 / (groups - 1),   n_0 = (N - sum n_g^2 / N) / (groups - 1)
     training variance = MS_within,   search variance = (MS_between - MS_within) / n_0
 
-Source: Searle, Casella and McCulloch, "Variance Components", 1992, section 3.6 (moments, unequal groups) and chapter 6
-(REML, by statsmodels); interval of the intraclass correlation: Shrout and Fleiss, Psychological Bulletin 1979,
-ICC(1,1).
+Sources: Searle, Casella and McCulloch, "Variance Components", 1992, section 3.6 (moments, unequal groups); interval of
+the intraclass correlation: Shrout and Fleiss, Psychological Bulletin 1979, ICC(1,1).
 """
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
-from statsmodels.regression.mixed_linear_model import MixedLM
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
-from analysis.statistics.estimate import LEVEL, NAN, Estimate, FloatArray, percent
-
-Estimator = Literal["moments", "reml"]
+from analysis.statistics.estimate import LEVEL, NAN, Estimate, percent
 
 
 @dataclass(frozen=True)
@@ -56,11 +49,10 @@ class VarianceComponents:
         return float(np.sqrt(self.training))
 
 
-def nested(values: npt.ArrayLike, estimator: Estimator = "moments", level: float = LEVEL) -> VarianceComponents:
+def nested(values: npt.ArrayLike) -> VarianceComponents:
     """Take ``values`` [search seeds, training seeds] apart; a training that was never made is NaN.
 
-    ``reml`` weighs groups of very unequal size better; with equal sizes and a positive search variance both agree. The
-    interval of ``icc`` is that of the moments, exact for normal values and equal groups.
+    The interval of ``icc`` is exact for normal values and equal groups.
     """
     matrix = np.asarray(values, dtype=np.float64)
     matrix = matrix[np.isfinite(matrix).any(axis=1)]
@@ -76,17 +68,14 @@ def nested(values: npt.ArrayLike, estimator: Estimator = "moments", level: float
     between = float(sizes @ (means - grand) ** 2) / (groups - 1)
     size = (total - float(sizes @ sizes) / total) / (groups - 1)
     raw = (between - within) / size
-    icc = _intraclass_correlation(between, within, size, groups, total, level)
+    icc = _intraclass_correlation(between, within, size, groups, total)
     method = f"one-way random effects by the method of moments, {groups} search seeds, {total} trainings"
     note = "the search variance came out negative and is set to 0" if raw < 0 else ""
-    found = VarianceComponents(max(raw, 0.0), raw, within, icc, groups, total, method, note)
-    return found if estimator == "moments" or between + within == 0 else _reml(matrix, found)
+    return VarianceComponents(max(raw, 0.0), raw, within, icc, groups, total, method, note)
 
 
-def _intraclass_correlation(
-    between: float, within: float, size: float, groups: int, total: int, level: float
-) -> Estimate:
-    method = f"intraclass correlation with {percent(level)} F interval"
+def _intraclass_correlation(between: float, within: float, size: float, groups: int, total: int) -> Estimate:
+    method = f"intraclass correlation with {percent(LEVEL)} F interval"
     if between + within == 0:
         return Estimate(NAN, NAN, NAN, groups, method, note="no value differs from another")
     if within == 0:
@@ -97,29 +86,5 @@ def _intraclass_correlation(
 
     f = between / within
     freedom = groups - 1, total - groups
-    upper, lower = stats.f.ppf([(1 + level) / 2, (1 - level) / 2], *freedom)
+    upper, lower = stats.f.ppf([(1 + LEVEL) / 2, (1 - LEVEL) / 2], *freedom)
     return Estimate(share(f), share(f / upper), share(f / lower), groups, method)
-
-
-def _reml(matrix: FloatArray, moments: VarianceComponents) -> VarianceComponents:
-    """Restricted maximum likelihood; values are scaled to unit variance, where the optimiser is at home."""
-    group, _ = known = np.nonzero(np.isfinite(matrix))
-    values = matrix[known]
-    scale = float(values.std())
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        model = MixedLM((values - values.mean()) / scale, np.ones(len(values)), groups=group)
-        fit = model.fit(reml=True, method="powell")
-    search, training = float(fit.cov_re[0, 0]) * scale**2, float(fit.scale) * scale**2
-    doubts = [str(w.message) for w in caught if issubclass(w.category, ConvergenceWarning)]
-    note = f"statsmodels: {doubts[0]}" if doubts else ""
-    share = search / (search + training)
-    return replace(
-        moments,
-        search=search,
-        search_raw=search,
-        training=training,
-        icc=replace(moments.icc, estimate=share, low=NAN, high=NAN, note="no interval with REML"),
-        method=moments.method.replace("the method of moments", "REML"),
-        note=note,
-    )

@@ -28,7 +28,7 @@ def methods_list(context: typer.Context) -> None:
 
 def methods_show(name: Annotated[str, typer.Argument(help="A method's name.")]) -> None:
     """A method's specification, and its hyperparameters with defaults, ranges and sources."""
-    from trainables.hyperparameters import Range, choices_of, search_space, source_of
+    from trainables.hyperparameters import Range, choices_of, range_of, source_of
     from trainables.methods import method_named
 
     method = method_named(name)
@@ -36,7 +36,7 @@ def methods_show(name: Annotated[str, typer.Argument(help="A method's name.")]) 
     console.print(sys.modules[method.__module__].__doc__, markup=False, highlight=False)
     shown = RichTable("hyperparameter", "default", "range or choices", "meaning", "source of the default")
     for key, field in method.Config.model_fields.items():
-        values = choices_of(field) or search_space(method.Config, name, key)
+        values = choices_of(field) or range_of(method.Config, name, key)
         listed = str(values) if isinstance(values, Range) else ", ".join(str(value) for value in values)
         shown.add_row(key, str(field.default), listed, field.description or "", source_of(field))
     console.print(shown)
@@ -44,7 +44,8 @@ def methods_show(name: Annotated[str, typer.Argument(help="A method's name.")]) 
 
 def benchmark_info(benchmark: BenchmarkOption = None) -> None:
     """Which accuracies are known, where they come from, and the best cell of each data set and split."""
-    from trainables.benchmarks.table import DATASETS, SPLITS, open_table
+    from trainables.benchmarks.accuracies import DATASETS, SPLITS
+    from trainables.benchmarks.table import open_table
 
     table, console = open_table(benchmark), Console(soft_wrap=True, highlight=False)
     console.print(f"[bold]table {table.fingerprint}[/]")
@@ -84,7 +85,8 @@ def benchmark_query(
     """Everything known of one cell: per training seed, mean and regret, validation and test apart."""
     import numpy as np
 
-    from trainables.benchmarks.table import DATASETS, SPLITS, TRAINING_SEEDS, open_table
+    from trainables.benchmarks.accuracies import DATASETS, SPLITS, TRAINING_SEEDS
+    from trainables.benchmarks.table import open_table
     from trainables.spaces.nas_bench_201.genotype import Genotype
 
     table, cell = open_table(benchmark), Genotype.from_string(architecture)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from study.store.arrow import Row
-from study.store.schema import TABLE_DATASETS, TABLE_SPLITS
 from study.store.store import Store
+from trainables.benchmarks.accuracies import ACCURACIES
 from trainables.benchmarks.table import Table
 from trainables.trial import look_up
 
@@ -15,13 +15,13 @@ def look_up_again(store: Store, table: Table) -> str | None:
     A search never reads these columns, so filling them later changes no result. They are not replaced by a table that
     knows less than the one they came from.
     """
-    signals = [f"{d}_{s}_accuracy" for d in TABLE_DATASETS for s in TABLE_SPLITS]
-    rows = store.finished(("table_fingerprint", *signals))
+    columns = [accuracy.column for accuracy in ACCURACIES]
+    rows = store.finished(("table_fingerprint", *columns))
     stale = [row for row in rows.values() if row["table_fingerprint"] not in (None, table.fingerprint)]
     if not stale:
         return None
-    known_before = {name for name in signals if any(row[name] is not None for row in stale)}
-    known_now = {f"{d}_{s}_accuracy" for d in TABLE_DATASETS for s in TABLE_SPLITS if table.has(d, s)}
+    known_before = {name for name in columns if any(row[name] is not None for row in stale)}
+    known_now = {a.column for a in ACCURACIES if table.has(a.dataset, a.split)}
     if not known_before <= known_now:
         lost = ", ".join(sorted(known_before - known_now))
         return f"earlier trials have {lost} from another table; give --benchmark again to have it for the new ones too"

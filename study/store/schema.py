@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from trainables.benchmarks.accuracies import ACCURACIES
 from trainables.training_free import PROXIES
 
 SCHEMA_VERSION = 1
 MERGED = "compact-"
 """How the name of a file with many trials begins."""
-TABLE_DATASETS = ("cifar10", "cifar100", "imagenet16_120")
-TABLE_SPLITS = ("valid", "test")
-TRAINING_SEEDS = (777, 888, 999)
 
 STATUSES = ("ok", "diverged", "failed", "stopped")
 """ok: a derived cell. diverged: a loss or parameter stopped being finite. failed: an error, a dead worker, a limit.
@@ -25,10 +23,12 @@ stopped: ended early by the scheduler of a hyperparameter search, so without a d
 
 def table_columns() -> list[str]:
     """What the benchmark table knows of a cell: means over training seeds, regrets, and each training seed."""
-    names = [f"{d}_{s}_{what}" for d in TABLE_DATASETS for s in TABLE_SPLITS for what in ("accuracy", "regret")]
-    return names + [
-        f"{d}_{s}_accuracy_seed{seed}" for d in TABLE_DATASETS for s in TABLE_SPLITS for seed in TRAINING_SEEDS
-    ]
+    return [*mean_columns(), *(column for accuracy in ACCURACIES for column in accuracy.seeds)]
+
+
+def mean_columns() -> list[str]:
+    """Those of ``table_columns`` that epochs have, too: means over training seeds, and regrets."""
+    return [column for accuracy in ACCURACIES for column in (accuracy.column, accuracy.regret)]
 
 
 TRIALS = pa.schema(
@@ -83,7 +83,7 @@ EPOCHS = pa.schema(
         ("valid_loss", pa.float64()),  # mean over the epoch's architecture batches
         ("valid_accuracy", pa.float64()),
         ("genotype", pa.string()),  # the cell the architecture stands for now
-        *[(name, pa.float64()) for name in table_columns() if "_seed" not in name],
+        *[(name, pa.float64()) for name in mean_columns()],
         ("entropy", pa.float64()),  # mean over edges of the mixing weights' entropy, in units of log(operations): 0..1
         ("relaxed_accuracy", pa.float64()),  # shared weights under the mixing weights, on some held-out images
         ("discrete_accuracy", pa.float64()),  # the same under the cell alone; the difference is the discretisation gap

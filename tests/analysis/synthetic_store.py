@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from study.store.schema import EPOCHS, TABLE_SPLITS, TRAINING_SEEDS, TRIALS
+from study.store.schema import EPOCHS, TRIALS
+from trainables.benchmarks.accuracies import SPLITS, TRAINING_SEEDS
 from trainables.spaces.nas_bench_201.genotype import NUM_CELLS, SKIP, Genotype
 
 Row = dict[str, Any]
@@ -22,7 +23,7 @@ OPTIMUM = {"cifar10": 94.0, "cifar100": 73.0}
 """The best cell of a made-up benchmark, which knows nothing of ImageNet16-120."""
 
 
-def looked_up(genotype: str, splits: tuple[str, ...] = TABLE_SPLITS, *, training_seeds: bool = True) -> Row:
+def looked_up(genotype: str, splits: tuple[str, ...] = SPLITS, *, training_seeds: bool = True) -> Row:
     """A made-up benchmark: every cell loses some points to the optimum, more with more skip connections."""
     cell = Genotype.from_string(genotype)
     loss = 1 + cell.index % 97 / 100 + 8 * (cell.operations.count(SKIP) >= 4)

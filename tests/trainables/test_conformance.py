@@ -25,7 +25,7 @@ from tiny_trials import tiny_trial
 
 from study.store.schema import EPOCHS, TRIALS, VOLATILE
 from trainables.datasets import PROTOCOLS, Augmentation, ImageData
-from trainables.hyperparameters import Range, search_space, source_of
+from trainables.hyperparameters import Range, range_of, source_of
 from trainables.methods import METHODS, Diverged
 from trainables.methods.differentiable import DifferentiableSearch
 from trainables.spaces.nas_bench_201 import Genotype
@@ -296,10 +296,11 @@ def test_hyperparameters_are_fully_declared(method: str) -> None:
     for name, field in config.model_fields.items():
         assert field.description, f"{name} has no doc"
         assert source_of(field), f"{name} has no source"
-        space = search_space(config, method, name)
-        inside = space.low <= defaults[name] <= space.high if isinstance(space, Range) else defaults[name] in space
+        declared = range_of(config, method, name)
+        is_range = isinstance(declared, Range)
+        inside = declared.low <= defaults[name] <= declared.high if is_range else defaults[name] in declared
         assert inside, name
-        ends = (space.low, space.high) if isinstance(space, Range) else space
+        ends = (declared.low, declared.high) if is_range else declared
         for value in ends:  # a search may propose any of them
             config.parse(method, {name: type(defaults[name])(value)})
 

@@ -14,7 +14,7 @@ from trainables.hyperparameters import (
     choices_of,
     field_named,
     hyperparameter,
-    search_space,
+    range_of,
     source_of,
 )
 from trainables.methods import METHODS, method_named
@@ -81,15 +81,15 @@ def test_a_default_out_of_bounds_is_refused() -> None:
         Wrong()
 
 
-def test_search_spaces_are_ranges_or_choices() -> None:
-    assert search_space(Example, "example", "rate") == Range(0.01, 1, log=True)
-    assert search_space(Example, "example", "steps") == Range(1, 9, integer=True)
-    assert search_space(Example, "example", "order") == ("first", "second")
-    assert search_space(Example, "example", "fast") == (False, True)
+def test_ranges_or_choices() -> None:
+    assert range_of(Example, "example", "rate") == Range(0.01, 1, log=True)
+    assert range_of(Example, "example", "steps") == Range(1, 9, integer=True)
+    assert range_of(Example, "example", "order") == ("first", "second")
+    assert range_of(Example, "example", "fast") == (False, True)
     with pytest.raises(ConfigError, match="declares no search range; give one as"):
-        search_space(Example, "example", "plain")
+        range_of(Example, "example", "plain")
     with pytest.raises(ConfigError, match="did you mean 'order'"):
-        search_space(Example, "example", "ordr")
+        range_of(Example, "example", "ordr")
 
 
 def test_a_field_knows_its_source_and_choices() -> None:
@@ -111,3 +111,15 @@ def test_an_unknown_method_is_answered_with_the_nearest() -> None:
     assert method_named("darts") is METHODS["darts"]
     with pytest.raises(ConfigError, match="unknown method 'dart'; did you mean 'darts'"):
         method_named("dart")
+
+
+def test_a_redeclared_hyperparameter_differs_in_default_and_source_only() -> None:
+    class Derived(Example):
+        rate: float = Example.redeclare("rate", 0.5, source="another paper")
+
+    before, after = (config.model_fields["rate"] for config in (Example, Derived))
+    assert (after.default, source_of(after)) == (0.5, "another paper")
+    assert (after.description, after.metadata) == (before.description, before.metadata)
+    assert range_of(Derived, "derived", "rate") == range_of(Example, "example", "rate")
+    assert list(Derived.model_fields) == list(Example.model_fields)
+    assert Example().model_dump() | {"rate": 0.5} == Derived().model_dump()

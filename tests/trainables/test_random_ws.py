@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ def finished(**settings: Any) -> Any:
 def test_every_cell_is_drawn_with_equal_probability() -> None:
     """Pearson's statistic over all 15,625 cells lies within five standard deviations of its mean."""
     search = tiny_trial("random_ws").search
-    search.context = type(search.context)(Streams(1), torch.device("cpu"))
+    search.context = dataclasses.replace(search.context, streams=Streams(1))
     draws = 5 * NUM_CELLS
     counts = np.bincount([search.draw().index for _ in range(draws)], minlength=NUM_CELLS)
     statistic = ((counts - 5.0) ** 2 / 5.0).sum()

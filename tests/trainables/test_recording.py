@@ -13,6 +13,7 @@ from test_conformance import IMAGE_CASES, Mirrored, finish, name_of
 from tiny_trials import tiny_trial
 
 from trainables.methods import METHODS
+from trainables.methods.adam_architecture import AdamSearch
 from trainables.methods.differentiable import DifferentiableSearch
 from trainables.methods.recording import CudaGraphs, repeat
 from trainables.streams import Streams
@@ -44,9 +45,8 @@ def trial_of(case: tuple[str, dict[str, Any]], tape: Tape | None = None) -> Tria
     method, config = case
     trial = tiny_trial(method, batch_size=8, surroundings=Mirrored(), **config)
     trial.search.context = dataclasses.replace(trial.search.context, recorder=tape)
-    optimizer = trial.search.architecture_optimizer
-    if isinstance(optimizer, torch.optim.Adam):
-        optimizer.param_groups[0]["capturable"] = True
+    if isinstance(trial.search, AdamSearch):
+        trial.search.architecture_optimizer.param_groups[0]["capturable"] = True
     return trial
 
 

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from tiny_trials import tiny_trial
 
+from trainables.benchmarks.accuracies import DATASETS
 from trainables.benchmarks.signal import read_signal, signal_fingerprints
-from trainables.benchmarks.table import DATASETS, Table, open_table
+from trainables.benchmarks.table import Table, open_table
 from trainables.errors import BenchmarkError
 from trainables.spaces.nas_bench_201.genotype import NUM_CELLS, all_genotypes
 from trainables.trial import Surroundings
@@ -32,14 +33,14 @@ def test_the_long_signal_is_the_mean_over_seeds_and_costs_the_whole_training(dat
     table = open_table()
     signal = read_signal(table, dataset, 200)
     np.testing.assert_array_equal(signal.accuracy, table.accuracy(dataset, "valid", ALL_CELLS))
-    np.testing.assert_array_equal(signal.cost_s, table.train_time_s(dataset, ALL_CELLS))
+    np.testing.assert_array_equal(signal.cost_s, table.values[f"{dataset}_train_time_s"])
 
 
 def test_the_short_signal_costs_its_share_of_the_training_time() -> None:
     table = altered(cifar10_valid_accuracy_12ep=SHORT)
     signal = read_signal(table, "cifar10", 12)
     np.testing.assert_array_equal(signal.accuracy, SHORT)
-    np.testing.assert_allclose(signal.cost_s, table.train_time_s("cifar10", ALL_CELLS) * 12 / 200)
+    np.testing.assert_allclose(signal.cost_s, table.values["cifar10_train_time_s"] * 12 / 200)
 
 
 def test_a_signal_that_is_not_known_of_every_cell_is_none() -> None:

@@ -33,7 +33,7 @@ from trainables.methods.line_graph import (
     node_types,
     reverse,
 )
-from trainables.methods.search_method import SearchContext
+from trainables.methods.search_method import TableContext
 from trainables.methods.svge import Svge
 from trainables.spaces.nas_bench_201 import NUM_CELLS, Genotype
 from trainables.streams import Streams
@@ -45,7 +45,7 @@ SMALL = {"hidden": 24, "latent": 16, "vae_lr": 0.01, "predictor_lr": 0.003}
 
 
 def searcher(seed: int = 0, **hyperparameters: Any) -> Svge:
-    context = SearchContext(Streams(seed), torch.device("cpu"), signal=Signal(RUGGED, np.full(NUM_CELLS, 2.0)))
+    context = TableContext(Streams(seed), torch.device("cpu"), Signal(RUGGED, np.full(NUM_CELLS, 2.0)))
     return Svge(Svge.Config.parse("svge", SMALL | hyperparameters), context)
 
 

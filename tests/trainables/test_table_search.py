@@ -11,12 +11,13 @@ import pytest
 import torch
 from golden import golden
 
-from trainables.benchmarks.signal import Signal, read_signal
+from trainables.benchmarks.signal import NO_SIGNAL, Signal, read_signal
 from trainables.benchmarks.table import open_table
-from trainables.methods import METHODS, SearchContext
+from trainables.methods import METHODS
 from trainables.methods.local_search import LocalSearch
 from trainables.methods.random_search import RandomSearch
 from trainables.methods.regularized_evolution import RegularizedEvolution, edge_probabilities
+from trainables.methods.search_method import TableContext
 from trainables.methods.table_search import TableSearch
 from trainables.spaces.nas_bench_201 import NUM_CELLS, Genotype, random_genotype
 from trainables.streams import Streams
@@ -34,8 +35,8 @@ def searcher(
 ) -> Any:
     """A search on these accuracies, each with its cost in simulated seconds."""
     method = METHODS[name]
-    seen = None if signal is None else Signal(signal, costs)
-    context = SearchContext(Streams(seed), torch.device("cpu"), signal=seen)
+    seen = NO_SIGNAL if signal is None else Signal(signal, costs)
+    context = TableContext(Streams(seed), torch.device("cpu"), seen)
     return method(method.Config.parse(name, hyperparameters), context)
 
 

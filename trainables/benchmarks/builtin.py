@@ -14,7 +14,8 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from trainables.benchmarks.columns import Columns, seed_columns, time_column, unknown
+from trainables.benchmarks.accuracies import Accuracy
+from trainables.benchmarks.columns import Columns, time_column, unknown
 from trainables.errors import BenchmarkError
 from trainables.spaces.nas_bench_201.genotype import Genotype
 
@@ -43,7 +44,7 @@ def read_builtin(folder: Path) -> Columns:
     for dataset, file in FILES.items():
         with (folder / file).open("rb") as stream:
             cells: dict[str, dict[str, list[float]]] = pickle.load(stream)
-        seeds, time = seed_columns(dataset, "valid"), time_column(dataset)
+        seeds, time = Accuracy(dataset, "valid").seeds, time_column(dataset)
         columns |= {name: unknown() for name in (*seeds, time)}
         for digits, entry in cells.items():
             index = Genotype(tuple(int(digit) for digit in digits)).index

@@ -20,6 +20,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from trainables.benchmarks.accuracies import ACCURACIES, DATASETS
 from trainables.errors import BenchmarkError
 from trainables.spaces.nas_bench_201.genotype import NUM_CELLS, all_genotypes
 
@@ -27,26 +28,6 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 Columns = dict[str, FloatArray]
 """Column name -> float64, [15625] unless said otherwise."""
-
-DATASETS = ("cifar10", "cifar100", "imagenet16_120")
-SPLITS = ("valid", "test")
-SIGNALS = tuple((dataset, split) for dataset in DATASETS for split in SPLITS)
-TRAINING_SEEDS = (777, 888, 999)
-
-
-def mean_column(dataset: str, split: str) -> str:
-    """The column of a signal's means over training seeds."""
-    return f"{dataset}_{split}_accuracy"
-
-
-def seed_columns(dataset: str, split: str) -> list[str]:
-    """The three per-seed columns of a signal, in the order of TRAINING_SEEDS."""
-    return [f"{dataset}_{split}_accuracy_seed{seed}" for seed in TRAINING_SEEDS]
-
-
-def signal_columns(dataset: str, split: str) -> list[str]:
-    """The mean and the three per-seed columns of a signal."""
-    return [mean_column(dataset, split), *seed_columns(dataset, split)]
 
 
 def time_column(dataset: str) -> str:
@@ -60,7 +41,7 @@ def short_column(dataset: str) -> str:
 
 
 COLUMNS = (
-    *(name for signal in SIGNALS for name in signal_columns(*signal)),
+    *(name for accuracy in ACCURACIES for name in (accuracy.column, *accuracy.seeds)),
     *(time_column(dataset) for dataset in DATASETS),
     *(short_column(dataset) for dataset in DATASETS),
 )
@@ -100,9 +81,9 @@ def complete(columns: Columns, origin: str) -> Columns:
                 f"{name} must be {'positive seconds' if is_time else 'percent in 0..100'}, but {origin} holds "
                 f"{outside[0]:g} ({outside.size:,} cells); mend the file or fetch it anew"
             )
-    for dataset, split in SIGNALS:
-        name = mean_column(dataset, split)
-        computed = mean_over_seeds(np.stack([columns[seed] for seed in seed_columns(dataset, split)], axis=1))
+    for accuracy in ACCURACIES:
+        name = accuracy.column
+        computed = mean_over_seeds(np.stack([columns[seed] for seed in accuracy.seeds], axis=1))
         gap = np.nan_to_num(np.abs(columns[name] - computed))
         if gap.max() > 0.01:
             raise BenchmarkError(

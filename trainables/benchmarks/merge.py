@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainables.benchmarks.columns import DATASETS, SIGNALS, Columns, short_column, signal_columns, time_column
+from trainables.benchmarks.accuracies import ACCURACIES, DATASETS
+from trainables.benchmarks.columns import Columns, short_column, time_column
 
 WHOLE = (
-    {f"{d}_{s}": signal_columns(d, s) for d, s in SIGNALS}
+    {str(accuracy): [accuracy.column, *accuracy.seeds] for accuracy in ACCURACIES}
     | {time_column(d): [time_column(d)] for d in DATASETS}
     | {f"{d}_valid_12ep": [short_column(d)] for d in DATASETS}
 )

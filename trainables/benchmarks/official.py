@@ -26,13 +26,11 @@ from typing import Any
 
 import numpy as np
 
+from trainables.benchmarks.accuracies import DATASETS, TRAINING_SEEDS, Accuracy
 from trainables.benchmarks.cache import content_digest
 from trainables.benchmarks.columns import (
-    DATASETS,
-    TRAINING_SEEDS,
     Columns,
     mean_over_seeds,
-    seed_columns,
     short_column,
     time_column,
     unknown,
@@ -164,7 +162,7 @@ def _read_long(state: dict[str, Any], columns: Columns, path: Path) -> int:
                 )
             for dataset, split, evaluation in TRAININGS[training]:
                 if evaluation in result.get_eval_set():
-                    name = seed_columns(dataset, split)[TRAINING_SEEDS.index(seed)]
+                    name = Accuracy(dataset, split).seeds[TRAINING_SEEDS.index(seed)]
                     columns.setdefault(name, unknown())[row] = result.get_eval(evaluation)["accuracy"]
             seconds = result.get_train()["all_time"]
             if training != "cifar10" and seconds is not None:

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainables.benchmarks.columns import DATASETS, FloatArray, short_column, signal_columns, time_column
+from trainables.benchmarks.accuracies import DATASETS, Accuracy
+from trainables.benchmarks.columns import FloatArray, short_column, time_column
 from trainables.benchmarks.table import Table
 from trainables.errors import BenchmarkError
+from trainables.spaces.nas_bench_201.genotype import NUM_CELLS
 
 LENGTHS = (200, 12)
 """Epochs of the trainings whose validation accuracy can be the signal."""
@@ -27,8 +29,12 @@ class Signal:
 
     accuracy: FloatArray
     """Validation accuracy in percent."""
-    cost_s: FloatArray
-    """Simulated seconds of training."""
+    cost_s: FloatArray | None
+    """Simulated seconds of training; None where nothing is trained."""
+
+
+NO_SIGNAL = Signal(np.zeros(NUM_CELLS), None)
+"""What a search sees that needs no table: cells that are all alike."""
 
 
 def read_signal(table: Table, dataset: str, epochs: int) -> Signal:
@@ -53,7 +59,8 @@ def signal_fingerprints(table: Table, dataset: str) -> dict[int, str]:
 
 def _columns(dataset: str, epochs: int) -> list[str]:
     """The table's columns behind a signal: its accuracy first, its training seeds where it has any, then the time."""
-    accuracies = signal_columns(dataset, "valid") if epochs == 200 else [short_column(dataset)]
+    valid = Accuracy(dataset, "valid")
+    accuracies = [valid.column, *valid.seeds] if epochs == 200 else [short_column(dataset)]
     return [*accuracies, time_column(dataset)]
 
 

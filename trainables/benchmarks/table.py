@@ -15,28 +15,19 @@ from pathlib import Path
 
 import numpy as np
 
+from trainables.benchmarks.accuracies import ACCURACIES, DATASETS, SPLITS, Accuracy
 from trainables.benchmarks.builtin import builtin_origin
 from trainables.benchmarks.cache import load
 from trainables.benchmarks.columns import (
     COLUMNS,
-    DATASETS,
-    SIGNALS,
-    SPLITS,
-    TRAINING_SEEDS,
     Columns,
     FloatArray,
     IntArray,
-    mean_column,
-    seed_columns,
-    signal_columns,
-    time_column,
 )
 from trainables.benchmarks.importers import import_builtin, imported_table
 from trainables.benchmarks.merge import merge
 from trainables.errors import BenchmarkError, choose
 from trainables.spaces.nas_bench_201.genotype import Genotype
-
-__all__ = ["DATASETS", "SPLITS", "TRAINING_SEEDS", "Table", "open_table"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +35,11 @@ class Table:
     """An immutable table over all cells, rows in ``Genotype.index`` order."""
 
     values: Columns = field(repr=False)
-    """Every column of ``trainables.benchmarks.columns``, float64 [15625], NaN where unknown."""
+    """Every column of ``trainables.benchmarks.columns``, float64 [15625], NaN where unknown.
+
+    The benchmark's authors extrapolated the training times from each cell's measured 12-epoch training on CIFAR-10, so
+    they are the same for every training seed.
+    """
     sources: dict[str, str]
     """Where each signal (``cifar10_valid``) and training time (``cifar10_train_time_s``) comes from, in words."""
 
@@ -55,7 +50,7 @@ class Table:
     def per_seed(self, dataset: str, split: str, cells: IntArray) -> FloatArray:
         """float64 [n, 3], in the order of TRAINING_SEEDS; NaN where never trained, or only the mean is known."""
         self._means(dataset, split)
-        return np.stack([self.values[name][cells] for name in seed_columns(dataset, split)], axis=1)
+        return np.stack([self.values[name][cells] for name in Accuracy(dataset, split).seeds], axis=1)
 
     def accuracy(self, dataset: str, split: str, cells: IntArray) -> FloatArray:
         """Mean over the training seeds each cell has, float64 [n]; NaN where unknown."""
@@ -80,21 +75,12 @@ class Table:
         means = self._means(dataset, split)
         return np.fmax.reduce(means) - means[cells]
 
-    def train_time_s(self, dataset: str, cells: IntArray) -> FloatArray:
-        """Seconds of one 200-epoch training, float64 [n]; CIFAR-10: on 25k images. NaN where unknown.
-
-        The benchmark's authors extrapolated these from each cell's measured 12-epoch training on CIFAR-10, so they
-        are the same for every training seed.
-        """
-        _check("data set", dataset, DATASETS)
-        return self.values[time_column(dataset)][cells]
-
     def columns(self, cells: IntArray) -> Columns:
         """What a trial's record keeps of its cell: means, regrets and per-seed accuracies, name -> float64 [n]."""
         found: Columns = {}
-        for dataset, split in SIGNALS:
-            found |= {name: self.values[name][cells] for name in signal_columns(dataset, split)}
-            found[f"{dataset}_{split}_regret"] = self.regret(dataset, split, cells)
+        for accuracy in ACCURACIES:
+            found |= {name: self.values[name][cells] for name in (accuracy.column, *accuracy.seeds)}
+            found[accuracy.regret] = self.regret(accuracy.dataset, accuracy.split, cells)
         return found
 
     @cached_property
@@ -113,7 +99,7 @@ class Table:
     def _means(self, dataset: str, split: str) -> FloatArray:
         _check("data set", dataset, DATASETS)
         _check("split", split, SPLITS)
-        return self.values[mean_column(dataset, split)]
+        return self.values[Accuracy(dataset, split).column]
 
 
 def open_table(path: Path | None = None) -> Table:

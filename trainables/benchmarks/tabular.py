@@ -21,14 +21,12 @@ import pyarrow.compute as pc
 import pyarrow.csv as pv
 import pyarrow.parquet as pq
 
+from trainables.benchmarks.accuracies import DATASETS, Accuracy
 from trainables.benchmarks.columns import (
     COLUMNS,
-    DATASETS,
     Columns,
     IntArray,
     cell_strings,
-    mean_column,
-    seed_columns,
     short_column,
     time_column,
     unknown,
@@ -48,8 +46,8 @@ def _published_layout() -> dict[str, str]:
         names[f"{valid}_train_time_200ep_s"] = time_column(dataset)
         names[f"{valid}_val_acc_12ep"] = short_column(dataset)
         for split, prefix in (("valid", f"{valid}_val"), ("test", f"{test}_test")):
-            names[f"{prefix}_acc_200ep_mean"] = mean_column(dataset, split)
-            for run, name in enumerate(seed_columns(dataset, split), start=1):
+            names[f"{prefix}_acc_200ep_mean"] = Accuracy(dataset, split).column
+            for run, name in enumerate(Accuracy(dataset, split).seeds, start=1):
                 names[f"{prefix}_acc_200ep_run{run}"] = name
     return names
 
@@ -89,7 +87,7 @@ def read_tabular(path: Path) -> Columns:
     if not columns:
         raise BenchmarkError(
             f"a benchmark must have at least one column of accuracies, but {path} has only "
-            f"{', '.join(table.column_names)}; name them as in {mean_column('cifar10', 'test')} or "
+            f"{', '.join(table.column_names)}; name them as in {Accuracy('cifar10', 'test').column} or "
             f"{next(iter(PUBLISHED))}"
         )
     return columns

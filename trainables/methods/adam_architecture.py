@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from trainables.hyperparameters import Range, hyperparameter
-from trainables.methods.differentiable import DifferentiableSearch, WeightTraining
-from trainables.methods.search_method import SearchContext
+from trainables.methods.differentiable import Batch, DifferentiableSearch, WeightTraining
+from trainables.methods.search_method import ImageContext
 
 _SOURCE = "DARTS search recipe (Liu et al. 2019, appendix A.1)"
 
@@ -29,18 +29,38 @@ class AdamArchitecture(WeightTraining):
     )
 
 
+WeightsT = TypeVar("WeightsT", bound=WeightTraining)
 ConfigT = TypeVar("ConfigT", bound=AdamArchitecture)
 
 
-class AdamArchitectureSearch(DifferentiableSearch[ConfigT]):
-    """A search that updates alpha with Adam, betas (0.5, 0.999)."""
+class AdamSearch(DifferentiableSearch[WeightsT]):
+    """A search that updates alpha with Adam, at the rate and decay it is constructed with."""
 
-    def __init__(self, config: ConfigT, context: SearchContext) -> None:
+    def __init__(self, config: WeightsT, context: ImageContext, lr: float, weight_decay: float) -> None:
         super().__init__(config, context)
-        self.architecture_optimizer = architecture_adam(self.alpha, config.arch_lr, config.arch_weight_decay)
+        self.architecture_optimizer = architecture_adam(self.alpha, lr, weight_decay)
+
+    def architecture_step(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor]:
+        self.alpha.grad, loss, logits = self.architecture_gradient(train, valid)
+        self.architecture_optimizer.step()
+        return loss, logits
+
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"architecture_optimizer": self.architecture_optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        super().load_state_dict(state)
+        self.architecture_optimizer.load_state_dict(state["architecture_optimizer"])
+
+
+class AdamArchitectureSearch(AdamSearch[ConfigT]):
+    """A search whose config says at what rate Adam updates alpha, and how it decays."""
+
+    def __init__(self, config: ConfigT, context: ImageContext) -> None:
+        super().__init__(config, context, config.arch_lr, config.arch_weight_decay)
 
 
 def architecture_adam(alpha: Tensor, lr: float, weight_decay: float) -> torch.optim.Adam:
-    """Not AdamW: the decay passes through the moments, which is what every release in the family does."""
+    """Betas (0.5, 0.999). Not AdamW: the decay passes through the moments, as in every release of the family."""
     on_gpu = alpha.is_cuda  # where steps are replayed, Adam must count them on the device
     return torch.optim.Adam([alpha], lr=lr, betas=(0.5, 0.999), eps=1e-8, weight_decay=weight_decay, capturable=on_gpu)

@@ -33,7 +33,7 @@ from torch import Tensor
 
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.methods.differentiable import Batch, DifferentiableSearch, WeightTraining
-from trainables.methods.search_method import Metrics, SearchContext
+from trainables.methods.search_method import ImageContext, Metrics
 from trainables.spaces.nas_bench_201 import Genotype, derive
 from trainables.spec import Scale
 
@@ -56,10 +56,8 @@ class BalenasConfig(WeightTraining):
         100, "cells drawn by training_free", source="this project; not released", search=Range(10, 500), ge=1
     )
     protocol: Literal["P1", "P2"] = hyperparameter("P2", "which images drive which step", source=_AUTODL)
-    nesterov: bool = hyperparameter(True, "Nesterov momentum", source=_AUTODL)
-    weight_decay: float = hyperparameter(
-        5e-4, "L2 weight decay of the weights", source=_AUTODL, search=Range(1e-5, 1e-2, log=True), ge=0
-    )
+    nesterov: bool = WeightTraining.redeclare("nesterov", True, source=_AUTODL)
+    weight_decay: float = WeightTraining.redeclare("weight_decay", 5e-4, source=_AUTODL)
 
 
 def deviation(s: Tensor, data_points: int) -> Tensor:
@@ -96,18 +94,11 @@ class Balenas(DifferentiableSearch[BalenasConfig]):
     )
     paper_scale = Scale(channels=16, cells=5, epochs=50, batch_size=64)
 
-    def __init__(self, config: BalenasConfig, context: SearchContext) -> None:
+    def __init__(self, config: BalenasConfig, context: ImageContext) -> None:
         super().__init__(config, context)
         self.m, self.s = torch.zeros_like(self.alpha), torch.zeros_like(self.alpha)
         self.architecture_steps = torch.zeros((), dtype=torch.float64, device=context.device)
         self.chosen: Genotype | None = None
-
-    @classmethod
-    def protocol(cls, config: Any) -> str:
-        return config.protocol
-
-    def scores(self) -> Tensor:
-        return self.alpha.softmax(dim=1)
 
     def draw(self, stream: str) -> Tensor:
         """theta [6, 5] ~ q, with the gradient of alpha."""

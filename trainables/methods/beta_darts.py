@@ -19,7 +19,7 @@ Deviations:
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from torch import Tensor
 
@@ -56,13 +56,6 @@ class BetaDarts(AdamArchitectureSearch[BetaDartsConfig]):
         "CVPR 2022. arXiv:2203.01665"
     )
     paper_scale = Scale(channels=16, cells=5, epochs=100, batch_size=64)
-
-    @classmethod
-    def protocol(cls, config: Any) -> str:
-        return config.protocol
-
-    def scores(self) -> Tensor:
-        return self.alpha.softmax(dim=1)
 
     def regulariser(self) -> Tensor | float:
         return decay_weight(self.config.decay_final, self.epochs_done, self.total_epochs) * beta_decay(self.alpha)

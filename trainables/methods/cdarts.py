@@ -45,12 +45,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from trainables.datasets import BatchStream
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
 from trainables.methods.cdarts_networks import Introspection, WeightStore
 from trainables.methods.differentiable import Batch
-from trainables.methods.search_method import Metrics, SearchContext
+from trainables.methods.search_method import ImageContext, Metrics
 from trainables.spaces.nas_bench_201 import DiscreteNetwork
 from trainables.spaces.nas_bench_201.genotype import NONE
 from trainables.spec import Scale
@@ -132,33 +131,23 @@ class Cdarts(AdamArchitectureSearch[CdartsConfig]):
     evaluation: DiscreteNetwork
     """The network of the present iteration; made by ``begin_iteration``."""
 
-    def __init__(self, config: CdartsConfig, context: SearchContext) -> None:
+    def __init__(self, config: CdartsConfig, context: ImageContext) -> None:
         super().__init__(config, context)
         scale, images, streams = context.scale, context.images, context.streams
-        assert scale is not None and images is not None
         with streams.initialising("evaluation.weights"):
-            self.store = WeightStore(scale.channels, scale.cells, images.train_images.shape[1], images.classes)
+            self.store = WeightStore(scale.channels, scale.cells, images.channels, images.classes)
         with streams.initialising("introspection.weights"):
             self.introspection = Introspection(
                 scale.channels, images.classes, fixed_heads=config.fixed_heads, summed=config.ensemble == "summed"
             )
         self.store.to(context.device)
         self.introspection.to(context.device)
-        self.warm_up_batches = BatchStream(
-            self.split.arch_images, self.split.arch_labels, scale.batch_size, streams("order.warm_up")
-        )
-
-    @classmethod
-    def protocol(cls, config: Any) -> str:
-        return config.protocol
+        self.warm_up_batches = self.architecture_batches("order.warm_up")
 
     @classmethod
     def relative_cost(cls, config: Any) -> float:
         cyclic = 1.4 + 0.25 * config.warm_up
         return 0.8 * config.pretrain + (1 - config.pretrain) * cyclic
-
-    def scores(self) -> Tensor:
-        return self.alpha.softmax(dim=1)
 
     # schedule --------------------------------------------------------------------------------------------------
 
@@ -193,7 +182,6 @@ class Cdarts(AdamArchitectureSearch[CdartsConfig]):
 
     def begin_iteration(self) -> None:
         """Build and warm up the evaluation network of the present cell; all optimisers start anew."""
-        assert self.architecture_optimizer is not None
         self.evaluation = self.store.build(self.current(), self.supernet.stem)
         parameters = [*self.evaluation.parameters(), *self.introspection.parameters()]
         self.evaluation_weights = [weight for weight in parameters if weight.requires_grad]
@@ -231,9 +219,7 @@ class Cdarts(AdamArchitectureSearch[CdartsConfig]):
 
     def architecture_step(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor]:
         if self.pretraining:
-            with torch.no_grad():
-                return self.loss(valid, self.mixing())
-        assert self.architecture_optimizer is not None
+            return self.architecture_rests(valid)
         loss, cross_entropy, logits = self.joint_loss(valid)
         self.architecture_optimizer.zero_grad()
         self.evaluation_step(loss, self.alpha)

@@ -28,9 +28,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from trainables.hyperparameters import Range, hyperparameter
+from trainables.hyperparameters import hyperparameter
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
-from trainables.methods.differentiable import Batch
+from trainables.methods.differentiable import Batch, WeightTraining
 from trainables.spec import Scale
 
 _AUTODL = "AutoDL-Projects, DARTS on NAS-Bench-201"
@@ -41,10 +41,8 @@ class DartsConfig(AdamArchitecture):
         "first", "first-order or unrolled second-order architecture gradient", source="paper, section 2.3"
     )
     protocol: Literal["P1", "P2"] = hyperparameter("P2", "which images drive which step", source=_AUTODL)
-    nesterov: bool = hyperparameter(True, "Nesterov momentum", source=_AUTODL)
-    weight_decay: float = hyperparameter(
-        5e-4, "L2 weight decay of the weights", source=_AUTODL, search=Range(1e-5, 1e-2, log=True), ge=0
-    )
+    nesterov: bool = WeightTraining.redeclare("nesterov", True, source=_AUTODL)
+    weight_decay: float = WeightTraining.redeclare("weight_decay", 5e-4, source=_AUTODL)
 
 
 Loss = Callable[[], Tensor]
@@ -105,15 +103,8 @@ class Darts(AdamArchitectureSearch[DartsConfig]):
     paper_scale = Scale(channels=16, cells=5, epochs=50, batch_size=64)
 
     @classmethod
-    def protocol(cls, config: Any) -> str:
-        return config.protocol
-
-    @classmethod
     def relative_cost(cls, config: Any) -> float:
         return 1.0 if config.order == "first" else 2.5
-
-    def scores(self) -> Tensor:
-        return self.alpha.softmax(dim=1)
 
     def architecture_gradient(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor, Tensor]:
         if self.config.order == "first":

@@ -32,7 +32,7 @@ from trainables.datasets import normalise
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
 from trainables.methods.differentiable import Batch
-from trainables.methods.search_method import Metrics, SearchContext
+from trainables.methods.search_method import ImageContext, Metrics
 from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS
 from trainables.spec import Scale
 
@@ -82,38 +82,32 @@ class DartsPt(AdamArchitectureSearch[DartsPtConfig]):
     )
     paper_scale = Scale(channels=16, cells=5, epochs=100, batch_size=64)
 
-    def __init__(self, config: DartsPtConfig, context: SearchContext) -> None:
+    def __init__(self, config: DartsPtConfig, context: ImageContext) -> None:
         super().__init__(config, context)
         self.projected = torch.full((len(EDGES),), OPEN, device=context.device)
         self.some_open = True
-
-    @classmethod
-    def protocol(cls, config: Any) -> str:
-        return config.protocol
 
     @classmethod
     def relative_cost(cls, config: Any) -> float:
         return (0.75 if config.blank else 1.0) + 0.05  # projections, over the paper's 125 epochs
 
     @classmethod
-    def planned_epochs(cls, config: Any, scale: Scale | None) -> int | None:
-        return None if scale is None else scale.epochs + tuning_epochs(len(EDGES), config.tune_epochs)
+    def planned_epochs(cls, config: Any, scale: Scale | None) -> int:
+        return super().planned_epochs(config, scale) + tuning_epochs(len(EDGES), config.tune_epochs)
 
     def schedule_epochs(self) -> int:
-        assert self.context.scale is not None
         return self.context.scale.epochs
 
     def learning_rate(self) -> float:
         return super().learning_rate() if self.epochs_done < self.schedule_epochs() else self.config.weight_lr / 10
 
     def scores(self) -> Tensor:
-        return project(self.alpha.softmax(dim=1), self.projected)
+        return project(super().scores(), self.projected)
 
     def architecture_step(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor]:
         if not self.config.blank and self.some_open:
             return super().architecture_step(train, valid)
-        with torch.no_grad():
-            return self.loss(valid, self.mixing())
+        return self.architecture_rests(valid)
 
     def epoch(self) -> Metrics:
         tuning = self.epochs_done - self.schedule_epochs()
@@ -135,7 +129,6 @@ class DartsPt(AdamArchitectureSearch[DartsPtConfig]):
     @torch.no_grad()
     def accuracy(self, mixing: Tensor) -> float:
         """Accuracy in percent on the held-out images with these mixing weights [6, 5], in train mode."""
-        assert self.context.images is not None and self.context.scale is not None
         size, images, labels = self.context.scale.batch_size, self.split.arch_images, self.split.arch_labels
         correct = torch.zeros((), device=labels.device)
         for start in range(0, len(labels) - size + 1, size):

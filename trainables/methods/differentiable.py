@@ -34,8 +34,9 @@ from trainables.datasets import BatchStream, augment, normalise, split
 from trainables.hyperparameters import MethodConfig, Range, hyperparameter
 from trainables.methods.hessian import largest_eigenvalue
 from trainables.methods.recording import repeat
-from trainables.methods.search_method import Metrics, SearchContext, SearchMethod, require_finite
-from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype, Supernet, derive
+from trainables.methods.search_method import ImageContext, Metrics, Needs, SearchMethod, require_finite
+from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype, SinglePath, Supernet, derive
+from trainables.spec import Scale
 from trainables.training_free import TrainingFree
 
 Batch = tuple[Tensor, Tensor]
@@ -70,26 +71,36 @@ ConfigT = TypeVar("ConfigT", bound=WeightTraining)
 class DifferentiableSearch(SearchMethod[ConfigT]):
     """A supernet, its architecture parameters, and the loop that trains both."""
 
-    architecture_optimizer: torch.optim.Optimizer | None = None
     learns_architecture: ClassVar[bool] = True
     """Whether alpha is trained; where it is not, it stands for the fixed distribution that cells are drawn from."""
+    context: ImageContext
 
-    def __init__(self, config: ConfigT, context: SearchContext) -> None:
+    def __init__(self, config: ConfigT, context: ImageContext) -> None:
         super().__init__(config, context)
-        assert context.images is not None and context.scale is not None, "weight sharing needs images and a scale"
-        scale, streams, images = context.scale, context.streams, context.images
         self.build_supernet()
         self.alpha = self.initial_architecture().to(context.device).requires_grad_()
-        protocol = self.protocol(config)
-        assert protocol is not None
-        self.split = split(protocol, images)
-        self.train_batches = BatchStream(
-            self.split.weight_images, self.split.weight_labels, scale.batch_size, streams("order.weights")
-        )
-        self.valid_batches = BatchStream(
-            self.split.arch_images, self.split.arch_labels, scale.batch_size, streams("order.architecture")
-        )
+        self.split = split(self.protocol(config), context.images)
+        self.train_batches = self.weight_batches("order.weights")
+        self.valid_batches = self.architecture_batches("order.architecture")
         self.epochs_done = 0
+
+    @classmethod
+    def needs(cls, config: Any) -> Needs:
+        return "images"
+
+    @classmethod
+    def protocol(cls, config: Any) -> str:
+        """The hyperparameter of that name, unless a method has a rule of its own."""
+        return config.protocol
+
+    @classmethod
+    def planned_epochs(cls, config: Any, scale: Scale | None) -> int:
+        assert scale is not None, "weight sharing lays its schedules over a known number of epochs"
+        return scale.epochs
+
+    @property
+    def total_epochs(self) -> int:
+        return self.planned_epochs(self.config, self.context.scale)
 
     @classmethod
     def steps_are_alike(cls, config: Any) -> bool:
@@ -98,12 +109,6 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
         Steps differ where the host decides within them: samples a path, counts, draws batches of its own.
         """
         return True
-
-    @property
-    def total_epochs(self) -> int:
-        epochs = super().total_epochs
-        assert epochs is not None, "weight sharing lays its schedules over a known number of epochs"
-        return epochs
 
     # weights ---------------------------------------------------------------------------------------------------
 
@@ -114,10 +119,9 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
     def build_supernet(self) -> None:
         """Make the supernet at its initial weights, and the optimiser of its weights."""
         config, scale, images = self.config, self.context.scale, self.context.images
-        assert scale is not None and images is not None
         with self.context.streams.initialising("supernet.weights"):
             self.supernet = Supernet(
-                scale.channels, scale.cells, images.train_images.shape[1], images.classes, partial=self.partial()
+                scale.channels, scale.cells, images.channels, images.classes, partial=self.partial()
             )
         self.supernet.to(self.context.device).train()
         self.supernet.fuse(self.context.device.type == "cuda")
@@ -136,9 +140,9 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
         """alpha [6, 5] = 1e-3 * N(0, 1) (DARTS)."""
         return 1e-3 * torch.randn(len(EDGES), len(OPERATIONS), generator=self.context.streams("architecture.initial"))
 
-    @abstractmethod
     def scores(self) -> Tensor:
-        """The deterministic mixing weights [6, 5] that derivation reads; rows sum to 1."""
+        """The deterministic mixing weights [6, 5] that derivation reads; rows sum to 1. softmax(alpha) (DARTS)."""
+        return self.alpha.softmax(dim=1)
 
     def mixing(self) -> Tensor:
         """The mixing weights [6, 5] of one forward pass; methods that sample override this."""
@@ -159,6 +163,11 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
         logits = self.forward(batch[0], mixing)
         return F.cross_entropy(logits, batch[1]), logits
 
+    def single_path_loss(self, batch: Batch, mixing: Tensor) -> tuple[Tensor, Tensor]:
+        """As ``loss``, of the sampled cell alone: on every edge the operation of the largest mixing weight."""
+        logits = self.supernet(batch[0], SinglePath.of(mixing))
+        return F.cross_entropy(logits, batch[1]), logits
+
     def forward(self, images: Tensor, mixing: Tensor) -> Tensor:
         """Logits [B, classes] of the relaxed network at mixing weights [6, 5] and the present edge weights."""
         edges = self.edge_weights()
@@ -173,12 +182,14 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
         (gradient,) = torch.autograd.grad(loss + self.regulariser(), self.alpha)
         return gradient, loss.detach(), logits.detach()
 
+    @abstractmethod
     def architecture_step(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor]:
         """Update alpha; returns the loss and logits [B, classes] on the architecture batch before the update."""
-        assert self.architecture_optimizer is not None
-        self.alpha.grad, loss, logits = self.architecture_gradient(train, valid)
-        self.architecture_optimizer.step()
-        return loss, logits
+
+    def architecture_rests(self, valid: Batch) -> tuple[Tensor, Tensor]:
+        """In place of an architecture step: what it would return, for the record alone."""
+        with torch.no_grad():
+            return self.loss(valid, self.mixing())
 
     # the loop --------------------------------------------------------------------------------------------------
 
@@ -261,16 +272,20 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
         since running statistics are those of neither network.
         """
         images, labels = self.diagnosed(DIAGNOSED_IMAGES)
-        discrete = F.one_hot(torch.tensor(self.current().operations), len(OPERATIONS)).to(self.alpha)
+        relaxed, discrete = self.scores(), self.one_hot(self.current())
         with self.statistics_kept():
             return {
                 name: 100.0 * float((self.forward(images, mixing).argmax(1) == labels).float().mean())
-                for name, mixing in (("relaxed_accuracy", self.scores()), ("discrete_accuracy", discrete))
+                for name, mixing in (("relaxed_accuracy", relaxed), ("discrete_accuracy", discrete))
             }
+
+    def one_hot(self, cell: Genotype) -> Tensor:
+        """The mixing weights [6, 5] that stand for one cell."""
+        operations = torch.tensor(cell.operations, device=self.alpha.device)
+        return F.one_hot(operations, len(OPERATIONS)).to(self.alpha.dtype)
 
     def hessian_eigenvalue(self) -> float:
         """The largest eigenvalue of d2 L_valid/dalpha2 on a batch of held-out images, by power iteration."""
-        assert self.context.scale is not None
         batch = self.diagnosed(self.context.scale.batch_size)
         stream = self.context.streams("diagnostics.hessian")
         start = torch.randn(self.alpha.shape, generator=stream).to(self.alpha.device)
@@ -280,7 +295,6 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
 
     def diagnosed(self, count: int) -> Batch:
         """The first ``count`` held-out images, normalised, and their labels."""
-        assert self.context.images is not None
         return normalise(self.split.arch_images[:count], self.context.images), self.split.arch_labels[:count]
 
     @contextmanager
@@ -296,7 +310,6 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
 
     def training_free(self, purpose: str) -> TrainingFree:
         """Scores cells on the images the weights train on, for derivations that rank by training-free proxies."""
-        assert self.context.images is not None and self.context.scale is not None
         return TrainingFree(
             self.context.images,
             self.split.weight_images,
@@ -309,7 +322,6 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
     @torch.no_grad()
     def validate(self) -> float:
         """Accuracy in percent of the supernet on the architecture images, in eval mode (running statistics)."""
-        assert self.context.images is not None
         self.supernet.eval()
         mixing, correct = self.validated(), 0
         for images, labels in zip(self.split.arch_images.split(256), self.split.arch_labels.split(256), strict=True):
@@ -321,13 +333,25 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
         """The mixing weights [6, 5] that ``validate`` judges."""
         return self.scores()
 
+    # batches ---------------------------------------------------------------------------------------------------
+
+    def weight_batches(self, order: str) -> BatchStream:
+        """Batches of the images that train the weights, in the order of that stream."""
+        return self._batches(self.split.weight_images, self.split.weight_labels, order)
+
+    def architecture_batches(self, order: str) -> BatchStream:
+        """Batches of the images that drive the architecture, in the order of that stream."""
+        return self._batches(self.split.arch_images, self.split.arch_labels, order)
+
+    def _batches(self, images: Tensor, labels: Tensor, order: str) -> BatchStream:
+        return BatchStream(images, labels, self.context.scale.batch_size, self.context.streams(order))
+
     def _batch(self, stream: BatchStream, augmentation: str) -> Batch:
         """The next batch of a stream, augmented."""
         stream.advance()
         return self._augmented(stream, augmentation)
 
     def _augmented(self, stream: BatchStream, augmentation: str) -> Batch:
-        assert self.context.images is not None
         images, labels = stream.batch()
         return augment(images, self.context.images, self.context.streams(augmentation, images.device)), labels
 
@@ -343,7 +367,6 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
             "alpha": self.alpha.detach(),
             "supernet": self.supernet.state_dict(),
             "weight_optimizer": self.weight_optimizer.state_dict(),
-            "architecture_optimizer": self.architecture_optimizer and self.architecture_optimizer.state_dict(),
             "train_batches": self.train_batches.state_dict(),
             "valid_batches": self.valid_batches.state_dict(),
         }
@@ -354,8 +377,6 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
             self.alpha.copy_(state["alpha"])
         self.supernet.load_state_dict(state["supernet"])
         self.weight_optimizer.load_state_dict(state["weight_optimizer"])
-        if self.architecture_optimizer is not None:
-            self.architecture_optimizer.load_state_dict(state["architecture_optimizer"])
         self.train_batches.load_state_dict(state["train_batches"])
         self.valid_batches.load_state_dict(state["valid_batches"])
 

@@ -46,18 +46,16 @@ from torch import Tensor
 from torch.distributions import Dirichlet, kl_divergence
 
 from trainables.hyperparameters import Range, hyperparameter
-from trainables.methods.adam_architecture import architecture_adam
-from trainables.methods.differentiable import Batch, DifferentiableSearch, WeightTraining
-from trainables.methods.search_method import Metrics, SearchContext
-from trainables.spaces.nas_bench_201.partial import processed_channels
+from trainables.methods.adam_architecture import AdamSearch
+from trainables.methods.differentiable import Batch, WeightTraining
+from trainables.methods.search_method import ImageContext, Metrics
+from trainables.spaces.nas_bench_201.partial import STEP_COST, processed_channels
 from trainables.spaces.nas_bench_201.widening import draw_widening, widened
 from trainables.spec import Scale
 
 _RELEASE = "xiangning-chen/DrNAS, NAS-Bench-201"
 KEPT = 3
 """Operations that an edge keeps in the last stage of a progressive search."""
-STEP_COST = {1: 1.0, 2: 1.0, 4: 0.88, 8: 0.77}
-"""Measured time of the steps of a batch by K of the partial channels: at few channels the small operations dominate."""
 
 
 class DrnasConfig(WeightTraining):
@@ -139,7 +137,7 @@ def stage_of(epoch: int, epochs: int) -> range:
     return range(boundary) if epoch < boundary else range(boundary, epochs)
 
 
-class Drnas(DifferentiableSearch[DrnasConfig]):
+class Drnas(AdamSearch[DrnasConfig]):
     """Dirichlet relaxation, Adam on alpha; in one stage or in two."""
 
     Config = DrnasConfig
@@ -149,14 +147,8 @@ class Drnas(DifferentiableSearch[DrnasConfig]):
     mask: Tensor | None = None
     """The operations [6, 5] still in the search; None while all of them are."""
 
-    def __init__(self, config: DrnasConfig, context: SearchContext) -> None:
-        super().__init__(config, context)
-        decay = config.reg_scale if config.regulariser == "l2" else 0.0
-        self.architecture_optimizer = architecture_adam(self.alpha, config.arch_lr, decay)
-
-    @classmethod
-    def protocol(cls, config: Any) -> str:
-        return config.protocol
+    def __init__(self, config: DrnasConfig, context: ImageContext) -> None:
+        super().__init__(config, context, config.arch_lr, config.reg_scale if config.regulariser == "l2" else 0.0)
 
     @classmethod
     def check_scale(cls, config: Any, scale: Scale) -> None:
@@ -176,7 +168,7 @@ class Drnas(DifferentiableSearch[DrnasConfig]):
         return self.config.partial_channels if self.mask is None else self.config.partial_channels // 2
 
     def scores(self) -> Tensor:
-        p = self.alpha.softmax(dim=1)
+        p = super().scores()
         return p if self.mask is None else masked(p, self.mask)
 
     def mixing(self) -> Tensor:
@@ -190,8 +182,7 @@ class Drnas(DifferentiableSearch[DrnasConfig]):
     def architecture_step(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor]:
         stage = stage_of(self.epochs_done, self.total_epochs)
         if self.config.progressive and self.epochs_done - stage.start < round(self.config.warm_up * len(stage)):
-            with torch.no_grad():
-                return self.loss(valid, self.mixing())
+            return self.architecture_rests(valid)
         return super().architecture_step(train, valid)
 
     def epoch(self) -> Metrics:

@@ -48,14 +48,14 @@ from trainables.methods.differentiable import Batch, DifferentiableSearch, Weigh
 from trainables.methods.edge_weights import node_normalise
 from trainables.methods.gdas import hard_sample
 from trainables.methods.gumbel import gumbel_noise, temperature
-from trainables.methods.search_method import Metrics, SearchContext
+from trainables.methods.search_method import ImageContext, Metrics
 from trainables.methods.simplex import (
     clamp_then_divide,
     divide_then_clamp,
     entropic_regulariser,
     exponentiated_gradient,
 )
-from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype, SinglePath
+from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype
 from trainables.spaces.nas_bench_201.partial import STEP_COST, processed_channels
 from trainables.spec import Scale
 
@@ -117,7 +117,7 @@ class Gaea(DifferentiableSearch[GaeaConfig]):
     )
     paper_scale = Scale(channels=24, cells=5, epochs=25, batch_size=64)
 
-    def __init__(self, config: GaeaConfig, context: SearchContext) -> None:
+    def __init__(self, config: GaeaConfig, context: ImageContext) -> None:
         super().__init__(config, context)
         self.best_accuracy, self.best_cell = -1.0, self.current()
 
@@ -183,8 +183,7 @@ class Gaea(DifferentiableSearch[GaeaConfig]):
     def loss(self, batch: Batch, mixing: Tensor) -> tuple[Tensor, Tensor]:
         if self.config.variant != "gdas":
             return super().loss(batch, mixing)
-        logits = self.supernet(batch[0], SinglePath.of(mixing))
-        return F.cross_entropy(logits, batch[1]), logits
+        return self.single_path_loss(batch, mixing)
 
     def _all_operations(self, weights: Tensor) -> Tensor:
         """[6, |O|] -> [6, 5]: none gets 0 where it is not searched."""
@@ -199,8 +198,7 @@ class Gaea(DifferentiableSearch[GaeaConfig]):
 
     def architecture_step(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor]:
         if self.epochs_done < self.warm_up_epochs:
-            with torch.no_grad():
-                return self.loss(valid, self.mixing())
+            return self.architecture_rests(valid)
         gradient, loss, logits = self.architecture_gradient(train, valid)
         with torch.no_grad():
             self.alpha.copy_(self.stepped(gradient))

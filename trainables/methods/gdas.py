@@ -31,9 +31,8 @@ from torch import Tensor
 
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
-from trainables.methods.differentiable import Batch
+from trainables.methods.differentiable import Batch, WeightTraining
 from trainables.methods.gumbel import gumbel_noise, relaxed_sample, temperature
-from trainables.spaces.nas_bench_201 import SinglePath
 from trainables.spec import Scale
 
 _AUTODL = "AutoDL-Projects, GDAS on NAS-Bench-201"
@@ -47,10 +46,8 @@ class GdasConfig(AdamArchitecture):
         0.1, "temperature in the last epoch", source=_AUTODL, search=Range(0.05, 10, log=True), gt=0
     )
     protocol: Literal["P1", "P2"] = hyperparameter("P2", "which images drive which step", source=_AUTODL)
-    nesterov: bool = hyperparameter(True, "Nesterov momentum", source=_AUTODL)
-    weight_decay: float = hyperparameter(
-        5e-4, "L2 weight decay of the weights", source=_AUTODL, search=Range(1e-5, 1e-2, log=True), ge=0
-    )
+    nesterov: bool = WeightTraining.redeclare("nesterov", True, source=_AUTODL)
+    weight_decay: float = WeightTraining.redeclare("weight_decay", 5e-4, source=_AUTODL)
 
 
 def hard_sample(alpha: Tensor, noise: Tensor, tau: float) -> Tensor:
@@ -68,10 +65,6 @@ class Gdas(AdamArchitectureSearch[GdasConfig]):
     paper_scale = Scale(channels=16, cells=5, epochs=250, batch_size=64)
 
     @classmethod
-    def protocol(cls, config: Any) -> str:
-        return config.protocol
-
-    @classmethod
     def steps_are_alike(cls, config: Any) -> bool:
         return False  # the sampled path is run by the host
 
@@ -79,14 +72,10 @@ class Gdas(AdamArchitectureSearch[GdasConfig]):
     def relative_cost(cls, config: Any) -> float:
         return 0.4  # a sampled cell alone is computed
 
-    def scores(self) -> Tensor:
-        return self.alpha.softmax(dim=1)
-
     def mixing(self) -> Tensor:
         tau = temperature(self.config.tau_start, self.config.tau_end, self.epochs_done, self.total_epochs)
         noise = gumbel_noise(self.alpha, self.context.streams("architecture.noise", self.alpha.device))
         return hard_sample(self.alpha, noise, tau)
 
     def loss(self, batch: Batch, mixing: Tensor) -> tuple[Tensor, Tensor]:
-        logits = self.supernet(batch[0], SinglePath.of(mixing))
-        return F.cross_entropy(logits, batch[1]), logits
+        return self.single_path_loss(batch, mixing)

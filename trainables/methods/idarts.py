@@ -33,9 +33,9 @@ from torch import Tensor
 
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
-from trainables.methods.differentiable import Batch
+from trainables.methods.differentiable import Batch, WeightTraining
 from trainables.methods.hessian import hessian_vector_product
-from trainables.methods.search_method import SearchContext
+from trainables.methods.search_method import ImageContext
 from trainables.spec import Scale
 
 _NOTEBOOK = "MiaoZhang0525/iDARTS, NAS-Bench-201 notebook"
@@ -49,13 +49,9 @@ class IdartsConfig(AdamArchitecture):
         2, "Hessian-vector products in the Neumann series (K)", source=_NOTEBOOK, search=Range(0, 5), ge=0
     )
     protocol: Literal["P1", "P2"] = hyperparameter("P2", "which images drive which step", source=_NOTEBOOK)
-    weight_lr: float = hyperparameter(
-        0.01, "initial learning rate of the weights", source=_NOTEBOOK, search=Range(0.0025, 0.25, log=True), gt=0
-    )
-    nesterov: bool = hyperparameter(True, "Nesterov momentum", source=_NOTEBOOK)
-    weight_decay: float = hyperparameter(
-        5e-4, "L2 weight decay of the weights", source=_NOTEBOOK, search=Range(1e-5, 1e-2, log=True), ge=0
-    )
+    weight_lr: float = WeightTraining.redeclare("weight_lr", 0.01, source=_NOTEBOOK)
+    nesterov: bool = WeightTraining.redeclare("nesterov", True, source=_NOTEBOOK)
+    weight_decay: float = WeightTraining.redeclare("weight_decay", 5e-4, source=_NOTEBOOK)
 
 
 def neumann_series(
@@ -88,13 +84,9 @@ class Idarts(AdamArchitectureSearch[IdartsConfig]):
     )
     paper_scale = Scale(channels=16, cells=5, epochs=30, batch_size=64)
 
-    def __init__(self, config: IdartsConfig, context: SearchContext) -> None:
+    def __init__(self, config: IdartsConfig, context: ImageContext) -> None:
         super().__init__(config, context)
         self.weight_steps = 0
-
-    @classmethod
-    def protocol(cls, config: Any) -> str:
-        return config.protocol
 
     @classmethod
     def steps_are_alike(cls, config: Any) -> bool:
@@ -104,14 +96,10 @@ class Idarts(AdamArchitectureSearch[IdartsConfig]):
     def relative_cost(cls, config: Any) -> float:
         return 0.7 + (1.9 + 1.7 * config.terms) / config.inner_steps
 
-    def scores(self) -> Tensor:
-        return self.alpha.softmax(dim=1)
-
     def architecture_step(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor]:
         if self.weight_steps % self.config.inner_steps == 0:
             return super().architecture_step(train, valid)
-        with torch.no_grad():
-            return self.loss(valid, self.mixing())
+        return self.architecture_rests(valid)
 
     def architecture_gradient(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor, Tensor]:
         eta = self.weight_optimizer.param_groups[0]["lr"]

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from trainables.hyperparameters import Range, hyperparameter
-from trainables.methods.search_method import SearchContext
+from trainables.methods.search_method import TableContext
 from trainables.methods.table_search import TableSearch, TableSearchConfig
 from trainables.spaces.nas_bench_201 import Genotype, random_genotype
 
@@ -39,7 +39,7 @@ class LocalSearch(TableSearch[LocalSearchConfig]):
         "White, Nolen, Savani. Exploring the Loss Landscape in Neural Architecture Search. UAI 2021. arXiv:2005.02960"
     )
 
-    def __init__(self, config: LocalSearchConfig, context: SearchContext) -> None:
+    def __init__(self, config: LocalSearchConfig, context: TableContext) -> None:
         super().__init__(config, context)
         self.position = self.best_neighbour = -1
         self.pool: list[int] = []

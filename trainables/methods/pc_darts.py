@@ -68,10 +68,6 @@ class PcDarts(AdamArchitectureSearch[PcDartsConfig]):
     paper_scale = Scale(channels=16, cells=5, epochs=100, batch_size=64)
 
     @classmethod
-    def protocol(cls, config: Any) -> str:
-        return config.protocol
-
-    @classmethod
     def check_scale(cls, config: Any, scale: Scale) -> None:
         processed_channels(scale.channels, config.partial_channels)
 
@@ -98,6 +94,5 @@ class PcDarts(AdamArchitectureSearch[PcDartsConfig]):
 
     def architecture_step(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor]:
         if self.epochs_done < round(self.config.warm_up * self.total_epochs):
-            with torch.no_grad():
-                return self.loss(valid, self.mixing())
+            return self.architecture_rests(valid)
         return super().architecture_step(train, valid)

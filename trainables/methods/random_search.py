@@ -16,9 +16,10 @@ Deviations:
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from trainables.hyperparameters import Range, hyperparameter
+from trainables.methods.search_method import Needs
 from trainables.methods.table_search import TableSearch, TableSearchConfig
 from trainables.spaces.nas_bench_201 import NUM_CELLS, Genotype, random_genotype
 
@@ -43,11 +44,8 @@ class RandomSearch(TableSearch[RandomSearchConfig]):
     )
 
     @classmethod
-    def needs(cls, config: Any) -> Literal["images", "table", "nothing"]:
+    def needs(cls, config: Any) -> Needs:
         return "nothing" if config.budget == "queries" and config.queries == 1 else "table"
 
     def propose(self) -> Genotype:
         return random_genotype(self.generator)
-
-    def value(self, cell: int) -> float:
-        return 0.0 if self.context.signal is None else super().value(cell)

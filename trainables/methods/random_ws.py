@@ -25,13 +25,12 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from trainables.datasets import normalise
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.methods.differentiable import Batch, DifferentiableSearch, WeightTraining
-from trainables.methods.search_method import Metrics, SearchContext
+from trainables.methods.search_method import ImageContext, Metrics
 from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype, SinglePath, random_genotype
 from trainables.spec import Scale
 
@@ -51,10 +50,8 @@ class RandomWsConfig(WeightTraining):
         1000, "randomnas: cells screened in a round", source=_RANDOMNAS, search=Range(10, 2000), ge=1
     )
     protocol: Literal["P1", "P2"] = hyperparameter("P2", "which images are held out", source=_AUTODL)
-    nesterov: bool = hyperparameter(True, "Nesterov momentum", source=_AUTODL)
-    weight_decay: float = hyperparameter(
-        5e-4, "L2 weight decay of the weights", source=_AUTODL, search=Range(1e-5, 1e-2, log=True), ge=0
-    )
+    nesterov: bool = WeightTraining.redeclare("nesterov", True, source=_AUTODL)
+    weight_decay: float = WeightTraining.redeclare("weight_decay", 5e-4, source=_AUTODL)
 
 
 class RandomWs(DifferentiableSearch[RandomWsConfig]):
@@ -67,14 +64,10 @@ class RandomWs(DifferentiableSearch[RandomWsConfig]):
     )
     paper_scale = Scale(channels=16, cells=5, epochs=250, batch_size=64)
 
-    def __init__(self, config: RandomWsConfig, context: SearchContext) -> None:
+    def __init__(self, config: RandomWsConfig, context: ImageContext) -> None:
         super().__init__(config, context)
         self.trained_last = self.draw()
         self.selected: Genotype | None = None
-
-    @classmethod
-    def protocol(cls, config: Any) -> str:
-        return config.protocol
 
     @classmethod
     def steps_are_alike(cls, config: Any) -> bool:
@@ -87,9 +80,6 @@ class RandomWs(DifferentiableSearch[RandomWsConfig]):
     def initial_architecture(self) -> Tensor:
         return torch.zeros(len(EDGES), len(OPERATIONS))
 
-    def scores(self) -> Tensor:
-        return self.alpha.softmax(dim=1)
-
     def draw(self) -> Genotype:
         """A uniformly random cell."""
         return random_genotype(self.context.streams("cells"))
@@ -98,14 +88,8 @@ class RandomWs(DifferentiableSearch[RandomWsConfig]):
         self.trained_last = self.draw()
         return self.one_hot(self.trained_last)
 
-    def one_hot(self, cell: Genotype) -> Tensor:
-        """[6, 5], float32."""
-        operations = torch.tensor(cell.operations, device=self.alpha.device)
-        return F.one_hot(operations, len(OPERATIONS)).to(self.alpha.dtype)
-
     def loss(self, batch: Batch, mixing: Tensor) -> tuple[Tensor, Tensor]:
-        logits = self.supernet(batch[0], SinglePath.of(mixing))
-        return F.cross_entropy(logits, batch[1]), logits
+        return self.single_path_loss(batch, mixing)
 
     @torch.no_grad()
     def architecture_step(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor]:
@@ -150,7 +134,6 @@ class RandomWs(DifferentiableSearch[RandomWsConfig]):
     @torch.no_grad()
     def accuracy(self, cell: Genotype, indices: Tensor) -> float:
         """Accuracy in percent of a cell with the shared weights on held-out images; the supernet is in eval mode."""
-        assert self.context.images is not None
         path, correct = SinglePath.of(self.one_hot(cell)), 0
         for some in indices.split(EVALUATION_BATCH):
             logits = self.supernet(normalise(self.split.arch_images[some], self.context.images), path)

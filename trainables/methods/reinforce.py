@@ -28,7 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from trainables.hyperparameters import Range, hyperparameter
-from trainables.methods.search_method import SearchContext
+from trainables.methods.search_method import TableContext
 from trainables.methods.table_search import TableSearch, TableSearchConfig
 from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype
 
@@ -58,7 +58,7 @@ class Reinforce(TableSearch[ReinforceConfig]):
         "Learning 1992; Zoph, Le. Neural Architecture Search with Reinforcement Learning. ICLR 2017. arXiv:1611.01578"
     )
 
-    def __init__(self, config: ReinforceConfig, context: SearchContext) -> None:
+    def __init__(self, config: ReinforceConfig, context: TableContext) -> None:
         super().__init__(config, context)
         noise = torch.randn(len(EDGES), len(OPERATIONS), generator=context.streams("architecture.initial"))
         self.alpha = (1e-3 * noise).requires_grad_()

@@ -35,11 +35,10 @@ from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any, Literal
 
-from trainables.datasets import BatchStream
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.methods.darts import Darts, DartsConfig
 from trainables.methods.hessian import dominant_eigenvalue
-from trainables.methods.search_method import Metrics, SearchContext, require_finite
+from trainables.methods.search_method import ImageContext, Metrics, require_finite
 from trainables.spaces.nas_bench_201 import Genotype
 from trainables.spec import Scale
 
@@ -53,9 +52,7 @@ KEPT = ("epochs_done", "alpha", "supernet", "weight_optimizer", "architecture_op
 
 
 class RobustDartsConfig(DartsConfig):
-    order: Literal["first", "second"] = hyperparameter(
-        "second", "first-order or unrolled second-order architecture gradient", source=_RELEASE
-    )
+    order: Literal["first", "second"] = DartsConfig.redeclare("order", "second", source=_RELEASE)
     stop_factor: float = hyperparameter(
         1.3, "rise of the eigenvalue that ends the search", source=_RELEASE, search=Range(1.05, 2), gt=1
     )
@@ -110,12 +107,9 @@ class RobustDarts(Darts):
     paper_scale = Scale(channels=16, cells=5, epochs=50, batch_size=64)
     config: RobustDartsConfig
 
-    def __init__(self, config: RobustDartsConfig, context: SearchContext) -> None:
+    def __init__(self, config: RobustDartsConfig, context: ImageContext) -> None:
         super().__init__(config, context)
-        assert context.scale is not None
-        self.curvature_batches = BatchStream(
-            self.split.arch_images, self.split.arch_labels, context.scale.batch_size, context.streams("order.curvature")
-        )
+        self.curvature_batches = self.architecture_batches("order.curvature")
         self.eigenvalues: list[float] = []
         self.cells: list[str] = []
         self.stopped_at: int | None = None
@@ -127,7 +121,6 @@ class RobustDarts(Darts):
         return super().relative_cost(config) + 0.1  # an eigenvalue takes about 40 steps; an epoch has some hundreds
 
     def schedule_epochs(self) -> int:
-        assert self.context.scale is not None
         return self.context.scale.epochs
 
     @property

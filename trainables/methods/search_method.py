@@ -22,6 +22,7 @@ from trainables.spec import Scale
 from trainables.streams import Streams
 
 Metrics = dict[str, float]
+Needs = Literal["images", "table", "nothing"]
 ConfigT = TypeVar("ConfigT", bound=MethodConfig)
 
 
@@ -38,20 +39,31 @@ def require_finite(**values: float) -> None:
 
 @dataclass(frozen=True)
 class SearchContext:
-    """What a trial gives its method.
-
-    ``images`` and ``scale`` are there for methods that need images; ``signal`` (of the study's data set) for methods
-    that need the table. Every ``hessian_every`` epochs methods with an architecture gradient record the largest
-    eigenvalue of its Hessian; never where it is None. ``recorder`` replays steps, where the device can.
-    """
+    """What a trial gives its method, whatever that is."""
 
     streams: Streams
     device: torch.device
-    scale: Scale | None = None
-    images: ImageData | None = None
-    signal: Signal | None = None
+
+
+@dataclass(frozen=True)
+class ImageContext(SearchContext):
+    """What a trial gives a method that trains on images.
+
+    Every ``hessian_every`` epochs it records the largest eigenvalue of the architecture's Hessian; never where that is
+    None. ``recorder`` replays steps, where the device can.
+    """
+
+    scale: Scale
+    images: ImageData
     hessian_every: int | None = None
     recorder: Recorder | None = None
+
+
+@dataclass(frozen=True)
+class TableContext(SearchContext):
+    """What a trial gives a searcher of the table: what it sees of the cells, on the study's data set."""
+
+    signal: Signal
 
 
 class SearchMethod(ABC, Generic[ConfigT]):
@@ -69,9 +81,9 @@ class SearchMethod(ABC, Generic[ConfigT]):
         self.config, self.context = config, context
 
     @classmethod
-    def needs(cls, config: Any) -> Literal["images", "table", "nothing"]:
+    @abstractmethod
+    def needs(cls, config: Any) -> Needs:
         """What the search reads: images to train on, the benchmark's validation signal, or neither."""
-        return "images"
 
     @classmethod
     def signal_epochs(cls, config: Any) -> int:
@@ -96,14 +108,14 @@ class SearchMethod(ABC, Generic[ConfigT]):
         return 1.0
 
     @classmethod
+    @abstractmethod
     def planned_epochs(cls, config: Any, scale: Scale | None) -> int | None:
-        """How many epochs a search at this config and scale has; None where only its course can tell."""
-        return None if scale is None else scale.epochs
+        """How many epochs a search has, at the scale of those that have one; None where only its course can tell."""
 
     @property
+    @abstractmethod
     def total_epochs(self) -> int | None:
         """How many times ``epoch`` is to be called in all; None for as long as that is open."""
-        return self.planned_epochs(self.config, self.context.scale)
 
     @abstractmethod
     def epoch(self) -> Metrics:

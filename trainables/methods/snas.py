@@ -79,9 +79,6 @@ class Snas(AdamArchitectureSearch[SnasConfig]):
             return super().initial_architecture()
         return 1 + 10 * super().initial_architecture()
 
-    def scores(self) -> Tensor:
-        return self.alpha.softmax(dim=1)
-
     def tau(self) -> float:
         """The present epoch's temperature."""
         schedule = temperature if self.config.variant == "bilevel" else single_level_temperature
@@ -94,7 +91,6 @@ class Snas(AdamArchitectureSearch[SnasConfig]):
     def steps(self, train: Batch, valid: Batch) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
         if self.config.variant == "bilevel":
             return super().steps(train, valid)
-        assert self.architecture_optimizer is not None
         self.architecture_optimizer.zero_grad()
         result = self.weight_step(train, self.mixing())
         torch.nn.utils.clip_grad_norm_([self.alpha], LARGEST_GRADIENT)

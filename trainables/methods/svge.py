@@ -48,7 +48,7 @@ from trainables.hyperparameters import Range, hyperparameter
 from trainables.methods.graph_autoencoder import GraphAutoencoder, performance_predictor
 from trainables.methods.latent_search import decode, propose
 from trainables.methods.line_graph import adjacency, all_node_types, cells_of
-from trainables.methods.search_method import Metrics, SearchContext, require_finite
+from trainables.methods.search_method import Metrics, TableContext, require_finite
 from trainables.methods.table_queries import TableQueries, TableQueriesConfig
 from trainables.spaces.nas_bench_201 import NUM_CELLS
 from trainables.spec import Scale
@@ -127,7 +127,7 @@ class Svge(TableQueries[SvgeConfig]):
         "Search. IJCNN 2021. arXiv:2010.04683"
     )
 
-    def __init__(self, config: SvgeConfig, context: SearchContext) -> None:
+    def __init__(self, config: SvgeConfig, context: TableContext) -> None:
         super().__init__(config, context)
         with context.streams.initialising("autoencoder"):
             self.autoencoder = GraphAutoencoder(config.hidden, config.latent, adjacency())
@@ -153,6 +153,10 @@ class Svge(TableQueries[SvgeConfig]):
             + config.predictor_epochs
             + ceil((config.queries - config.labelled) / config.batch_queries)
         )
+
+    @property
+    def total_epochs(self) -> int:
+        return self.planned_epochs(self.config, None)
 
     @classmethod
     def relative_cost(cls, config: Any) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, TypeVar
 
 from trainables.hyperparameters import MethodConfig, hyperparameter
-from trainables.methods.search_method import Metrics, SearchContext, SearchMethod
+from trainables.methods.search_method import Metrics, Needs, SearchMethod, TableContext
 from trainables.spaces.nas_bench_201 import Genotype
 
 
@@ -21,14 +21,16 @@ ConfigT = TypeVar("ConfigT", bound=TableQueriesConfig)
 class TableQueries(SearchMethod[ConfigT]):
     """Reads validation accuracies from the table; ``current`` is the best cell seen, the first of equals."""
 
-    def __init__(self, config: ConfigT, context: SearchContext) -> None:
+    context: TableContext
+
+    def __init__(self, config: ConfigT, context: TableContext) -> None:
         super().__init__(config, context)
         self.queried: list[int] = []
         self.incumbent = -1
         self.spent_s = 0.0
 
     @classmethod
-    def needs(cls, config: Any) -> Literal["images", "table", "nothing"]:
+    def needs(cls, config: Any) -> Needs:
         return "table"
 
     @classmethod
@@ -37,7 +39,6 @@ class TableQueries(SearchMethod[ConfigT]):
 
     def value(self, cell: int) -> float:
         """Validation accuracy of a cell in percent."""
-        assert self.context.signal is not None
         return float(self.context.signal.accuracy[cell])
 
     def query(self, cell: int) -> None:
@@ -45,12 +46,12 @@ class TableQueries(SearchMethod[ConfigT]):
         self.queried.append(cell)
         if self.incumbent < 0 or self.value(cell) > self.value(self.incumbent):
             self.incumbent = cell
-        if self.context.signal is not None:
+        if self.context.signal.cost_s is not None:
             self.spent_s += float(self.context.signal.cost_s[cell])
 
     def spent(self) -> Metrics:
         """Queries so far, and the simulated seconds where they are known."""
-        known = {} if self.context.signal is None else {"simulated_s": self.spent_s}
+        known = {} if self.context.signal.cost_s is None else {"simulated_s": self.spent_s}
         return {"queries": len(self.queried), **known}
 
     def current(self) -> Genotype:

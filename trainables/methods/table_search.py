@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeVar
 import torch
 
 from trainables.hyperparameters import Range, hyperparameter
-from trainables.methods.search_method import Metrics, SearchContext
+from trainables.methods.search_method import Metrics, TableContext
 from trainables.methods.table_queries import TableQueries, TableQueriesConfig
 from trainables.spaces.nas_bench_201 import NUM_CELLS, Genotype
 from trainables.spec import Scale
@@ -51,7 +51,7 @@ ConfigT = TypeVar("ConfigT", bound=TableSearchConfig)
 class TableSearch(TableQueries[ConfigT]):
     """One query an epoch; subclasses propose the next cell."""
 
-    def __init__(self, config: ConfigT, context: SearchContext) -> None:
+    def __init__(self, config: ConfigT, context: TableContext) -> None:
         super().__init__(config, context)
         self.generator = context.streams("table")
 

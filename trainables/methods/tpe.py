@@ -30,7 +30,7 @@ import torch
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from trainables.hyperparameters import Range, hyperparameter
-from trainables.methods.search_method import SearchContext
+from trainables.methods.search_method import TableContext
 from trainables.methods.table_search import TableSearch, TableSearchConfig
 from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype
 
@@ -60,7 +60,7 @@ class Tpe(TableSearch[TpeConfig]):
         "Tree-Structured Parzen Estimator: Understanding Its Algorithm Components and Their Roles. arXiv:2304.11127"
     )
 
-    def __init__(self, config: TpeConfig, context: SearchContext) -> None:
+    def __init__(self, config: TpeConfig, context: TableContext) -> None:
         super().__init__(config, context)
         self.study = self._told([])
         self.asked: optuna.Trial

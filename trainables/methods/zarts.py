@@ -40,10 +40,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from trainables.datasets import BatchStream
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.methods.differentiable import Batch, DifferentiableSearch, WeightTraining, cosine
-from trainables.methods.search_method import SearchContext
+from trainables.methods.search_method import ImageContext
 from trainables.methods.zeroth_order import best_move, coefficients, halved, perturbations, smoothed_gradient
 from trainables.spec import Scale
 
@@ -97,20 +96,10 @@ class Zarts(DifferentiableSearch[ZartsConfig]):
     )
     paper_scale = Scale(channels=16, cells=5, epochs=50, batch_size=64)
 
-    def __init__(self, config: ZartsConfig, context: SearchContext) -> None:
+    def __init__(self, config: ZartsConfig, context: ImageContext) -> None:
         super().__init__(config, context)
-        assert context.scale is not None
-        self.fine_tune_batches = BatchStream(
-            self.split.weight_images,
-            self.split.weight_labels,
-            context.scale.batch_size,
-            context.streams("order.fine_tuning"),
-        )
+        self.fine_tune_batches = self.weight_batches("order.fine_tuning")
         self.weight_steps = 0
-
-    @classmethod
-    def protocol(cls, config: Any) -> str:
-        return config.protocol
 
     @classmethod
     def steps_are_alike(cls, config: Any) -> bool:
@@ -121,9 +110,6 @@ class Zarts(DifferentiableSearch[ZartsConfig]):
         copies = config.samples + (config.optimizer != "mgs")
         steps = copies * (0.4 + 0.57 * config.fine_tune_steps) / config.interval
         return 0.7 + (1 - config.warm_up) * steps
-
-    def scores(self) -> Tensor:
-        return self.alpha.softmax(dim=1)
 
     @property
     def warm_up_epochs(self) -> int:
@@ -137,8 +123,7 @@ class Zarts(DifferentiableSearch[ZartsConfig]):
 
     def architecture_step(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor]:
         if self.epochs_done < self.warm_up_epochs or self.weight_steps % self.config.interval:
-            with torch.no_grad():
-                return self.loss(valid, self.mixing())
+            return self.architecture_rests(valid)
         if self.config.optimizer == "mgs":
             gradient, loss, logits = self.architecture_gradient(train, valid)
         else:

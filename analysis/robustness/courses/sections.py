@@ -16,11 +16,11 @@ from analysis.robustness.collapse import Collapse
 from analysis.robustness.courses import anytime
 from analysis.robustness.courses import figures as course_figures
 from analysis.robustness.summary_tables import early_stopping
-from study.store.schema import TABLE_DATASETS
+from trainables.benchmarks.accuracies import DATASETS, Accuracy
 from trainables.spaces.nas_bench_201.genotype import EDGES
 
 EPOCH_COLUMNS = [
-    *(accuracies.regret_column(column) for column in accuracies.TABLE_ACCURACIES),
+    *accuracies.REGRETS,
     "skip_share", "entropy", "relaxed_accuracy", "discrete_accuracy", "hessian_eigenvalue", *anytime.TIMES,
 ]  # fmt: skip
 """What these sections read of the epochs, beside what the rule of collapse looks at."""
@@ -90,7 +90,7 @@ def diagnostics(trials: pd.DataFrame, epochs: Epochs, column: str) -> Section:
     """What the supernet says of itself, and what training-free scores say of the derived cells."""
     title = "Diagnostics"
     shown = course_figures.diagnostics(figures.drawn(trials), epochs)
-    scores = proxies.proxy_table(trials, column) if column in accuracies.TABLE_ACCURACIES else None
+    scores = proxies.proxy_table(trials, column) if column in accuracies.TABLE else None
     if not shown and scores is None:
         lead = "Unknown: no discretisation gap, entropy, Hessian eigenvalue or training-free score is recorded."
         return Section("diagnostics", title, lead)
@@ -106,8 +106,8 @@ def diagnostics(trials: pd.DataFrame, epochs: Epochs, column: str) -> Section:
 def _regret_columns(epochs: Epochs) -> tuple[list[str], list[str]]:
     """One regret a data set, test where it is known; and the data sets without."""
     columns, absent = [], []
-    for dataset in TABLE_DATASETS:
-        both = [f"{dataset}_{split}_regret" for split in ("test", "valid")]
+    for dataset in DATASETS:
+        both = [Accuracy(dataset, split).regret for split in ("test", "valid")]
         column = next((c for c in both if c in epochs.known), None)
         if column:
             columns.append(column)

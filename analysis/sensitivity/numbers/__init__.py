@@ -38,7 +38,7 @@ from analysis.sensitivity.numbers.neighbourhood import Neighbourhood, tail_of_ne
 from analysis.sensitivity.numbers.noise import noise_share, seed_variance
 from analysis.sensitivity.numbers.profile import RobustnessProfile, robustness_profile
 from analysis.sensitivity.numbers.scales import Hyperparameter
-from analysis.sensitivity.numbers.settings import Settings, rank_transformed, read_settings, with_failures_as
+from analysis.sensitivity.numbers.settings import Settings, read_settings
 from analysis.sensitivity.numbers.stability import RankStability, rank_stability
 from analysis.sensitivity.numbers.transfer import Transfer, transfer
 from analysis.sensitivity.numbers.tunability import Tunability, declared_defaults, tunability
@@ -70,7 +70,6 @@ __all__ = [
     "pairwise_effect",
     "ped_anova_importances",
     "rank_stability",
-    "rank_transformed",
     "read_settings",
     "robustness_profile",
     "seed_variance",
@@ -78,5 +77,4 @@ __all__ = [
     "transfer",
     "tunability",
     "variance_decomposition",
-    "with_failures_as",
 ]

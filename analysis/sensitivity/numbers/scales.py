@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from trainables.errors import ConfigError
-from trainables.hyperparameters import Range, Scalar, search_space
+from trainables.hyperparameters import Range, Scalar, range_of
 from trainables.methods import METHODS
 
 Space = Mapping[str, Range | tuple[Scalar, ...]]
@@ -97,7 +97,7 @@ def _declared_by(method: str, name: str) -> Range | tuple[Scalar, ...] | None:
     if declared_default(method, name) is None:
         return None
     try:
-        return search_space(METHODS[method].Config, method, name)
+        return range_of(METHODS[method].Config, method, name)
     except ConfigError:  # a number that no search is declared for
         return None
 

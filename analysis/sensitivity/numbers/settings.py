@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -161,21 +161,6 @@ def seed_means(values: np.ndarray) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
         return np.nanmean(values, axis=1)
-
-
-def with_failures_as(settings: Settings, value: float) -> Settings:
-    """The same settings with ``value`` (percent) for every trial that failed: the worst that could have happened."""
-    failed = settings.recorded & np.isnan(settings.values)
-    return replace(settings, values=np.where(failed, value, settings.values))
-
-
-def rank_transformed(settings: Settings) -> Settings:
-    """The same settings, each value replaced by its rank among all trials in percent; failed trials share rank 0.
-
-    A handful of collapsed runs owns the variance of raw accuracies; of ranks they own their share.
-    """
-    ranks = pd.Series(settings.values.ravel()).rank(pct=True).to_numpy().reshape(settings.values.shape)
-    return with_failures_as(replace(settings, values=100 * ranks), 0.0)
 
 
 def _hyperparameters(trials: pd.DataFrame, method: str) -> pd.DataFrame:

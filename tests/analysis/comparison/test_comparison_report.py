@@ -12,7 +12,8 @@ import pytest
 from synthetic_store import HOSTILE, genotype, trial
 
 from analysis import Results
-from analysis.comparison.report import value_column, write_comparison
+from analysis.comparison.report import write_comparison
+from analysis.results import accuracies
 from trainables.errors import ConfigError
 
 Study = Callable[..., Results]
@@ -54,10 +55,10 @@ def test_same_bytes_again(study: Study, tmp_path: Path) -> None:
 
 def test_column_is_chosen_and_checked(study: Study) -> None:
     trials = study(rows(2, 2)).trials
-    assert value_column(trials, None) == COLUMN
-    assert value_column(trials, "cifar100_test_accuracy") == "cifar100_test_accuracy"
+    assert accuracies.chosen(trials, None) == COLUMN
+    assert accuracies.chosen(trials, "cifar100_test_accuracy") == "cifar100_test_accuracy"
     with pytest.raises(ConfigError, match="did you mean 'cifar10_test_accuracy'"):
-        value_column(trials, "cifar10_test_acuracy")
+        accuracies.chosen(trials, "cifar10_test_acuracy")
 
 
 def _folders(tmp_path: Path) -> list[str]:

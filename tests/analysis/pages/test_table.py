@@ -10,6 +10,7 @@ import pytest
 from synthetic_store import HOSTILE
 
 from analysis import Results
+from analysis.pages.settings import settings
 from analysis.pages.table import Table, interval, listed, mean_std, number
 from analysis.robustness import summary_tables
 
@@ -82,7 +83,7 @@ def test_overview_keeps_validation_and_test_apart_and_says_how_many_seeds(result
 
 
 def test_settings_list_each_hyperparameter_of_its_own_method(results: Results) -> None:
-    shown = summary_tables.settings(results.trials).shown.set_index("variant")
+    shown = settings(results.trials).shown.set_index("variant")
     assert shown.loc["darts", "hyperparameters"] == "arch_lr=0.0003"
     assert shown.loc["random", "hyperparameters"] == "none"
     assert shown.loc["random", "protocol"] == "–"

@@ -24,6 +24,7 @@ from analysis.robustness.summary import (
     top_cells,
     training_seed_spread,
 )
+from trainables.benchmarks.accuracies import Accuracy
 from trainables.spaces.nas_bench_201.genotype import Genotype
 
 Study = Callable[..., Results]
@@ -138,7 +139,7 @@ class TestCells:
         assert set(top["derived"]) == {7}
 
     def test_training_seed_spread_is_not_the_search_seed_spread(self, results: Results) -> None:
-        spread = of(training_seed_spread(results.trials, "cifar10_valid_accuracy"), "darts")
+        spread = of(training_seed_spread(results.trials, Accuracy("cifar10", "valid")), "darts")
         assert spread["cells"] == 8
         assert spread["spread"] == pytest.approx(statistics.stdev([-0.2, 0.2]))
 

@@ -21,7 +21,6 @@ class GoldenCase:
     expected: dict[str, Any]
     rtol: float
     atol: float
-    interval_atol: float = 0.0
 
     def approx(self, *keys: str) -> Any:
         """The expected value under ``keys``, one inside the other, with the case's tolerance."""

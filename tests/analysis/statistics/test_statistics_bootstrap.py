@@ -1,4 +1,4 @@
-"""The bootstrap against full enumeration, scipy and rliable."""
+"""The bootstrap against full enumeration and scipy."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from analysis.statistics.bootstrap import (
     bootstrap_interval,
     distinct_resamples,
     resample,
-    stratified_interval,
     studentised_interval,
     weighted_quantiles,
 )
 from analysis.statistics.estimate import FloatArray
 from analysis.statistics.intervals import t_interval
-from analysis.statistics.summary import iqm, mean, median_of_means, optimality_gap, pooled
+from analysis.statistics.summary import iqm, mean
 
 
 def generator(seed: int = 0) -> np.random.Generator:
@@ -92,30 +91,6 @@ def test_studentised_matches_the_enumeration_of_all_t_statistics() -> None:
     assert (found.low, found.high) == pytest.approx((values.mean() - high_t * error, values.mean() - low_t * error))
 
 
-def test_whole_seeds_stay_together() -> None:
-    """Data sets that are copies of each other bring no information; drawn apart they would seem to."""
-    one = generator().normal(90, 1, size=(10, 1))
-    copies = np.repeat(one, 5, axis=1)
-    alone = bootstrap_interval(one, pooled(mean), generator(1), kind="percentile")
-    together = bootstrap_interval(copies, pooled(mean), generator(1), kind="percentile")
-    apart = stratified_interval(copies, pooled(mean), generator(1))
-    assert (together.low, together.high) == pytest.approx((alone.low, alone.high))
-    assert apart.high - apart.low < 0.6 * (alone.high - alone.low)
-
-
-@pytest.mark.parametrize("name", ["iqm", "median_of_task_means", "mean", "optimality_gap_gamma_0.9437"])
-def test_resampled_data_sets_match_rliable(name: str) -> None:
-    case = golden("rliable_task_bootstrap_ci")
-    statistic = {
-        "iqm": pooled(iqm),
-        "median_of_task_means": median_of_means,
-        "mean": pooled(mean),
-        "optimality_gap_gamma_0.9437": pooled(lambda values: optimality_gap(values, 0.9437)),
-    }[name]
-    found = stratified_interval(case.inputs["scores"], statistic, generator(), resample_datasets=True)
-    assert [found.low, found.high] == case.approx(name, "ci95")
-
-
 def test_the_same_generator_gives_the_same_interval_and_another_does_not() -> None:
     values = generator().normal(size=12)
     first, same, other = (bootstrap_interval(values, iqm, generator(seed)) for seed in (3, 3, 4))
@@ -146,11 +121,3 @@ def test_equal_values_are_a_point() -> None:
     found.append(studentised_interval([54.3] * 5, generator()))
     for interval in found:
         assert (interval.low, interval.high) == pytest.approx((54.3, 54.3))
-
-
-def test_a_row_with_a_hole_is_left_out_and_counted() -> None:
-    matrix = generator().normal(size=(9, 3))
-    holed = np.vstack([matrix, [1.0, np.nan, 2.0]])
-    whole, found = (bootstrap_interval(m, pooled(iqm), generator(1)) for m in (matrix, holed))
-    assert (found.n, found.dropped) == (9, 1)
-    assert (found.low, found.high) == (whole.low, whole.high)

@@ -15,7 +15,7 @@ from analysis.statistics.intervals import (
     t_interval,
     t_multiplier,
 )
-from analysis.statistics.proportions import IntervalKind, TestKind, compare_proportions, proportion_interval
+from analysis.statistics.proportions import proportion_interval
 
 
 def test_student_t_matches_golden() -> None:
@@ -47,7 +47,6 @@ def test_median_of_five_seeds_has_no_interval_and_says_why() -> None:
     assert found.estimate == 3.0 and np.isnan([found.low, found.high]).all()
     assert found.note == "95 % needs n >= 6; from smallest to largest of 5 covers 93.8 %"
     assert np.isfinite(median_interval(np.arange(6)).low)
-    assert np.isfinite(median_interval(np.arange(5), level=0.9).low)
 
 
 def test_two_seeds_have_a_mean_and_no_interval() -> None:
@@ -69,24 +68,12 @@ def test_relative_improvement_is_in_percent_of_the_baseline() -> None:
     assert found.low == pytest.approx(100 * (mean.low - 87.06) / 87.06)
 
 
-@pytest.mark.parametrize("counts", ["0/3", "0/5", "0/10", "1/5", "4/10"])
-@pytest.mark.parametrize("kind", ["wilson", "clopper-pearson", "jeffreys"])
-def test_proportions_match_golden(counts: str, kind: IntervalKind) -> None:
+def test_proportions_match_golden() -> None:
     case = golden("collapse_probability")
-    found = proportion_interval(*map(int, counts.split("/")), kind)
-    assert [found.low, found.high] == case.approx(counts, kind.replace("-", "_"))
+    for counts in case.inputs["k_n"]:
+        found = proportion_interval(*map(int, counts.split("/")))
+        assert [found.low, found.high] == case.approx(counts)
 
 
-@pytest.mark.parametrize("kind", ["fisher", "barnard", "boschloo"])
-def test_two_proportions_match_golden(kind: TestKind) -> None:
-    case = golden("collapse_probability")
-    found = compare_proportions(4, 10, 0, 10, kind)
-    assert found.p == case.approx("compare_4of10_vs_0of10", f"{kind}_p")
-    assert (found.statistic, found.n) == (0.4, 10)
-    assert found.smallest_p < 1e-4
-
-
-def test_proportions_without_trials_or_difference_are_no_errors() -> None:
+def test_a_proportion_without_trials_is_no_error() -> None:
     assert np.isnan(proportion_interval(0, 0).estimate)
-    assert np.isnan(compare_proportions(0, 0, 1, 5).p)
-    assert compare_proportions(0, 5, 0, 5).p == compare_proportions(5, 5, 5, 5).p == 1.0

@@ -9,13 +9,11 @@ import pytest
 from scipy import stats
 from statistics_golden import golden
 
-from analysis.statistics.dominance import almost_stochastic_order, violation
 from analysis.statistics.probability import (
     cliffs_delta,
     performance_profile,
     probability_of_improvement,
     probability_of_improvement_paired,
-    probability_over_datasets,
 )
 from analysis.statistics.ranksums import rank_sum_null
 from analysis.statistics.unpaired import (
@@ -40,34 +38,10 @@ def samples() -> tuple[np.ndarray, np.ndarray]:
 def test_brunner_munzel_and_superiority_match_golden() -> None:
     case = golden("hodges_lehmann_brunner_munzel")
     a, b = samples()
-    found = probability_of_improvement(a, b, "identity")
-    assert found.estimate == case.approx("prob_superiority")
-    assert [found.low, found.high] == case.approx("ci95_brunner_munzel_t")
+    assert probability_of_improvement(a, b).estimate == case.approx("prob_superiority")
     assert brunner_munzel(a, b).p == case.approx("p")
     assert brunner_munzel(a, b).p == case.approx("scipy_brunnermunzel_p")
     assert cliffs_delta(a, b).estimate == case.approx("cliffs_delta")
-    logit = probability_of_improvement(a, b, "logit")
-    centre = (np.log(logit.low / (1 - logit.low)) + np.log(logit.high / (1 - logit.high))) / 2
-    assert centre == pytest.approx(np.log(0.6 / 0.4))
-
-
-def test_probability_over_data_sets_matches_rliable() -> None:
-    case = golden("rliable_probability_of_improvement")
-    x, y = case.inputs["x"], case.inputs["y"]
-    found = probability_over_datasets(x, y, generator(), stratified=True)
-    assert found.estimate == case.approx("poi")
-    assert [found.low, found.high] == case.approx("ci95")
-    assert probability_over_datasets(y, x, generator()).estimate == case.approx("poi_reverse")
-    ties = probability_over_datasets(case.inputs["tie_x"], case.inputs["tie_y"], generator())
-    assert ties.estimate == case.approx("poi_with_ties")
-    overlap = case.inputs["overlap_x"], case.inputs["overlap_y"]
-    found = probability_over_datasets(*overlap, generator(), stratified=True)
-    assert found.estimate == case.approx("poi_overlap")
-    assert [found.low, found.high] == pytest.approx(case.expected["poi_overlap_ci95"], abs=case.interval_atol)
-    by_hand = np.mean(
-        [probability_of_improvement(a, b).estimate for a, b in zip(*map(np.transpose, overlap), strict=True)]
-    )
-    assert found.estimate == pytest.approx(by_hand)
 
 
 def test_newcombe_never_collapses_to_a_point() -> None:
@@ -75,9 +49,6 @@ def test_newcombe_never_collapses_to_a_point() -> None:
     assert (best.estimate, best.high) == (1.0, 1.0) and 0.4 < best.low < 0.6
     worst = probability_of_improvement([1.0, 2.0, 3.0], [4.0, 5.0, 6.0])
     assert (worst.low, worst.high) == pytest.approx((0.0, 1 - best.low))
-    for kind in ("logit", "identity"):
-        refused = probability_of_improvement([4.0, 5.0, 6.0], [1.0, 2.0, 3.0], kind)
-        assert refused.estimate == 1.0 and np.isnan(refused.low) and "overlap" in refused.note
 
 
 def test_newcombe_bounds_solve_the_score_equation() -> None:
@@ -100,28 +71,10 @@ def test_paired_probability_counts_ties_half() -> None:
 def test_profiles_match_rliable() -> None:
     case = golden("rliable_performance_profile")
     for method, scores in case.inputs["scores"].items():
-        found = performance_profile(scores, case.inputs["tau"], generator())
+        found = performance_profile(np.ravel(scores), case.inputs["tau"], generator())
         assert found.share.tolist() == case.approx(method)
         assert ((found.low <= found.share) & (found.share <= found.high)).all()
         assert (np.diff(found.share) <= 0).all()
-
-
-def test_stochastic_order_matches_golden() -> None:
-    case = golden("aso_eps_min")
-    a, b = case.inputs["a"], case.inputs["b"]
-    level = case.inputs["confidence_level"]
-    assert almost_stochastic_order(a, b, generator(), level=level).high == case.approx("eps_min_a_over_b")
-    assert almost_stochastic_order(b, a, generator(), level=level).high == case.approx("eps_min_b_over_a")
-    assert "at least 10 seeds" in almost_stochastic_order(a[:9], b, generator()).note
-
-
-def test_violation_is_the_integral_over_quantile_levels() -> None:
-    a, b = np.sort(generator(1).normal(size=7)), np.sort(generator(2).normal(0.3, 1, size=4))
-    levels = (np.arange(28_000) + 0.5) / 28_000
-    gap = b[(levels * 4).astype(int)] - a[(levels * 7).astype(int)]
-    assert violation(a, b) == pytest.approx((np.maximum(gap, 0) ** 2).sum() / (gap**2).sum())
-    assert violation(a, b) + violation(b, a) == pytest.approx(1.0)
-    assert violation(a, a - 1.0) == 0.0
 
 
 @pytest.mark.parametrize(("n_a", "n_b"), [(2, 3), (5, 5), (4, 6)])

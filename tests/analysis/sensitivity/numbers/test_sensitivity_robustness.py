@@ -19,7 +19,7 @@ from analysis.sensitivity.numbers import (
     transfer,
 )
 from analysis.sensitivity.numbers.budget import best_of_weights, plug_in_weights
-from analysis.statistics.summary import cvar, expected_maximum
+from analysis.statistics.summary import cvar
 from trainables.errors import StoreError
 
 
@@ -116,7 +116,6 @@ class TestBudget:
         for k in range(1, 8):
             mean = np.mean([max(subset) for subset in combinations(scores, k)])
             assert best_of_weights(7, np.array([k]))[0] @ scores == pytest.approx(mean)
-            assert expected_maximum(scores, k) == pytest.approx(mean)
         np.testing.assert_allclose(plug_in_weights(7, np.array([3])).sum(), 1)
         assert np.isnan(best_of_weights(3, np.array([4]))).all()
 

@@ -1,0 +1,28 @@
+"""The table of settings: what exactly each variant was."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from analysis.pages.table import UNKNOWN, Table, setting_text
+
+
+def settings(trials: pd.DataFrame) -> Table:
+    """What exactly each variant was: protocol, data, scale and every hyperparameter."""
+    columns = ["method_version", "protocol", "dataset", "channels", "cells", "epochs", "batch_size", "retrain_epochs"]
+    hyperparameters = sorted(c for c in trials.columns if c.startswith("hp."))
+    grouped = trials.groupby("variant", observed=True)
+    data = grouped[[*columns, *hyperparameters]].agg(distinct).reset_index()
+    shown = data[["variant", *columns]].rename(columns=lambda name: name.replace("_", " "))
+    shown["hyperparameters"] = [
+        ", ".join(f"{c.removeprefix('hp.')}={row[c]}" for c in hyperparameters if row[c] != UNKNOWN) or "none"
+        for _, row in data.iterrows()
+    ]
+    caption = "Epochs are search epochs; methods that only look cells up have no protocol and mostly count queries."
+    return Table("settings", "Settings", caption, shown, data, prose=("hyperparameters",))
+
+
+def distinct(values: pd.Series) -> str:
+    """All values that occur, "a / b"; a dash where there are none."""
+    texts = dict.fromkeys(setting_text(value) for value in values.dropna().unique())
+    return " / ".join(texts) or UNKNOWN
