@@ -43,6 +43,8 @@ from trainables.spaces.nas_bench_201.genotype import EDGES, NUM_CELLS, SKIP, Gen
 SIZES = (10_000, 100_000, 1_000_000)
 NAIVE_UP_TO = 100_000
 EPOCHS_EACH = 50
+KEYS = {"trials": ["trial_id"], "epochs": ["trial_id", "epoch"]}
+"""What compaction sorts by."""
 CHUNK = 5_000
 """Trials in a file of epochs: 250,000 rows, what compaction ends with."""
 METHODS = ("darts", "drnas", "gaea", "pc_darts", "snas", "gdas", "sdarts", "fair_darts", "darts_pt", "idarts")
@@ -64,7 +66,8 @@ def make(folder: Path, trials: int, epochs: int = EPOCHS_EACH) -> Path:
         if not all(path.exists() for path in paths):
             for path, table in zip(paths, _tables(start, min(CHUNK, trials - start), epochs), strict=True):
                 unfinished = path.with_suffix(".tmp")
-                pq.write_table(table, unfinished, compression="zstd", row_group_size=ROW_GROUP)
+                ordered = table.sort_by([(name, "ascending") for name in KEYS[path.parent.name]])
+                pq.write_table(ordered, unfinished, compression="zstd", row_group_size=ROW_GROUP)
                 unfinished.replace(path)
     return study
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from analysis.pages.csv import csv_text
+
 UNKNOWN = "–"
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -61,7 +63,7 @@ class Table:
 
     def to_csv(self) -> str:
         """The numbers, unrounded; an empty field is a missing value."""
-        return self.data.to_csv(index=False, lineterminator="\n")
+        return csv_text(self.data)
 
     def to_markdown(self) -> str:
         """A pipe table under its title and caption."""

@@ -12,7 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 from statsmodels.stats.inter_rater import fleiss_kappa
 
-from trainables.spaces.nas_bench_201.genotype import OPERATIONS, Genotype
+from analysis.robustness.derived import derived
+from trainables.spaces.nas_bench_201.genotype import EDGES, OPERATIONS
 
 
 def edge_agreement(operations: npt.ArrayLike, choices: int = len(OPERATIONS)) -> dict[str, float]:
@@ -38,20 +39,20 @@ def agreement(trials: pd.DataFrame) -> pd.DataFrame:
     Columns: variant; derived (ok trials with a cell); distinct cells; classes (up to the benchmark's isomorphism);
     modal (percent of the derived cells in the most frequent class); pairs, fleiss of ``edge_agreement``.
     """
+    places, cells = derived(trials)
+    operations = np.array([cell.operations for cell in cells], dtype=int).reshape(-1, len(EDGES))
+    class_of = pd.factorize(np.array([cell.isomorphism_key() for cell in cells], dtype=object))[0]
     rows = []
-    for variant, part in trials.groupby("variant", observed=True):
-        derived = part.loc[part["status"] == "ok", "genotype"].dropna()
-        known = {text: Genotype.from_string(text) for text in derived.unique()}
-        cells = [known[text] for text in derived]
-        keys = {cell: cell.isomorphism_key() for cell in known.values()}
-        classes = pd.Series([keys[cell] for cell in cells], dtype=object)
+    for variant, part in pd.Series(places).groupby(trials["variant"].array, observed=True):
+        own = part[part >= 0].to_numpy()
+        classes = np.bincount(class_of[own])
         row = {
             "variant": variant,
-            "derived": len(cells),
-            "distinct": len(known),
-            "classes": classes.nunique(),
-            "modal": 100 * classes.value_counts(normalize=True).max() if len(cells) else float("nan"),
+            "derived": len(own),
+            "distinct": len(np.unique(own)),
+            "classes": np.count_nonzero(classes),
+            "modal": 100 * (classes.max() / len(own)) if len(own) else float("nan"),
         }
-        rows.append(row | edge_agreement([cell.operations for cell in cells]))
+        rows.append(row | edge_agreement(operations[own]))
     frame = pd.DataFrame(rows)
     return frame.assign(variant=frame["variant"].astype(trials["variant"].dtype))

@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 
 from analysis.results import accuracies
+from analysis.robustness.derived import derived
 from analysis.statistics.proportions import proportion_interval
 from study.store.schema import EPOCHS
 from trainables.errors import ConfigError
-from trainables.spaces.nas_bench_201.genotype import EDGES, SKIP, Genotype
+from trainables.spaces.nas_bench_201.genotype import EDGES, SKIP
 
 SKIPS = 4
 """A derived cell has collapsed when at least so many of its six edges are skip connections, unless told otherwise."""
@@ -60,7 +61,9 @@ class Collapse:
         if self.below is not None:
             values = trials[accuracies.headline(trials)].where(ok)
             return (values < self.below).astype(float).where(values.notna())
-        return self.of_cells(trials["genotype"].where(ok))
+        places, cells = derived(trials)
+        skips = np.array([*(cell.operations.count(SKIP) for cell in cells), np.nan])[places]
+        return pd.Series(np.where(np.isnan(skips), np.nan, skips >= self.skips), index=trials.index)
 
     def epoch_column(self, trials: pd.DataFrame) -> str | None:
         """What ``of_epochs`` looks at; None where epochs cannot have it, such as an accuracy after retraining."""
@@ -71,12 +74,6 @@ class Collapse:
         """The same of the cells that would be derived on the way, from what ``epoch_column`` has of them."""
         collapsed = values * len(EDGES) / 100 > self.skips - 0.5 if self.below is None else values < self.below
         return np.where(np.isnan(values), np.nan, collapsed)
-
-    def of_cells(self, genotypes: pd.Series) -> pd.Series:
-        """``flags`` by skip connections, for cells in their text form."""
-        known = {text: Genotype.from_string(text).operations.count(SKIP) for text in genotypes.dropna().unique()}
-        skips = genotypes.map(known).astype(float)
-        return (skips >= self.skips).astype(float).where(skips.notna())
 
 
 def collapse_probability(trials: pd.DataFrame, rule: Collapse) -> pd.DataFrame:

@@ -146,7 +146,7 @@ def marks_of(onsets: pd.DataFrame | None, trials: pd.DataFrame) -> dict[str, lis
     """Variant -> the epochs of its seeds' collapse, each once: crosses would cover each other."""
     if onsets is None:
         return {}
-    own = onsets[onsets["trial_id"].isin(trials["trial_id"])]
+    own = onsets[onsets["trial"].isin(trials.index)]
     return {str(variant): part["epoch"].unique().tolist() for variant, part in own.groupby("variant")}
 
 

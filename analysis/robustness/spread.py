@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.results import accuracies
+from analysis.robustness.derived import cells_of
 from analysis.robustness.summary import LOST
 from analysis.statistics.bootstrap import bootstrap_interval, studentised_interval
 from analysis.statistics.estimate import NAN, Estimate
@@ -21,7 +22,7 @@ from analysis.statistics.summary import describe, iqm
 from analysis.statistics.variance import VarianceComponents, nested
 from trainables.benchmarks.accuracies import Accuracy
 from trainables.benchmarks.table import Table
-from trainables.spaces.nas_bench_201.genotype import NUM_CELLS, Genotype
+from trainables.spaces.nas_bench_201.genotype import NUM_CELLS
 
 RESAMPLED_UP_TO = 200
 """Seeds above which no bootstrap is made: it would be Student's interval again, at a thousand times the cost."""
@@ -114,8 +115,9 @@ def baseline(trials: pd.DataFrame, column: str, table: Table | None) -> Baseline
     looked_up = trials.loc[trials["status"] == "ok", ["genotype", column]].dropna()
     if looked_up.empty or not table.has(dataset, split):
         return None
-    cells = np.array([Genotype.from_string(g).index for g in looked_up["genotype"]])
-    if not np.allclose(table.accuracy(dataset, split, cells), looked_up[column].astype(float), atol=1e-6):
+    places, cells = cells_of(looked_up["genotype"])
+    known = table.accuracy(dataset, split, np.array([cell.index for cell in cells]))[places]
+    if not np.allclose(known, looked_up[column].astype(float), atol=1e-6):
         return None
     everything = table.accuracy(dataset, split, np.arange(NUM_CELLS))
     return Baseline(float(np.nanmean(everything)), f"the mean of all {NUM_CELLS:,} cells of the table")

@@ -7,14 +7,17 @@ replication is the search seed. Accuracies are percent, regrets percentage point
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
 from analysis.results.accuracies import REGRETS, headline, headline_regret, title
+from analysis.robustness.derived import derived
 from analysis.statistics.intervals import MINIMUM_N, t_multiplier
 from study.store.schema import STATUSES
 from trainables.benchmarks.accuracies import Accuracy
-from trainables.spaces.nas_bench_201.genotype import EDGES, SKIP, Genotype
+from trainables.spaces.nas_bench_201.genotype import EDGES, SKIP
 
 LOST = ("diverged", "failed")
 """How a trial ends that was run to its end and has no result; what a scheduler stopped is not among them."""
@@ -91,22 +94,30 @@ def derived_cells(trials: pd.DataFrame) -> pd.DataFrame:
     isomorphism); modal (percent of derived cells that are the most frequent one); skips (mean percent of edges that
     are skip connections); disconnected (cells whose output no path reaches).
     """
-    cells = trials[["variant"]].assign(genotype=trials["genotype"].where(trials["status"] == "ok"))
-    known = {text: Genotype.from_string(text) for text in cells["genotype"].dropna().unique()}
-    skips = {text: cell.operations.count(SKIP) for text, cell in known.items()}
-    cells["class"] = cells["genotype"].map({text: cell.isomorphism_key() for text, cell in known.items()})
-    cells["skips"] = cells["genotype"].map(skips).astype(float)
-    cells["disconnected"] = cells["genotype"].isin([t for t, c in known.items() if not c.output_is_connected()])
+    places, known = derived(trials)
+
+    def of_trials(values: Iterable[object]) -> np.ndarray:
+        return np.array([*values, np.nan], dtype=float)[places]
+
+    cells = pd.DataFrame(
+        {
+            "variant": trials["variant"].array,
+            "cell": of_trials(range(len(known))),
+            "class": of_trials(pd.factorize(np.array([cell.isomorphism_key() for cell in known], dtype=object))[0]),
+            "skips": of_trials(cell.operations.count(SKIP) for cell in known),
+            "disconnected": of_trials(not cell.output_is_connected() for cell in known),
+        }
+    )
     grouped = cells.groupby("variant", observed=True)
     frame = pd.DataFrame(
         {
             "n": grouped.size(),
-            "derived": grouped["genotype"].count(),
-            "distinct": grouped["genotype"].nunique(),
+            "derived": grouped["cell"].count(),
+            "distinct": grouped["cell"].nunique(),
             "classes": grouped["class"].nunique(),
-            "modal": grouped["genotype"].agg(lambda g: 100 * g.value_counts(normalize=True).max()),
+            "modal": grouped["cell"].agg(lambda g: 100 * g.value_counts(normalize=True).max()),
             "skips": 100 * grouped["skips"].mean() / len(EDGES),
-            "disconnected": grouped["disconnected"].sum(),
+            "disconnected": grouped["disconnected"].sum().astype(int),
         }
     )
     return frame.reset_index()

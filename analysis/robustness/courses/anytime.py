@@ -95,8 +95,11 @@ def early_stopping(trials: pd.DataFrame, epochs: Epochs, column: str) -> pd.Data
 
 
 def collapse_onsets(trials: pd.DataFrame, epochs: Epochs, rule: Collapse) -> pd.DataFrame:
-    """The epoch from which on a search stays collapsed, one row a seed that does: variant, trial_id, epoch."""
-    out, none = [], pd.DataFrame(columns=["variant", "trial_id", "epoch"])
+    """The epoch from which on a search stays collapsed, one row a seed that does: variant, trial, epoch.
+
+    ``trial`` is its place in the frame of all trials.
+    """
+    out, none = [], pd.DataFrame(columns=["variant", "trial", "epoch"])
     looked_at = rule.epoch_column(trials)
     if looked_at is None:
         return none
@@ -104,8 +107,8 @@ def collapse_onsets(trials: pd.DataFrame, epochs: Epochs, rule: Collapse) -> pd.
         if one := held(grid, rule.of_epochs(grid.values[looked_at])):
             at = anytime.onset(one.at, one.values.T > 0.5)
             collapsed = np.isfinite(at)
-            names = trials["trial_id"].loc[one.trials[collapsed]].to_numpy()
-            out.append(pd.DataFrame({"variant": one.variant, "trial_id": names, "epoch": at[collapsed]}))
+            own = {"variant": one.variant, "trial": one.trials[collapsed], "epoch": at[collapsed]}
+            out.append(pd.DataFrame(own))
     return pd.concat(out, ignore_index=True) if out else none
 
 

@@ -174,7 +174,7 @@ def test_early_stopping_and_onsets_are_those_of_the_frame(hard: Results) -> None
         if np.isfinite(at)
     }
     found = anytime.collapse_onsets(hard.trials, epochs, Collapse(skips=1))
-    assert onsets and dict(zip(found["trial_id"], found["epoch"], strict=True)) == onsets
+    assert onsets and dict(zip(hard.trials["trial_id"][found["trial"]], found["epoch"], strict=True)) == onsets
 
 
 def test_the_course_against_seconds_is_that_of_the_frame(hard: Results) -> None:
