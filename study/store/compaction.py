@@ -17,8 +17,8 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from study.store.rows import RowFiles, is_merged, version
 from study.store.arrow import concatenated
+from study.store.rows import RowFiles, is_merged, version
 
 FILES_OF_A_SIZE = 10
 SINGLE_FILES = 500

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from study.store.arrow import Row
 from study.store.schema import TABLE_DATASETS, TABLE_SPLITS
 from study.store.store import Store
-from study.store.arrow import Row
 from trainables.benchmarks.table import Table
 from trainables.trial import look_up
 

@@ -1,8 +1,8 @@
 """The rows of one kind, a folder of Parquet files: ``<trial id>.parquet`` for a trial, ``compact-*.parquet`` for many.
 
-Files are merged while others read them (study/store/compaction.py). A merged file appears before those it replaces go, so a
-file that is gone when it comes to be read has been merged, and the folder is listed again until no merged file is new.
-A row may be seen twice that way, never too seldom: readers take one row for each key.
+Files are merged while others read them (study/store/compaction.py). A merged file appears before those it replaces go,
+so a file that is gone when it comes to be read has been merged, and the folder is listed again until no merged file is
+new. A row may be seen twice that way, never too seldom: readers take one row for each key.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import pyarrow.compute as pc
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
+from study.store.arrow import ROW_GROUP, Row, concatenated, encoded, to_table
 from study.store.files import Files, one_line
 from study.store.schema import MERGED
-from study.store.arrow import ROW_GROUP, Row, concatenated, encoded, to_table
 from trainables.errors import StoreError
 
 T = TypeVar("T")

@@ -21,12 +21,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.fs as pafs
 
+from study.store.arrow import Row
 from study.store.claims import Claims
 from study.store.compaction import compact
 from study.store.files import Files, one_line, whole
 from study.store.rows import Cache, RowFiles
 from study.store.schema import EPOCHS, SCHEMA_VERSION, TRIALS
-from study.store.arrow import Row
 from trainables.errors import StoreError
 from trainables.secrets import refuse_credentials
 

@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from study.store import compaction
+from study.store.arrow import ROW_GROUP
 from study.store.compaction import compact
 from study.store.files import Files
 from study.store.rows import RowFiles, is_merged, version
-from study.store.arrow import ROW_GROUP
 from trainables.errors import StoreError
 
 SCHEMA = pa.schema([("trial_id", pa.string()), ("epoch", pa.int32()), ("finished_at", pa.int64())])

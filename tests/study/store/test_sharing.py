@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from study.store import claims
-from study.store.claims import Claim
 from study.config import parse
 from study.plan import Fingerprints, plan
+from study.store import claims
+from study.store.claims import Claim
 from study.store.store import Store
 from trainables import batch as batches
 from trainables.batch import Assignment, Batch, Work

@@ -18,12 +18,11 @@ import pytest
 from faulty_s3 import Fault, FaultyS3
 
 from analysis import load
-from study.store import claims
-from study.store import files
-from study.store.claims import parse
 from study.config import parse as parse_study
-from study.store.files import Files
 from study.plan import Fingerprints, plan
+from study.store import claims, files
+from study.store.claims import parse
+from study.store.files import Files
 from study.store.store import Store
 from trainables import datasets
 from trainables.errors import StoreError
