@@ -23,9 +23,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The benchmark table's cache of this test session, so that no test depends on an earlier one's leftovers."""
+def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache of the benchmark table of this session's own, so that no test depends on an earlier one's leftovers.
+
+    Ray's workers are not nice: on a busy machine they get as much as the tests that wait for them.
+    """
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_worker_niceness", "0")
         patch.setenv("NAS_STUDY_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.delenv("NAS_STUDY_BENCHMARK", raising=False)
         patch.delenv("NAS_STUDY_DATA", raising=False)

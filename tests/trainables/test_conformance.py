@@ -204,6 +204,7 @@ def test_other_seed_differs(case: Any) -> None:
     }
 
 
+@pytest.mark.slow
 @every_case
 def test_resumed_after_every_epoch_same_bits(case: Any) -> None:
     """Each epoch of search and retraining runs in a trial of its own, built from the file of the one before."""
