@@ -17,19 +17,19 @@ from trainables.spaces.nas_bench_201.genotype import Genotype
 from trainables.spec import TrialSpec
 
 if TYPE_CHECKING:
-    from trainables.benchmarks.table import Table
+    from trainables.benchmarks.table import BenchmarkTable
 
 Row = dict[str, Any]
 
 
-def trial_row(spec: TrialSpec, study: str, outcome: Row, table: Table) -> Row:
+def trial_row(spec: TrialSpec, study: str, outcome: Row, table: BenchmarkTable) -> Row:
     """The whole row of a trial that ended. ``outcome``: status, error, notes, and what its search came to."""
     row = describe(spec, study) | {"error": None, "notes": None, "finished_at": datetime.now(UTC)} | outcome
     looked_up = {name: values[0] for name, values in look_up(table, [row.get("genotype")]).items()}
     return row | {"table_fingerprint": table.fingerprint} | looked_up
 
 
-def epoch_rows(epochs: list[Row], table: Table) -> list[Row]:
+def epoch_rows(epochs: list[Row], table: BenchmarkTable) -> list[Row]:
     """The rows of a trial's epochs, with what the table knows of the cell that each would have derived."""
     found = look_up(table, [epoch["genotype"] for epoch in epochs])
     return [epoch | {name: found[name][index] for name in MEAN_COLUMNS} for index, epoch in enumerate(epochs)]
@@ -68,7 +68,7 @@ def changed(spec: TrialSpec) -> str:
     return ", ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in differing.items())
 
 
-def look_up(table: Table, cells: list[str | None]) -> dict[str, list[float | None]]:
+def look_up(table: BenchmarkTable, cells: list[str | None]) -> dict[str, list[float | None]]:
     """The table's columns for cells given as strings, row by row; null for a missing cell or an unknown value."""
     known = [row for row, cell in enumerate(cells) if cell is not None]
     index = {cell: Genotype.from_string(cell).index for cell in set(cells) if cell is not None}

@@ -18,7 +18,7 @@ from typing import Any
 
 from trainables import datasets
 from trainables.benchmarks.signal import NO_SIGNAL, read_signal
-from trainables.benchmarks.table import Table, open_table
+from trainables.benchmarks.table import BenchmarkTable, open_table
 from trainables.datasets import ImageData
 from trainables.hyperparameters import MethodConfig
 from trainables.later import torch
@@ -50,7 +50,7 @@ class Surroundings:
         """The study's images on the device, read once per worker. Raises DataError."""
         return _images(dataset, self.data, self.device)
 
-    def table(self) -> Table:
+    def table(self) -> BenchmarkTable:
         """The benchmark table, opened once per worker. Raises BenchmarkError."""
         return _table(self.benchmark)
 
@@ -63,7 +63,7 @@ def _images(dataset: DatasetSpec, data: Path | None, device: str) -> ImageData:
 
 
 @lru_cache(maxsize=1)
-def _table(benchmark: Path | None) -> Table:
+def _table(benchmark: Path | None) -> BenchmarkTable:
     return open_table(benchmark)
 
 

@@ -13,10 +13,10 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from analysis.comparison.compare import Comparison, Comparisons
 from analysis.comparison.verdicts import Verdict
+from analysis.pages.figure import Plot
 from analysis.pages.layout import Fixed, panels, text_width
 from analysis.pages.style import GRID, INK, MUTED, row_centres, wrapped
-from analysis.pages.table import number, p_value
-from analysis.robustness.figures import Plot
+from analysis.pages.words import number, p_value
 
 MOST_ROWS = 40
 SLOPES = 6

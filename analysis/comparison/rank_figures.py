@@ -10,10 +10,10 @@ from matplotlib.ticker import MaxNLocator
 from analysis.comparison.compare import Comparisons
 from analysis.comparison.figures import MOST_ROWS, labelled_rows
 from analysis.comparison.pairing import Arm, common_matrix
+from analysis.pages.figure import Plot
 from analysis.pages.layout import Fixed, text_width
 from analysis.pages.style import INK, MUTED, looks, wrapped
-from analysis.pages.table import listed, number, p_value
-from analysis.robustness.figures import Plot
+from analysis.pages.words import listed, number, p_value
 from analysis.statistics.estimate import ALPHA
 from analysis.statistics.probability import performance_profile
 from analysis.statistics.ranks import Nemenyi, RankDistribution, rank_distribution

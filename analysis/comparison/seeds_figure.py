@@ -9,10 +9,10 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from analysis.comparison.compare import Comparisons
 from analysis.comparison.figures import counts
+from analysis.pages.figure import Plot
 from analysis.pages.layout import Fixed
 from analysis.pages.style import INK, MUTED
-from analysis.pages.table import number
-from analysis.robustness.figures import Plot
+from analysis.pages.words import number
 from analysis.statistics.estimate import ALPHA
 from analysis.statistics.power import POWER, planning_std, smallest_detectable_paired, smallest_detectable_unpaired
 

@@ -21,8 +21,8 @@ from matplotlib.figure import Figure
 
 from analysis.pages import layout, style
 from analysis.pages.csv import csv_text
+from analysis.pages.figure import Plot
 from analysis.pages.table import Table, markdown
-from analysis.robustness.figures import Plot
 from trainables.errors import ConfigError
 
 _THEME = {style.INK: "var(--ink)", style.MUTED: "var(--muted)", style.GRID: "var(--line)"}

@@ -7,10 +7,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from analysis.pages.figure import Plot
 from analysis.pages.layout import Fixed, panels
 from analysis.pages.style import MUTED, looks, wrapped
-from analysis.pages.table import listed, number
-from analysis.robustness.figures import Plot
+from analysis.pages.words import listed, number
+from analysis.results.accuracies import words
 from analysis.sensitivity.hyperparameter_figures import BLUE, RED
 from analysis.sensitivity.study import Sensitivity
 
@@ -184,6 +185,7 @@ def transfers(found: Sensitivity) -> Plot | None:
     """Regret on one data set of the best setting of another."""
     if not found.transfers:
         return None
+    names = {words(column).title: words(column).dataset or words(column).title for column in found.datasets}
     columns = min(len(found.transfers), 3)
     figure = Figure(figsize=(3.3 * columns + 0.4, 2.9 * -(-len(found.transfers) // columns)), layout=Fixed())
     grid = panels(figure, len(found.transfers), columns)
@@ -199,7 +201,7 @@ def transfers(found: Sensitivity) -> Plot | None:
                     vmax=max(np.nanmax(np.abs(values)), 1e-9) * 1.6)  # fmt: skip
         for i, j in np.argwhere(np.isfinite(values)):
             axes.text(j, i, number(values[i, j]), ha="center", va="center", fontsize=8, color="#000000")
-        short = [wrapped(str(label).rsplit(" ", 2)[0], 12) for label in square.columns]
+        short = [wrapped(names[label], 12) for label in square.columns]
         axes.set_xticks(range(len(short)), short)
         axes.set_yticks(range(len(short)), short)
         axes.set(xlabel="used on", ylabel="chosen on", title=name)

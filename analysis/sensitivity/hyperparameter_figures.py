@@ -1,8 +1,6 @@
-"""The figures of one method's hyperparameters: importances, effects, interactions, all settings as lines."""
+"""The figures of one method's hyperparameters: importances, effects and interactions."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,18 +8,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from analysis.pages.layout import Fixed, common_limits, panels, text_width
+from analysis.pages.figure import Plot
+from analysis.pages.layout import Fixed, common_limits, panels
 from analysis.pages.style import INK, MUTED, wrapped
-from analysis.pages.table import number
+from analysis.pages.words import number
 from analysis.results.accuracies import slug
-from analysis.robustness.figures import Plot
 from analysis.sensitivity.numbers import lines
 from analysis.sensitivity.study import MethodSensitivity
 
 BLUE, RED = "#0173b2", "#d55e00"
 MOST_LINES = 60
-MOST_COORDINATES = 300
-BEST_SHARE = 0.1
 
 
 def importance(one: MethodSensitivity) -> Plot | None:
@@ -136,59 +132,6 @@ def surfaces(one: MethodSensitivity) -> Plot | None:
         wide=True,
         data=pd.concat(parts, ignore_index=True),
     )
-
-
-def parallel_coordinates(one: MethodSensitivity, generator: np.random.Generator) -> Plot | None:
-    """Every setting a line over the hyperparameters; the best tenth is highlighted."""
-    s = one.settings
-    known = np.flatnonzero(np.isfinite(s.means))
-    if len(s.names) < 2 or len(known) < 5:
-        return None
-    order = known[np.argsort(-s.means[known], kind="stable")]
-    top = order[: max(int(BEST_SHARE * len(order)), 1)]
-    rest = order[len(top) :]
-    best, others = (
-        group if len(group) <= MOST_COORDINATES else np.sort(generator.choice(group, MOST_COORDINATES, replace=False))
-        for group in (top, rest)
-    )
-    levels = np.array(s.levels)
-    at = s.codes / np.maximum(levels - 1, 1)
-    marks = [_marks(described.levels) for described in s.hyperparameters]
-    beyond = 0.1 + text_width([_text(mark) for mark in marks[-1]], 7)
-    figure = Figure(figsize=(1.35 * len(s.names) + 2.2, 3.1), layout=Fixed(right=beyond))
-    axes = figure.subplots()
-    jitter = generator.uniform(-0.018, 0.018, at.shape)
-    for rows, colour, alpha, width in ((others, MUTED, 0.15, 0.6), (best, RED, 0.45, 1.0)):
-        axes.plot(range(len(s.names)), (at + jitter)[rows].T, color=colour, alpha=alpha, linewidth=width)
-    for place, described in enumerate(s.hyperparameters):
-        axes.axvline(place, color=INK, linewidth=0.8)
-        for mark in marks[place]:
-            height = described.levels.index(mark) / max(len(described.levels) - 1, 1)
-            axes.annotate(_text(mark), (place, height), (4, 0), textcoords="offset points", fontsize=7, va="center")
-    axes.set_xticks(range(len(s.names)), [wrapped(name, 14) for name in s.names])
-    axes.set(yticks=[], xlim=(-0.05, len(s.names) - 0.98), title=one.name)
-    axes.spines[:].set_visible(False)
-    axes.grid(False)
-    axes.tick_params(axis="x", length=0, labelsize=8)
-    shown = (
-        f"{len(best) + len(others)} of {len(order):,} settings drawn, at random"
-        if len(best) + len(others) < len(order)
-        else f"all {len(order)} settings"
-    )
-    return Plot(
-        f"coordinates_{slug(one.name)}",
-        f"{one.name}: every line is a setting ({shown}), levels at equal distances, slightly scattered; red: the best "
-        f"{100 * BEST_SHARE:g} % by mean over n = {s.n} seeds. No interval: these are the settings that were run.",
-        f"Parallel coordinates of {len(best) + len(others)} settings of {one.name}.",
-        figure,
-        wide=len(s.names) > 3,
-        data=s.table.assign(**{"mean (%)": s.means}),
-    )
-
-
-def _marks(levels: Sequence[object]) -> Sequence[object]:
-    """The levels that are written beside their axis: all, or the ends of many."""
-    return levels if len(levels) <= 7 else (levels[0], levels[-1])
 
 
 def _positions(levels: list[object], scale: str) -> tuple[np.ndarray, list[str] | None]:

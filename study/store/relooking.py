@@ -5,11 +5,11 @@ from __future__ import annotations
 from study.store.arrow import Row
 from study.store.store import Store
 from trainables.benchmarks.accuracies import ACCURACIES, MEAN_COLUMNS
-from trainables.benchmarks.table import Table
+from trainables.benchmarks.table import BenchmarkTable
 from trainables.records import look_up
 
 
-def look_up_again(store: Store, table: Table) -> str | None:
+def look_up_again(store: Store, table: BenchmarkTable) -> str | None:
     """Bring the looked-up columns of all finished trials to ``table``; returns a sentence if there was reason to.
 
     A search never reads these columns, so filling them later changes no result. They are not replaced by a table that

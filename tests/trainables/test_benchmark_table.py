@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from trainables.benchmarks.accuracies import DATASETS, LOOKED_UP
-from trainables.benchmarks.table import Table, open_table
+from trainables.benchmarks.table import BenchmarkTable, open_table
 from trainables.errors import BenchmarkError
 from trainables.spaces.nas_bench_201.genotype import NUM_CELLS, Genotype, all_genotypes
 
@@ -64,7 +64,7 @@ def cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def builtin(cache) -> Table:
+def builtin(cache) -> BenchmarkTable:
     return open_table()
 
 
@@ -78,7 +78,7 @@ def real_frame() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def real(cache, real_frame) -> Table:
+def real(cache, real_frame) -> BenchmarkTable:
     return open_table(REAL_FILE)
 
 
@@ -162,11 +162,13 @@ def test_fingerprints_are_the_same_in_another_process(builtin):
 
 
 def test_fingerprints_follow_values_not_sources(builtin):
-    equal = Table({name: values.copy() for name, values in builtin.values.items()}, {"cifar10_valid": "elsewhere"})
+    equal = BenchmarkTable(
+        {name: values.copy() for name, values in builtin.values.items()}, {"cifar10_valid": "elsewhere"}
+    )
     assert equal.fingerprint == builtin.fingerprint
     changed = {name: values.copy() for name, values in builtin.values.items()}
     changed["cifar10_valid_accuracy_seed777"][42] += 1e-9
-    other = Table(changed, builtin.sources)
+    other = BenchmarkTable(changed, builtin.sources)
     assert other.fingerprint != builtin.fingerprint
     assert other.fingerprint_of(["cifar100_valid_accuracy"]) == builtin.fingerprint_of(["cifar100_valid_accuracy"])
 

@@ -6,13 +6,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.pages import style
+from analysis.pages.figure import Plot
 from analysis.pages.layout import Fixed
-from analysis.pages.table import listed, number
+from analysis.pages.words import listed, number
 from analysis.results import accuracies
 from analysis.results.epochs import Epochs
 from analysis.robustness import drawings
 from analysis.robustness.courses.curves import Curves, curves
-from analysis.robustness.figures import MOST_VARIANTS, Plot, count_range, panels
+from analysis.robustness.figures import MOST_VARIANTS, count_range, panels
 from trainables.metrics import DIAGNOSTICS, Metric
 
 GAP = Metric("gap", "relaxed_accuracy less discrete_accuracy", "Discretisation gap", "relaxed - derived (points)")

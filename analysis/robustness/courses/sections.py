@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from analysis.pages.page import Section
-from analysis.pages.table import Table, listed
+from analysis.pages.table import Table
+from analysis.pages.words import listed
 from analysis.results import accuracies
 from analysis.results.epochs import Epochs
 from analysis.robustness import drawings, figures, proxies

@@ -82,7 +82,7 @@ def test_hyperparameters(study: Study, levels: int) -> None:
     rates = tuple(float(f"{rate:.3g}") for rate in np.geomspace(1e-4, 1e-2, levels))
     rows = [row for method in ("darts", "regularized_evolution_of_old") for row in grid(method, rates, rates[:3])]
     found = analyse(study(rows).trials, COLUMN)
-    assert wrong(sensitivity_sections(found, np.random.default_rng(0))) == {}
+    assert wrong(sensitivity_sections(found)) == {}
 
 
 def test_the_check_sees_what_is_wrong() -> None:
