@@ -10,7 +10,7 @@ from analysis.pages.table import listed, number
 from analysis.results import accuracies
 from analysis.results.epochs import Epochs
 from analysis.robustness import drawings
-from analysis.robustness.courses.curves import Curves, curves
+from analysis.robustness.courses.curves import OF_TRIALS, Curves, curves
 from analysis.robustness.figures import MOST_VARIANTS, Plot, count_range, panels
 
 DIAGNOSTICS = {
@@ -70,7 +70,7 @@ def by_cost(curve: Curves, column: str, factor: float, unit: str) -> Plot | None
 def diagnostics(trials: pd.DataFrame, epochs: Epochs) -> list[Plot]:
     """One figure for each of DIAGNOSTICS that was recorded, against the epoch."""
     shown = []
-    trained = trials[trials["protocol"].notna()]
+    trained = trials.loc[trials["protocol"].notna(), OF_TRIALS]
     for column, (subject, label) in DIAGNOSTICS.items():
         both = ("relaxed_accuracy", "discrete_accuracy") if column == "gap" else (column,)
         found = curves(trained, epochs, *both)
