@@ -8,9 +8,9 @@ same size has the same bytes. Its numbers are
 drawn, not searched: cells at random, the accuracy of a cell a function of its index.
 
 Each line is a process of its own. *load*: the trials; *curves*: and one regret over the search, its mean and interval
-by variant and epoch. *naive* reads all trials and epochs into frames and does the same as *curves*; it is measured up to
-NAIVE_UP_TO trials, beyond that it does not fit. *report*: the command ``nas-study report``, with its start; *earlier*:
-the same command of CHECKOUT, a folder with an earlier commit, right after it. Linux only.
+by variant and epoch. *naive* reads all trials and epochs into frames and does the same as *curves*; it is measured up
+to NAIVE_UP_TO trials, beyond that it does not fit. *report*: the command ``nas-study report``, with its start;
+*earlier*: the same command of CHECKOUT, a folder with an earlier commit, right after it. Linux only.
 """
 
 from __future__ import annotations
