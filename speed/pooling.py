@@ -1,15 +1,16 @@
 """What pooling a large store costs: memory and time of the report, and of the frames it is made of.
 
-    python speed/pooling.py FOLDER [sizes, such as 10000,100000,1000000]
+    python speed/pooling.py FOLDER [sizes, such as 10000,100000,1000000] [CHECKOUT]
 
 For each number of trials a store of 50 epochs a trial is made below FOLDER, in the schema and the files that a study
-ends with after its compactions, or taken as it is if an earlier call made it (a million trials: 2 GiB, and more
-while the report is written, in the folder for temporary files). The same size has the same bytes. Its numbers are
+ends with after its compactions, or taken as it is if an earlier call made it (a million trials: 2 GiB). The
+same size has the same bytes. Its numbers are
 drawn, not searched: cells at random, the accuracy of a cell a function of its index.
 
 Each line is a process of its own. *load*: the trials; *curves*: and one regret over the search, its mean and interval
-by variant and epoch; *report*: the whole page. *naive* reads all trials and epochs into frames and does the same as
-*curves*; it is measured up to NAIVE_UP_TO trials, beyond that it does not fit. Linux only.
+by variant and epoch. *naive* reads all trials and epochs into frames and does the same as *curves*; it is measured up
+to NAIVE_UP_TO trials, beyond that it does not fit. *report*: the command ``nas-study report``, with its start;
+*earlier*: the same command of CHECKOUT, a folder with an earlier commit, right after it. Linux only.
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ import yaml
 
 from analysis.results import from_store
 from analysis.robustness.courses.curves import curves as regret_curves
-from analysis.robustness.report import write_report
 from study.store.arrow import ROW_GROUP
 from study.store.schema import EPOCHS, MERGED, SCHEMA_VERSION, TRIALS
 from trainables.benchmarks.accuracies import TRAINING_SEEDS
@@ -189,12 +189,6 @@ def curves(store: Path) -> None:
     assert len(summary) == len(METHODS) * len(CONFIGS) * EPOCHS_EACH
 
 
-def report(store: Path) -> None:
-    """The whole page and its files."""
-    with tempfile.TemporaryDirectory() as folder:
-        write_report(from_store.load(store), Path(folder) / "report.html")
-
-
 def naive(store: Path) -> None:
     """What ``curves`` does, of two whole frames."""
     trials, epochs = (pd.read_parquet(store / kind) for kind in ("trials", "epochs"))
@@ -207,7 +201,7 @@ def naive(store: Path) -> None:
     assert len(summary) == len(METHODS) * len(CONFIGS) * EPOCHS_EACH
 
 
-TASKS: dict[str, Callable[[Path], None]] = {task.__name__: task for task in (load, curves, report, naive)}
+TASKS: dict[str, Callable[[Path], None]] = {task.__name__: task for task in (load, curves, naive)}
 
 
 def measured(task: str, store: Path) -> dict[str, float]:
@@ -226,14 +220,28 @@ def in_a_process(task: str, store: Path) -> dict[str, float]:
     return found
 
 
-def main(folder: Path, sizes: list[int]) -> None:
+def report(checkout: Path, store: Path) -> dict[str, float]:
+    """The whole page and its files, by the program in ``checkout``: the same measures of all of its process."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "study.cli", "report", str(store.resolve()), "-o", f"{folder}/report.html"]
+        environment = os.environ | {"PYTHONPATH": str(checkout.resolve())}
+        wall_s = time.perf_counter()
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
+        _, failed, used = os.wait4(process.pid, 0)
+        wall_s = time.perf_counter() - wall_s
+    assert not failed, f"{checkout} made no report"
+    return {"wall_s": wall_s, "cpu_s": used.ru_utime + used.ru_stime, "memory": used.ru_maxrss / 1024}
+
+
+def main(folder: Path, sizes: list[int], earlier: Path | None) -> None:
     print(f"{os.cpu_count()} cores, pyarrow {pa.__version__}, pandas {pd.__version__}\n")
     print(f"{'trials':>10}{'epoch rows':>13}  {'':8}{'peak MiB':>10}{'wall s':>10}{'CPU s':>10}")
     for size in sizes:
         store = make(folder, size)
-        for task in TASKS:
+        programs = {"report": Path(__file__).parents[1]} | ({"earlier": earlier} if earlier else {})
+        for task in (*TASKS, *programs):
             if task != "naive" or size <= NAIVE_UP_TO:
-                found = in_a_process(task, store)
+                found = report(programs[task], store) if task in programs else in_a_process(task, store)
                 print(
                     f"{size:10,}{size * EPOCHS_EACH:13,}  {task:8}{found['memory']:10,.0f}{found['wall_s']:10.1f}"
                     f"{found['cpu_s']:10.1f}",
@@ -244,7 +252,8 @@ def main(folder: Path, sizes: list[int]) -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--measure"]:
         print(json.dumps(measured(sys.argv[2], Path(sys.argv[3]))))
-    elif len(sys.argv) in (2, 3):
-        main(Path(sys.argv[1]), [int(size) for size in sys.argv[2].split(",")] if len(sys.argv) == 3 else list(SIZES))
+    elif len(sys.argv) in (2, 3, 4):
+        chosen = [int(size) for size in sys.argv[2].split(",")] if len(sys.argv) > 2 else list(SIZES)
+        main(Path(sys.argv[1]), chosen, Path(sys.argv[3]) if len(sys.argv) > 3 else None)
     else:
         sys.exit(__doc__)

@@ -11,7 +11,7 @@ from analysis.pages.words import listed, number
 from analysis.results import accuracies
 from analysis.results.epochs import Epochs
 from analysis.robustness import drawings
-from analysis.robustness.courses.curves import curves
+from analysis.robustness.courses.curves import OF_TRIALS, curves
 from analysis.robustness.summary import summarise
 
 MOST_VARIANTS = 20
@@ -84,6 +84,7 @@ def course(trials: pd.DataFrame, epochs: Epochs, column: str, onsets: pd.DataFra
 
     ``onsets`` (anytime.collapse_onsets) puts a cross where a seed collapses for good.
     """
+    trials = trials[OF_TRIALS]
     is_regret = column in accuracies.REGRETS
     subject = accuracies.title(column) if is_regret else "Skip connections"
     label = f"{accuracies.words(column).what} (points)" if is_regret else "skip connections (% of edges)"

@@ -84,15 +84,9 @@ class Options:
 def build(results: Results, options: Options) -> list[Section]:
     """All sections of the page after its summary. Draws figures: call it inside drawing.style()."""
     trials, rule = results.trials, options.collapse
-    looked_at = rule.epoch_column(trials)
-    epochs = results.course([*course_sections.EPOCH_COLUMNS, *([looked_at] if looked_at else [])])
-    onsets = collapse_onsets(trials, epochs, rule)
     return [
         accuracy(trials),
-        course_sections.regret(trials, epochs, rule, onsets),
-        course_sections.cost(trials, epochs, results.study),
-        course_sections.skips(trials, epochs, onsets),
-        course_sections.diagnostics(trials, epochs, accuracies.headline_lookup(trials)),
+        *_courses(results, rule),
         cells(trials),
         tables(trials),
         robustness(trials, options),
@@ -102,6 +96,20 @@ def build(results: Results, options: Options) -> list[Section]:
         Section("notes", "Method: what each number is", "", definitions=_definitions(trials, rule)),
         provenance(results),
         Section("checklist", "Checklist", "What a reviewer asks of a NAS study.", tables=[checklist(results)]),
+    ]
+
+
+def _courses(results: Results, rule: Collapse) -> list[Section]:
+    """What the epochs say; they are let go of before the rest is made."""
+    trials = results.trials
+    looked_at = rule.epoch_column(trials)
+    epochs = results.course([*course_sections.EPOCH_COLUMNS, *([looked_at] if looked_at else [])])
+    onsets = collapse_onsets(trials, epochs, rule)
+    return [
+        course_sections.regret(trials, epochs, rule, onsets),
+        course_sections.cost(trials, epochs, results.study),
+        course_sections.skips(trials, epochs, onsets),
+        course_sections.diagnostics(trials, epochs, accuracies.headline_lookup(trials)),
     ]
 
 

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from study.store.arrow import ROW_GROUP, Row, concatenated, encoded, gathered, to_table
+from study.store.arrow import ROW_GROUP, Row, concatenated, encoded, encoded_whole, gathered, to_table
 from study.store.files import Files, one_line
 from study.store.schema import MERGED
 from trainables.errors import StoreError
@@ -60,7 +60,7 @@ class RowFiles:
 
     def write(self, trial_id: str, rows: Sequence[Row]) -> None:
         """One trial's rows, in a file of its own."""
-        self.files.write(f"{self.folder}/{trial_id}.parquet", encoded(to_table(rows, self.schema)))
+        self.files.write(f"{self.folder}/{trial_id}.parquet", encoded_whole(to_table(rows, self.schema)))
 
     def write_merged(self, table: pa.Table) -> str:
         """Many trials' rows; returns the file's name, which says what is in it: the same rows make the same file."""

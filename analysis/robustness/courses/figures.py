@@ -12,7 +12,7 @@ from analysis.pages.words import listed, number
 from analysis.results import accuracies
 from analysis.results.epochs import Epochs
 from analysis.robustness import drawings
-from analysis.robustness.courses.curves import Curves, curves
+from analysis.robustness.courses.curves import OF_TRIALS, Curves, curves
 from analysis.robustness.figures import MOST_VARIANTS, count_range, panels
 from trainables.metrics import DIAGNOSTICS, Metric
 
@@ -68,7 +68,7 @@ def by_cost(curve: Curves, column: str, factor: float, unit: str) -> Plot | None
 def diagnostics(trials: pd.DataFrame, epochs: Epochs) -> list[Plot]:
     """One figure for the gap and each of DIAGNOSTICS with a title that was recorded, against the epoch."""
     shown = []
-    trained = trials[trials["protocol"].notna()]
+    trained = trials.loc[trials["protocol"].notna(), OF_TRIALS]
     for metric in (GAP, *(metric for metric in DIAGNOSTICS if metric.title)):
         both = ("relaxed_accuracy", "discrete_accuracy") if metric is GAP else (metric.name,)
         found = curves(trained, epochs, *both)
