@@ -57,7 +57,7 @@ def test_a_campaign_goes_on_where_its_minutes_ended(tmp_path: Path) -> None:
         "seeds": 2,
     }
     (tmp_path / "visit.yaml").write_text(yaml.safe_dump(study))
-    command = ["campaign.py", "visit.yaml", "--together", "3", "--first", "gaea:level=single", "--parcel", "parcel"]
+    command = ["campaign.py", "visit.yaml", "--together", "2", "--first", "gaea:level=single", "--parcel", "parcel"]
     assert "6 to do" in run(*command, "--store", "first", "--minutes", "0", cwd=tmp_path)
     assert not list((tmp_path / "first/visit/trials").glob("*.parquet"))
     told = run(*command, "--store", "second", "--minutes", "5", cwd=tmp_path)
