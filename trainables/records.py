@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from trainables.benchmarks.table import BenchmarkTable
 
 Row = dict[str, Any]
+SEPARATOR = ", "
+"""Between two hyperparameters of a ``config``; no value has it in it."""
 
 
 def trial_row(spec: TrialSpec, study: str, outcome: Row, table: BenchmarkTable) -> Row:
@@ -65,7 +67,7 @@ def changed(spec: TrialSpec) -> str:
     """The hyperparameters that differ from the method's defaults, as "name=value, name=value"."""
     defaults = method_named(spec.method).Config().model_dump()
     differing = {k: v for k, v in spec.hyperparameters.items() if defaults[k] != v}
-    return ", ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in differing.items())
+    return SEPARATOR.join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in differing.items())
 
 
 def look_up(table: BenchmarkTable, cells: list[str | None]) -> dict[str, list[float | None]]:

@@ -25,6 +25,7 @@ from study.store.finding import studies
 from study.store.schema import EPOCHS, SCHEMA_VERSION
 from study.store.store import Store
 from trainables.errors import StoreError
+from trainables.records import SEPARATOR
 
 PANDAS_TYPES = {pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
 """What a null needs, so that whole numbers do not become floating ones."""
@@ -112,7 +113,7 @@ def load(store: str | Path, study: str | None = None) -> Results:
     trials = table.to_pandas(types_mapper=PANDAS_TYPES.get, split_blocks=True, self_destruct=True)
     del table
     pa.default_memory_pool().release_unused()  # what is freed is as large as the frame that comes next
-    trials = with_variants(trials)
+    trials = with_variants(trials, {config: config.split(SEPARATOR) for config in trials["config"].dropna().unique()})
     pa.default_memory_pool().release_unused()
     return Results(own.study, trials, parsed, study_text, environment, own)
 

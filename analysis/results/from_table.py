@@ -40,9 +40,9 @@ def load_table(path: str | Path, value: str | Sequence[str]) -> Results:
         frame[name] = _percent(path, frame[name])
     settings = [column for column in frame.columns if column.startswith(_PREFIX)]
     frame = frame[[*_KEYS, *settings, *names]].astype({"method": str, "dataset": str, "seed": "int64"})
-    frame["config"] = _configurations(frame, settings)
+    frame["config"], parts = _configurations(frame, settings)
     _check_repeats(path, frame)
-    return Results(path.stem, with_variants(_as_trials(frame, settings, names)), {}, "", {}, None)
+    return Results(path.stem, with_variants(_as_trials(frame, settings, names), parts), {}, "", {}, None)
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -110,9 +110,13 @@ def _percent(path: Path, values: pd.Series) -> pd.Series:
     return numbers
 
 
-def _configurations(frame: pd.DataFrame, settings: list[str]) -> pd.Series:
-    """The hyperparameters that vary within a method, "lr=0.1, wd=0"; two configurations never share a label."""
+def _configurations(frame: pd.DataFrame, settings: list[str]) -> tuple[pd.Series, dict[str, list[str]]]:
+    """The hyperparameters that vary within a method, "lr=0.1, wd=0", and the parts of each such label.
+
+    Two configurations never share a label.
+    """
     labels = pd.Series("", index=frame.index, dtype=object)
+    parts: dict[str, list[str]] = {}
     for _, rows in frame.groupby("method", sort=False):
         varying = [column for column in settings if rows[column].nunique(dropna=False) > 1]
         if varying:
@@ -121,7 +125,8 @@ def _configurations(frame: pd.DataFrame, settings: list[str]) -> pd.Series:
             for text in texts[1:]:
                 label = label + ", " + text
             labels.loc[rows.index] = label
-    return labels
+            parts |= {label[row]: [text[row] for text in texts] for row in label.drop_duplicates().index}
+    return labels, parts
 
 
 def _texts(values: pd.Series, prefix: str) -> pd.Series:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -26,7 +26,11 @@ _READABLE = 60
 """Characters of changed hyperparameters that a label holds; of more, those that all variants of the method share go."""
 
 
-def variant_labels(trials: pd.DataFrame) -> pd.Series:
+Parts = Mapping[str, Sequence[str]]
+"""A ``config`` -> the hyperparameters it names, each as text: what was joined need not be taken apart again."""
+
+
+def variant_labels(trials: pd.DataFrame, parts: Parts) -> pd.Series:
     """Name each trial's variant: the method, its changed hyperparameters, and whatever else differs between its trials.
 
     ``drnas``; ``gaea (level=single)``; ``drnas (arch_lr=0.001)`` beside ``drnas (defaults)``; ``drnas v2`` beside
@@ -34,17 +38,17 @@ def variant_labels(trials: pd.DataFrame) -> pd.Series:
     """
     kinds = trials[["method", "method_version", *_SETTINGS]].drop_duplicates()
     numbers = trials.groupby(list(kinds.columns), dropna=False, sort=False).ngroup()
-    labels = _labels_of_kinds(kinds)
+    labels = _labels_of_kinds(kinds, parts)
     labels.index = pd.Index(numbers.loc[kinds.index])
     return numbers.map(labels).astype(object)
 
 
-def with_variants(trials: pd.DataFrame) -> pd.DataFrame:
+def with_variants(trials: pd.DataFrame, parts: Parts) -> pd.DataFrame:
     """Add the ordered category ``variant``, highest mean of the headline accuracy first, and sort the rows by it.
 
     ``trials`` is used up, column by column: two frames of a million trials need not fit into memory.
     """
-    labels = variant_labels(trials)
+    labels = variant_labels(trials, parts)
     scores = trials[headline(trials)].where(trials["status"] == "ok").groupby(labels).mean().sort_index()
     order = scores.sort_values(ascending=False, na_position="last", kind="stable").index
     variant = pd.Categorical(labels, categories=list(order), ordered=True)
@@ -54,7 +58,7 @@ def with_variants(trials: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns | {"variant": variant.take(rows)}, copy=False).copy()
 
 
-def _labels_of_kinds(kinds: pd.DataFrame) -> pd.Series:
+def _labels_of_kinds(kinds: pd.DataFrame, parts: Parts) -> pd.Series:
     """The label of every distinct combination of settings."""
     labels = pd.Series("", index=kinds.index, dtype=object)
     for method, rows in kinds.groupby("method", dropna=False):
@@ -66,22 +70,24 @@ def _labels_of_kinds(kinds: pd.DataFrame) -> pd.Series:
             (c, text) for c, text in _SETTINGS.items() if _filled(rows, c).nunique() > 1 or (c == "config" and changed)
         ]
         if differing:
-            shown = rows.assign(config=_readable(_filled(rows, "config")))
+            shown = rows.assign(config=_readable(_filled(rows, "config"), parts))
             texts = [_filled(shown, column).map(text.format) for column, text in differing]
             name += [f" ({', '.join(parts)})" for parts in zip(*texts, strict=True)]
         labels.loc[rows.index] = name
     return labels
 
 
-def _readable(configs: pd.Series) -> pd.Series:
+def _readable(configs: pd.Series, parts: Parts) -> pd.Series:
     """Changed hyperparameters in short: long texts without what all of them share, or with the first two of that."""
-    changed = {config: re.split(r", (?=\w+=)", config) for config in configs.unique() if config != "defaults"}
+    changed = {config: parts[config] for config in configs.unique() if config != "defaults"}
     if max(map(len, changed), default=0) <= _READABLE:
         return configs
-    shared = [part for part in next(iter(changed.values())) if all(part in parts for parts in changed.values())]
+    shared = [part for part in next(iter(changed.values())) if all(part in own for own in changed.values())]
     left_out = shared[2:] if len(changed) == 1 else shared
     rest = [f"{len(left_out)} more"] if left_out else []
-    short = {config: ", ".join([p for p in parts if p not in left_out] + rest) for config, parts in changed.items()}
+    short = {
+        config: ", ".join([part for part in own if part not in left_out] + rest) for config, own in changed.items()
+    }
     return configs.map({"defaults": "defaults"} | short)
 
 

@@ -165,8 +165,8 @@ class TestVariants:
         many = ", ".join(f"hyperparameter_{i}={i}" for i in range(9))
         trials = [
             trial("darts", 0, config=many),
-            trial("drnas", 0, config=f"lr=0.1, {many}, wd=[1, 2]"),
-            trial("drnas", 1, config=f"lr=0.2, {many}, wd=[1, 2]"),
+            trial("drnas", 0, config=f"lr=0.1, {many}, wd=0.1"),
+            trial("drnas", 1, config=f"lr=0.2, {many}, wd=0.1"),
             trial("gaea", 0, config=many),
             trial("gaea", 1),
         ]

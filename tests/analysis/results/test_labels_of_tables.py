@@ -14,7 +14,7 @@ from analysis.results.from_table import _configurations
 
 def labels(values: object) -> list[str]:
     table = pd.DataFrame({"method": "m", "hp.lr": values, "hp.same": 1.0})
-    return _configurations(table, ["hp.lr", "hp.same"]).tolist()
+    return _configurations(table, ["hp.lr", "hp.same"])[0].tolist()
 
 
 @pytest.mark.parametrize(
