@@ -2,18 +2,25 @@
 VENV ?= .venv
 PYTHON ?= python3
 BIN = $(VENV)/bin
+PYTEST = $(BIN)/python -m pytest --dist=loadfile --no-loadscope-reorder
 
-.PHONY: study test test-portable lint types install
+.PHONY: study test fast test-portable lint types install
 
+# All its seeds unless OPTIONS say otherwise, as in `make study OPTIONS="--seeds 1"`.
 study: install
-	$(BIN)/nas-study run quickstart
+	$(BIN)/nas-study run quickstart $(OPTIONS)
 
+# Three workers on two cores: tests of Ray, of browsers and of hosts also wait.
 test: install
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+	$(PYTEST) --numprocesses=3
+
+# For the inner loop: without what is marked slow.
+fast: install
+	$(PYTEST) --numprocesses=2 -m "not slow"
 
 # The tests that train, without the vector instructions that torch would choose here: other last bits, as elsewhere.
 test-portable: install
-	ATEN_CPU_CAPABILITY=default $(BIN)/python -m pytest -m trains --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+	ATEN_CPU_CAPABILITY=default $(PYTEST) --numprocesses=2 -m trains
 
 lint: install
 	$(BIN)/ruff check .
@@ -24,7 +31,8 @@ types: install
 
 install: $(VENV)/installed
 
+# Python compiles what is imported, when it is: most of what is installed never is.
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable '.[dev]'
 	touch $@

@@ -30,7 +30,7 @@ from reference_supernet import ReferenceSupernet, copy_weights
 from trainables.methods import METHODS
 from trainables.methods.differentiable import DifferentiableSearch
 from trainables.methods.recording import CudaGraphs
-from trainables.spaces.nas_bench_201 import Supernet
+from trainables.spaces.nas_bench_201.supernet import Supernet
 from trainables.trial import Trial
 
 

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from trainables.spaces.nas_bench_201.genotype import EDGES, OPERATIONS
+from trainables.spaces.nas_bench_201.mixtures import OUTGOING
 from trainables.spaces.nas_bench_201.operations import ReluConvBn, Skeleton
-from trainables.spaces.nas_bench_201.supernet import OUTGOING, SearchCell, Supernet
+from trainables.spaces.nas_bench_201.supernet import SearchCell, Supernet
 
 
 class Zero(nn.Module):

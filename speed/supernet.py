@@ -23,15 +23,10 @@ import torch.nn.functional as F
 from reference_supernet import ReferenceSupernet, copy_weights
 from torch import Tensor, nn
 
-from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Supernet
+from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS
+from trainables.spaces.nas_bench_201.mixtures import OUTGOING, NodeMixture
 from trainables.spaces.nas_bench_201.operations import Skeleton, avg_pool_3x3
-from trainables.spaces.nas_bench_201.supernet import (
-    OUTGOING,
-    NodeCandidates,
-    NodeMixture,
-    SearchCell,
-    WeightedBatchNorm,
-)
+from trainables.spaces.nas_bench_201.supernet import NodeCandidates, SearchCell, Supernet, WeightedBatchNorm
 
 BATCH, CELLS, COLOURS, CLASSES = 64, 1, 3, 10
 CHANNELS, SIDES = (8, 16), (8, 16, 32)

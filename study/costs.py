@@ -40,7 +40,7 @@ def costs(prepared: Prepared) -> list[CostLine]:
     for part in prepared.plan.adaptive:
         assert search is not None
         trials = len(part.trials) * search.samples
-        chosen = f"{', '.join(part.space)} chosen by {search.algorithm}"
+        chosen = f"{', '.join(part.ranges)} chosen by {search.algorithm}"
         done = sum(row["method"] == part.method for row in finished.values())
         trial_s = estimator.seconds(part.trials[0], changed(part.trials[0]))
         lines.append(CostLine(part.method, chosen, trials, min(done, trials), trial_s))

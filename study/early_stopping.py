@@ -26,8 +26,8 @@ from statistics import median
 from typing import Protocol
 
 from trainables.errors import ConfigError
-from trainables.hyperparameters import MethodConfig, Range, Scalar
-from trainables.methods import method_named
+from trainables.hyperparameters import MethodConfig, Ranges
+from trainables.methods import config_of, method_named
 from trainables.spec import TrialSpec
 
 REDUCTION = 3
@@ -74,7 +74,7 @@ RULES: dict[str, Rule] = {"asha": Asha(), "median": Median()}
 
 def rungs(scheduler: str | None, spec: TrialSpec) -> list[int]:
     """The epochs after which suggestions of such trials are judged; none without a scheduler."""
-    epochs = epochs_with_signal(spec, method_named(spec.method).Config.parse(spec.method, spec.hyperparameters))
+    epochs = epochs_with_signal(spec, config_of(spec))
     return [] if scheduler is None or epochs is None else RULES[scheduler].rungs(epochs)
 
 
@@ -86,12 +86,12 @@ def epochs_with_signal(spec: TrialSpec, config: MethodConfig) -> int | None:
     return spec.scale.epochs if spec.scale else method_named(spec.method).planned_epochs(config, None)
 
 
-def check(scheduler: str, spec: TrialSpec, space: dict[str, Range | tuple[Scalar, ...]]) -> None:
+def check(scheduler: str, spec: TrialSpec, ranges: Ranges) -> None:
     """Refuse what cannot be stopped early: searches without a comparable signal per epoch. Raises ConfigError."""
     method, name = method_named(spec.method), spec.method
-    config = method.Config.parse(name, spec.hyperparameters)
+    config = config_of(spec)
     epochs = epochs_with_signal(spec, config)
-    for key, choice in {"": ("",), **space}.items():
+    for key, choice in {"": ("",), **ranges}.items():
         for value in choice if isinstance(choice, tuple) else (choice.low, choice.high):
             other: MethodConfig = config.model_copy(update={key: value} if key else {})
             if method.protocol(other) == "P3":

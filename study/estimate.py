@@ -12,12 +12,10 @@ from functools import lru_cache
 from statistics import mean
 from typing import Any
 
-import torch
-import torch.nn.functional as F
-
 from study.store.store import Row
-from trainables.methods import method_named
-from trainables.spaces.nas_bench_201 import EDGES, DiscreteNetwork, Genotype, Supernet
+from trainables.later import F, Tensor, torch
+from trainables.methods import config_of, method_named
+from trainables.spaces.nas_bench_201 import EDGES, Genotype
 from trainables.spaces.nas_bench_201.genotype import CONV_3X3
 from trainables.spec import TrialSpec
 from trainables.trial import Surroundings
@@ -46,8 +44,7 @@ class Estimator:
         return START_S + self._search(spec) + self._retraining(spec)
 
     def _search(self, spec: TrialSpec) -> float:
-        method = method_named(spec.method)
-        config = method.Config.parse(spec.method, spec.hyperparameters)
+        method, config = method_named(spec.method), config_of(spec)
         epochs = method.planned_epochs(config, spec.scale) or 0
         if spec.scale is None:
             return QUERY_S * epochs * method.relative_cost(config)
@@ -74,6 +71,8 @@ class Estimator:
 def _supernet_step_s(
     channels: int, cells: int, batch: int, colours: int, side: int, classes: int, device: str
 ) -> float:
+    from trainables.spaces.nas_bench_201.supernet import Supernet
+
     supernet = Supernet(channels, cells, colours, classes).to(device)
     mixing = torch.full((len(EDGES), 5), 0.2, device=device, requires_grad=True)
     return _step_s(lambda x: supernet(x, mixing), batch, colours, side, device)
@@ -81,11 +80,13 @@ def _supernet_step_s(
 
 @lru_cache
 def _network_step_s(channels: int, cells: int, batch: int, colours: int, side: int, classes: int, device: str) -> float:
+    from trainables.spaces.nas_bench_201.network import DiscreteNetwork
+
     network = DiscreteNetwork(Genotype((CONV_3X3,) * len(EDGES)), channels, cells, colours, classes).to(device)
     return _step_s(network, batch, colours, side, device)
 
 
-def _step_s(forward: Callable[[torch.Tensor], torch.Tensor], batch: int, colours: int, side: int, device: str) -> float:
+def _step_s(forward: Callable[[Tensor], Tensor], batch: int, colours: int, side: int, device: str) -> float:
     """Best of three forward and backward passes, after one to warm up, on one thread as trials run."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

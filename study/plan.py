@@ -13,12 +13,11 @@ from study import early_stopping
 from study.config import Search, SearchRange, Study
 from trainables.benchmarks.accuracies import DATASETS
 from trainables.errors import ConfigError
-from trainables.hyperparameters import MethodConfig, Range, Scalar, field_named, range_of
+from trainables.hyperparameters import MethodConfig, Range, Ranges, Scalar, field_named, range_of
 from trainables.methods import SearchMethod, method_named
 from trainables.spec import Retrain, Scale, TrialSpec
 
 Values = dict[str, Scalar]
-SearchSpace = dict[str, Range | tuple[Scalar, ...]]
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Adaptive:
     """A search that decides while it runs: which hyperparameters to try (Optuna), or which to stop (a scheduler)."""
 
     method: str
-    space: SearchSpace
+    ranges: Ranges
     trials: list[TrialSpec]
     """those of one suggestion, before it is made"""
     drawn: list[Values] | None = None
@@ -61,18 +60,18 @@ def plan(study: Study, fingerprints: Fingerprints) -> Plan:
     generator = np.random.default_rng(search.seed if search else 0)
     for name, axes in study.methods.items():
         method = method_named(name)
-        space = {key: _range(name, method, key, axis) for key, axis in axes.items() if _is_range(axis)}
-        if space and search is None:
+        ranges = {key: _range(name, method, key, axis) for key, axis in axes.items() if _is_range(axis)}
+        if ranges and search is None:
             raise ConfigError(
-                f"{name}: `{next(iter(space))}` is a range, but the study has no `search` to draw from it; add "
+                f"{name}: `{next(iter(ranges))}` is a range, but the study has no `search` to draw from it; add "
                 "search: {algorithm: random, samples: 20}"
             )
         for values in _grid({key: axis for key, axis in axes.items() if not _is_range(axis)}):
             drawn = None
-            if search is not None and search.algorithm == "random" and space:
-                drawn = [_draw(space, generator) for _ in range(search.samples)]
-            if search is not None and space and (drawn is None or search.scheduler):
-                adaptive.append(_adaptive(study, search, name, values, space, drawn, fingerprints))
+            if search is not None and search.algorithm == "random" and ranges:
+                drawn = [_draw(ranges, generator) for _ in range(search.samples)]
+            if search is not None and ranges and (drawn is None or search.scheduler):
+                adaptive.append(_adaptive(study, search, name, values, ranges, drawn, fingerprints))
                 continue
             for suggestion in drawn or [{}]:
                 config = method.Config.parse(name, values | suggestion)
@@ -86,14 +85,14 @@ def plan(study: Study, fingerprints: Fingerprints) -> Plan:
 
 
 def _adaptive(
-    study: Study, search: Search, name: str, values: Values, space: SearchSpace, drawn: list[Values] | None,
+    study: Study, search: Search, name: str, values: Values, ranges: Ranges, drawn: list[Values] | None,
     fingerprints: Fingerprints,
 ) -> Adaptive:  # fmt: skip
     config = method_named(name).Config.parse(name, values)
-    _check_reads_the_same(name, config, space)
-    part = Adaptive(name, space, _seeds(study, name, config, fingerprints), drawn)
+    _check_reads_the_same(name, config, ranges)
+    part = Adaptive(name, ranges, _seeds(study, name, config, fingerprints), drawn)
     if search.scheduler is not None:
-        early_stopping.check(search.scheduler, part.trials[0], space)
+        early_stopping.check(search.scheduler, part.trials[0], ranges)
     return part
 
 
@@ -137,11 +136,11 @@ def _trial(study: Study, name: str, config: MethodConfig, seed: int, fingerprint
     )
 
 
-def _check_reads_the_same(name: str, config: MethodConfig, space: SearchSpace) -> None:
+def _check_reads_the_same(name: str, config: MethodConfig, ranges: Ranges) -> None:
     """Refuse to let a search choose what its trials read: they are identified before it has chosen."""
     method = method_named(name)
     reads = (method.needs(config), method.signal_epochs(config))
-    for key, choice in space.items():
+    for key, choice in ranges.items():
         for value in choice if isinstance(choice, tuple) else (choice.low, choice.high):
             other = config.model_copy(update={key: value})
             if (method.needs(other), method.signal_epochs(other)) != reads:
@@ -185,10 +184,10 @@ def _grid(axes: dict[str, Any]) -> list[Values]:
     return [dict(zip(axes, values, strict=True)) for values in itertools.product(*lists)]
 
 
-def _draw(space: SearchSpace, generator: np.random.Generator) -> Values:
+def _draw(ranges: Ranges, generator: np.random.Generator) -> Values:
     """One random suggestion."""
     values: Values = {}
-    for name, choice in space.items():
+    for name, choice in ranges.items():
         if isinstance(choice, tuple):
             values[name] = choice[int(generator.integers(len(choice)))]
             continue

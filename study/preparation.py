@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from study.config import Study
 from study.environment import check_unchanged
 from study.plan import Fingerprints, Plan, plan
@@ -15,6 +13,7 @@ from trainables import datasets
 from trainables.benchmarks.signal import signal_fingerprints
 from trainables.datasets import BatchStream, split
 from trainables.errors import ConfigError
+from trainables.later import torch
 from trainables.methods import method_named
 from trainables.spaces.nas_bench_201.fused import kernels
 from trainables.spec import Retrain, Scale, TrialSpec

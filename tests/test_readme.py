@@ -1,21 +1,21 @@
 """The README keeps its word: links lead somewhere, and every command and code block in it runs.
 
-``make study`` and ``make test`` are run by .ci/run itself. Long studies run here with fewer epochs and seeds.
+``make study`` and ``make test`` are run by .ci/run itself. Commands run here in this process and on the session's Ray,
+long studies with fewer epochs and seeds.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from ray_head import Cluster
 
 import analysis
 from analysis.sensitivity.numbers import (
@@ -68,31 +68,28 @@ def test_the_two_commands_are_the_makefiles_and_ci_runs_them() -> None:
     assert "make test" in ci and "make study" in ci
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(2400)
-def test_every_command_runs(tmp_path: Path) -> None:
+def test_every_command_runs(nas_study: Any, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In one folder, in order, as a reader would type them."""
     if not (SHARED_DATA / "cifar10").is_dir():
         pytest.skip(f"the README's commands on real data need CIFAR-10 and the benchmark table in {SHARED_DATA}")
     (tmp_path / "my_study.yaml").write_text(blocks("yaml")[0])
     shutil.copytree(ROOT / "results", tmp_path / "results")
-    environment = os.environ | {"DATA": str(SHARED_DATA), "COLUMNS": "150"}
+    monkeypatch.chdir(tmp_path)
     for line in commands():
-        arguments = shlex.split(os.path.expandvars(line.replace("$DATA", str(SHARED_DATA))))
-        assert arguments[0] == "nas-study", line
-        if arguments[1] == "run" and "--dry-run" not in arguments:
+        program, *arguments = shlex.split(line.replace("$DATA", str(SHARED_DATA)))
+        assert program == "nas-study", line
+        if arguments[0] == "run" and "--dry-run" not in arguments:
             smaller = [*SMALLER, "search.samples=2"] if "my_study" in line else SMALLER
             arguments += ["--seeds", "1", *(part for change in smaller for part in ("--set", change))]
-        if arguments[1] == "status":
+            arguments += ["--address", cluster.address]
+        if arguments[0] == "status":
             continue  # there is no ./store yet; it is run below, after the studies
-        run = subprocess.run(
-            [sys.executable, "-m", "study.cli", *arguments[1:]], cwd=tmp_path, env=environment, capture_output=True,
-            text=True, timeout=600,
-        )  # fmt: skip
-        assert run.returncode == 0, f"{line}\n{run.stdout}{run.stderr}"
-    status = subprocess.run(
-        [sys.executable, "-m", "study.cli", "status"], cwd=tmp_path, env=environment, capture_output=True, text=True
-    )
-    assert status.returncode == 0 and "quickstart" in status.stdout
+        code, out, err = nas_study(*arguments)
+        assert code == 0, f"{line}\n{out}{err}"
+    code, out, _ = nas_study("status")
+    assert code == 0 and "quickstart" in out
     assert (tmp_path / "report.html").is_file()
     tuning = (tmp_path / "tuning.md").read_text()
     for method, *_, gain, decides in rows("| method | varied |")[:3]:

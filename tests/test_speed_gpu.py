@@ -35,6 +35,7 @@ def failures(value: Any) -> list[Any]:
     return []
 
 
+@pytest.mark.slow
 def test_a_dry_visit_runs_every_part_and_nothing_fails(tmp_path: Path) -> None:
     run("gpu.py", "--dry", "--out", str(tmp_path / "visit"), cwd=tmp_path)
     found = json.loads((tmp_path / "visit/gpu.json").read_text())
@@ -46,6 +47,7 @@ def test_a_dry_visit_runs_every_part_and_nothing_fails(tmp_path: Path) -> None:
     assert "reference supernet, step by step" in (tmp_path / "visit/gpu.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_campaign_goes_on_where_its_minutes_ended(tmp_path: Path) -> None:
     study = {
         "name": "visit",
@@ -55,7 +57,7 @@ def test_a_campaign_goes_on_where_its_minutes_ended(tmp_path: Path) -> None:
         "seeds": 2,
     }
     (tmp_path / "visit.yaml").write_text(yaml.safe_dump(study))
-    command = ["campaign.py", "visit.yaml", "--together", "3", "--first", "gaea:level=single", "--parcel", "parcel"]
+    command = ["campaign.py", "visit.yaml", "--together", "2", "--first", "gaea:level=single", "--parcel", "parcel"]
     assert "6 to do" in run(*command, "--store", "first", "--minutes", "0", cwd=tmp_path)
     assert not list((tmp_path / "first/visit/trials").glob("*.parquet"))
     told = run(*command, "--store", "second", "--minutes", "5", cwd=tmp_path)

@@ -9,19 +9,17 @@ from __future__ import annotations
 import time
 import traceback
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Protocol
-
-import torch
 
 from trainables.benchmarks.signal import read_signal
 from trainables.checkpoints import restore, serialise
-from trainables.methods import Diverged, method_named
-from trainables.records import describe
+from trainables.later import torch
+from trainables.methods import Diverged, config_of, method_named
+from trainables.records import Row, epoch_rows, trial_row
 from trainables.secrets import redact
 from trainables.spaces.nas_bench_201 import Genotype
 from trainables.spec import TrialSpec
-from trainables.trial import Row, Surroundings, Trial, look_up
+from trainables.trial import Surroundings, Trial
 from trainables.watchdog import Limits, Watchdog
 
 MOST_ATTEMPTS = 3
@@ -207,15 +205,9 @@ class Batch:
         """Look up what the trial at hand came to, and put its row and its epochs into the store."""
         spec, epochs = self.queue[0], self.trial.epochs if self.trial else []
         table = self.work.surroundings.table()
-        row = describe(spec, self.work.study) | {"error": None, "notes": self.assignment.note}
-        row |= {"finished_at": datetime.now(UTC)} | (self.trial.record() if self.trial else {}) | result
-        row["table_fingerprint"] = table.fingerprint
-        row |= {name: values[0] for name, values in look_up(table, [row.get("genotype")]).items()}
-        looked_up = look_up(table, [epoch["genotype"] for epoch in epochs])
-        means = {name: values for name, values in looked_up.items() if "_seed" not in name}
-        for index, epoch in enumerate(epochs):
-            epoch |= {name: values[index] for name, values in means.items()}
-        self.store.write(row, epochs)
+        outcome = {"notes": self.assignment.note} | (self.trial.record() if self.trial else {}) | result
+        row = trial_row(spec, self.work.study, outcome, table)
+        self.store.write(row, epoch_rows(epochs, table))
         self._add_signal(spec, epochs)
         self._count(row)
         self.queue.pop(0)
@@ -232,8 +224,8 @@ class Batch:
 
 def suggest(spec: TrialSpec, values: dict[str, Any]) -> TrialSpec:
     """The trial at suggested hyperparameters, typed as the method declares them."""
-    config = method_named(spec.method).Config.parse(spec.method, {**spec.hyperparameters, **values})
-    return spec.with_hyperparameters(config.model_dump())
+    suggested = spec.with_hyperparameters(values)
+    return suggested.with_hyperparameters(config_of(suggested).model_dump())
 
 
 def signal_at(epoch: int, spec: TrialSpec, epochs: list[Row], surroundings: Surroundings) -> float:
@@ -247,8 +239,7 @@ def signal_at(epoch: int, spec: TrialSpec, epochs: list[Row], surroundings: Surr
     row, method = epochs[epoch - 1], method_named(spec.method)
     if spec.scale is not None:
         return float(row["valid_accuracy"])
-    config = method.Config.parse(spec.method, spec.hyperparameters)
-    seen = read_signal(surroundings.table(), spec.dataset.name, method.signal_epochs(config))
+    seen = read_signal(surroundings.table(), spec.dataset.name, method.signal_epochs(config_of(spec)))
     return float(seen.accuracy[Genotype.from_string(row["genotype"]).index])
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import io
 
-import torch
-
 from trainables.errors import StoreError
+from trainables.later import torch
 from trainables.spec import TrialSpec
 from trainables.trial import Surroundings, Trial
 

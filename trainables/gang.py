@@ -11,9 +11,8 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-import torch
-
 from trainables.batch import Assignment, Batch, Work
+from trainables.later import torch
 from trainables.watchdog import Watchdog
 
 SAVE_EVERY_S = 1.0

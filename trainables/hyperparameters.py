@@ -6,6 +6,7 @@ read this one declaration.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
@@ -32,6 +33,10 @@ class Range:
 
     def __str__(self) -> str:
         return f"[{self.low:g}, {self.high:g}]{' log' if self.log else ''}"
+
+
+Ranges = Mapping[str, Range | tuple[Scalar, ...]]
+"""What a hyperparameter study searches: hyperparameter -> its range or its choices."""
 
 
 def hyperparameter(default: Scalar, doc: str, *, source: str, search: Range | None = None, **bounds: Any) -> Any:

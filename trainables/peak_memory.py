@@ -6,7 +6,7 @@ import contextlib
 import resource
 from pathlib import Path
 
-import torch
+from trainables.later import torch
 
 
 class PeakMemory:

@@ -1,16 +1,43 @@
-"""What a trial's row says before the trial has run: the columns that its specification determines."""
+"""The rows that a trial leaves: one of its own, one an epoch. What they hold is put together here and nowhere else.
+
+A row is what the specification determines, how the trial ended, and what the benchmark table knows of its cell.
+"""
 
 from __future__ import annotations
 
-from trainables.methods import method_named
+import math
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trainables.benchmarks.accuracies import MEAN_COLUMNS
+from trainables.methods import config_of, method_named
+from trainables.spaces.nas_bench_201.genotype import Genotype
 from trainables.spec import TrialSpec
-from trainables.trial import Row
+
+if TYPE_CHECKING:
+    from trainables.benchmarks.table import BenchmarkTable
+
+Row = dict[str, Any]
+
+
+def trial_row(spec: TrialSpec, study: str, outcome: Row, table: BenchmarkTable) -> Row:
+    """The whole row of a trial that ended. ``outcome``: status, error, notes, and what its search came to."""
+    row = describe(spec, study) | {"error": None, "notes": None, "finished_at": datetime.now(UTC)} | outcome
+    looked_up = {name: values[0] for name, values in look_up(table, [row.get("genotype")]).items()}
+    return row | {"table_fingerprint": table.fingerprint} | looked_up
+
+
+def epoch_rows(epochs: list[Row], table: BenchmarkTable) -> list[Row]:
+    """The rows of a trial's epochs, with what the table knows of the cell that each would have derived."""
+    found = look_up(table, [epoch["genotype"] for epoch in epochs])
+    return [epoch | {name: found[name][index] for name in MEAN_COLUMNS} for index, epoch in enumerate(epochs)]
 
 
 def describe(spec: TrialSpec, study: str) -> Row:
     """The columns of a trial row that its specification determines."""
-    method = method_named(spec.method)
-    config = method.Config.parse(spec.method, spec.hyperparameters)
+    method, config = method_named(spec.method), config_of(spec)
     return {
         "trial_id": spec.id,
         "study": study,
@@ -39,3 +66,16 @@ def changed(spec: TrialSpec) -> str:
     defaults = method_named(spec.method).Config().model_dump()
     differing = {k: v for k, v in spec.hyperparameters.items() if defaults[k] != v}
     return ", ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in differing.items())
+
+
+def look_up(table: BenchmarkTable, cells: list[str | None]) -> dict[str, list[float | None]]:
+    """The table's columns for cells given as strings, row by row; null for a missing cell or an unknown value."""
+    known = [row for row, cell in enumerate(cells) if cell is not None]
+    index = {cell: Genotype.from_string(cell).index for cell in set(cells) if cell is not None}
+    indices = np.array([index[cell] for cell in cells if cell is not None], dtype=np.int64)
+    columns: dict[str, list[float | None]] = {}
+    for name, values in table.columns(indices).items():
+        columns[name] = [None] * len(cells)
+        for row, value in zip(known, values.tolist(), strict=True):
+            columns[name][row] = None if math.isnan(value) else value
+    return columns

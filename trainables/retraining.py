@@ -11,13 +11,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-import torch.nn.functional as F
-
 from trainables.datasets import BatchStream, ImageData, augment, normalise
-from trainables.methods.differentiable import Average, cosine
+from trainables.later import F, torch
 from trainables.methods.search_method import Metrics, require_finite
-from trainables.spaces.nas_bench_201 import DiscreteNetwork, Genotype
+from trainables.methods.weight_training import Average, cosine
+from trainables.spaces.nas_bench_201 import Genotype
 from trainables.spec import Retrain
 from trainables.streams import Streams
 
@@ -26,6 +24,8 @@ class Retraining:
     """One training run; ``epoch()`` is called ``recipe.epochs`` times, then ``test_accuracy()`` once."""
 
     def __init__(self, genotype: Genotype, recipe: Retrain, images: ImageData, streams: Streams) -> None:
+        from trainables.spaces.nas_bench_201.network import DiscreteNetwork
+
         self.recipe, self.images = recipe, images
         with streams.initialising("retrain.weights"):
             self.network = DiscreteNetwork(genotype, recipe.channels, recipe.cells, images.channels, images.classes)
@@ -63,15 +63,15 @@ class Retraining:
         require_finite(retraining_loss=metrics["train_loss"])
         return metrics
 
-    @torch.no_grad()
     def test_accuracy(self) -> float:
         """Percent of test images classified correctly, in eval mode."""
         self.network.eval()
         images, labels = self.images.test_images, self.images.test_labels
-        correct = sum(
-            int((self.network(normalise(x, self.images)).argmax(1) == y).sum())
-            for x, y in zip(images.split(256), labels.split(256), strict=True)
-        )
+        with torch.no_grad():
+            correct = sum(
+                int((self.network(normalise(x, self.images)).argmax(1) == y).sum())
+                for x, y in zip(images.split(256), labels.split(256), strict=True)
+            )
         return 100.0 * correct / len(labels)
 
     def state_dict(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
+from trainables.later import torch
 
 _SEEDING = threading.RLock()
 

@@ -12,16 +12,16 @@ and 1 cell a stage, mean over 3 initialisations (fan-in), here counted over one 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
-from torch import Tensor
-
-from trainables import proxies
 from trainables.datasets import ImageData, normalise
-from trainables.spaces.nas_bench_201 import DiscreteNetwork, Genotype
+from trainables.later import Tensor, torch
+from trainables.spaces.nas_bench_201 import Genotype
 from trainables.spec import Scale
 from trainables.streams import Streams
+
+if TYPE_CHECKING:
+    from trainables.spaces.nas_bench_201.network import DiscreteNetwork
 
 PROXIES = (
     "synflow", "jacob_cov", "naswot", "ntk_condition", "linear_regions", "snip", "grasp", "fisher", "grad_norm",
@@ -48,6 +48,8 @@ class TrainingFree:
 
     def score(self, cell: Genotype, name: str) -> float:
         """One proxy of PROXIES."""
+        from trainables import proxies
+
         if name == "linear_regions":
             return self._mean(proxies.linear_regions, self._networks(cell, "fan_in"), self._batch(name)[0])
         if name == "ntk_condition":
@@ -83,6 +85,9 @@ class TrainingFree:
 
     def _networks(self, cell: Genotype, fan: Literal["fan_in", "fan_out"] | None) -> list[DiscreteNetwork]:
         """Untrained networks of a cell; cells share draws up to where they differ. ``fan_in``: 1 channel, 1 cell."""
+        from trainables import proxies
+        from trainables.spaces.nas_bench_201.network import DiscreteNetwork
+
         sizes = (1, 1, 1) if fan == "fan_in" else (self.scale.channels, self.scale.cells, self.images.shape[1])
         networks = []
         for repeat in range(1 if fan is None else INITIALISATIONS):

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 import platform
 import threading
 import time
@@ -17,18 +16,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
 from trainables import datasets
 from trainables.benchmarks.signal import NO_SIGNAL, read_signal
-from trainables.benchmarks.table import Table, open_table
+from trainables.benchmarks.table import BenchmarkTable, open_table
 from trainables.datasets import ImageData
 from trainables.hyperparameters import MethodConfig
-from trainables.methods import SearchMethod, method_named
+from trainables.later import torch
+from trainables.methods import SearchMethod, config_of, method_named
 from trainables.methods.recording import CudaGraphs
 from trainables.methods.search_method import ImageContext, SearchContext, TableContext
 from trainables.peak_memory import PeakMemory
+from trainables.records import Row
 from trainables.retraining import Retraining
 from trainables.spaces.nas_bench_201 import Genotype
 from trainables.spaces.nas_bench_201.genotype import AVG_POOL, NONE, SKIP
@@ -36,7 +34,6 @@ from trainables.spec import DatasetSpec, TrialSpec
 from trainables.streams import Streams
 from trainables.training_free import TrainingFree
 
-Row = dict[str, Any]
 _BEGINNING = threading.Lock()
 """Trials begin one after another, wherever they run: the first reads the images, the others find them."""
 
@@ -53,7 +50,7 @@ class Surroundings:
         """The study's images on the device, read once per worker. Raises DataError."""
         return _images(dataset, self.data, self.device)
 
-    def table(self) -> Table:
+    def table(self) -> BenchmarkTable:
         """The benchmark table, opened once per worker. Raises BenchmarkError."""
         return _table(self.benchmark)
 
@@ -66,7 +63,7 @@ def _images(dataset: DatasetSpec, data: Path | None, device: str) -> ImageData:
 
 
 @lru_cache(maxsize=1)
-def _table(benchmark: Path | None) -> Table:
+def _table(benchmark: Path | None) -> BenchmarkTable:
     return open_table(benchmark)
 
 
@@ -91,8 +88,7 @@ class Trial:
         else:
             torch.backends.cudnn.deterministic = True
             torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = spec.precision == "tf32"
-        method = method_named(spec.method)
-        config = method.Config.parse(spec.method, spec.hyperparameters)
+        method, config = method_named(spec.method), config_of(spec)
         self.streams = Streams(spec.seed)
         self.search = method(config, self._context(method, config, device))
         self.retraining: Retraining | None = None
@@ -253,19 +249,6 @@ def operation_shares(cell: Genotype) -> dict[str, float]:
     """Percent of the cell's edges that are skip connections, nothing, pooling."""
     count = {name: cell.operations.count(o) for name, o in (("skip", SKIP), ("none", NONE), ("pool", AVG_POOL))}
     return {f"{name}_share": 100.0 * n / len(cell.operations) for name, n in count.items()}
-
-
-def look_up(table: Table, cells: list[str | None]) -> dict[str, list[float | None]]:
-    """The table's columns for cells given as strings, row by row; null for a missing cell or an unknown value."""
-    known = [row for row, cell in enumerate(cells) if cell is not None]
-    index = {cell: Genotype.from_string(cell).index for cell in set(cells) if cell is not None}
-    indices = np.array([index[cell] for cell in cells if cell is not None], dtype=np.int64)
-    columns: dict[str, list[float | None]] = {}
-    for name, values in table.columns(indices).items():
-        columns[name] = [None] * len(cells)
-        for row, value in zip(known, values.tolist(), strict=True):
-            columns[name][row] = None if math.isnan(value) else value
-    return columns
 
 
 @lru_cache

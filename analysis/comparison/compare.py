@@ -16,7 +16,7 @@ import pandas as pd
 
 from analysis.comparison.pairing import Arm, arms, pairing
 from analysis.comparison.verdicts import Evidence, Verdict, Wording, judge, sentence
-from analysis.pages.table import counted, listed
+from analysis.pages.words import counted, listed
 from analysis.results import accuracies
 from analysis.statistics import Estimate, HypothesisTest, bayes, multiplicity, paired, power, probability, unpaired
 from analysis.statistics.attainable import Attainable, attainable_paired, attainable_unpaired

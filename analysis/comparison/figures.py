@@ -13,9 +13,10 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from analysis.comparison.compare import Comparison, Comparisons
 from analysis.comparison.verdicts import Verdict
+from analysis.pages.figure import Plot
+from analysis.pages.layout import Fixed, panels, text_width
 from analysis.pages.style import GRID, INK, MUTED, row_centres, wrapped
-from analysis.pages.table import number, p_value
-from analysis.robustness.figures import Plot
+from analysis.pages.words import number, p_value
 
 MOST_ROWS = 40
 SLOPES = 6
@@ -40,22 +41,23 @@ def drawn(found: Comparisons) -> list[Comparison]:
 def forest(found: Comparisons) -> Plot:
     """Differences with their intervals, the margin shaded, the adjusted p beside each row."""
     pairs = drawn(found)
-    figure, axes, rows = labelled_rows([pair.name for pair in pairs], 6.6)
+    tests = ["no test" if not pair.p >= 0 else f"p {p_value(pair.p)}" for pair in pairs]
+    layout = Fixed(right=text_width(tests, 8) + 0.08, legend="top")
+    figure, axes, rows = labelled_rows([pair.name for pair in pairs], 6.6, layout)
     margin = found.margin
     axes.axvspan(-margin, margin, color=MUTED, alpha=0.14, linewidth=0)
     axes.axvline(0, color=INK, linewidth=0.9)
-    for row, pair in zip(rows, pairs, strict=True):
+    for row, pair, test in zip(rows, pairs, tests, strict=True):
         shape, colour = _SHAPES[pair.verdict]
         d = pair.difference
         if d.low <= d.high:
             axes.hlines(row, d.low, d.high, color=colour, linewidth=1.6)
         open_ = {"markerfacecolor": "none"} if pair.verdict is Verdict.UNDECIDED else {}
         axes.plot(d.estimate, row, shape, color=colour, markersize=6, **open_)  # type: ignore[arg-type]
-        p = "no test" if not pair.p >= 0 else f"p {p_value(pair.p)}"
-        axes.annotate(p, (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=8, color=MUTED)
+        axes.annotate(test, (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=8, color=MUTED)
     bent = _symmetric_log(axes, [v for pair in pairs for v in (pair.difference.low, pair.difference.high)], margin)
     axes.set_xlabel("A − B (points)")
-    _legend(axes, pairs)
+    _legend(figure, pairs)
     data = _frame(pairs, {"difference": lambda p: p.difference})
     decided = [pair for pair in pairs if pair.verdict not in (Verdict.INCONCLUSIVE, Verdict.UNDECIDED)]
     alternative = f"Forest plot of {len(pairs)} differences of mean {found.title}. {len(decided)} have a verdict."
@@ -110,7 +112,7 @@ def matrix(found: Comparisons) -> Plot:
             test = "no test" if not pair.p >= 0 else f"p {p_value(pair.p)}"
             texts[row][column] = f"{'+' if sign * d > 0 else ''}{number(sign * d)}\n{test}"
     size = 1.4 + 0.82 * k
-    figure = Figure(figsize=(size + 0.9, 0.55 * k + 1.5), layout="constrained")
+    figure = Figure(figsize=(size + 0.9, 0.55 * k + 1.5), layout=Fixed())
     axes = figure.subplots()
     limit = max(float(np.nanmax(np.abs(values))), 1e-9)
     axes.imshow(np.sign(values) * np.abs(values / limit) ** 0.5, cmap="PuOr_r", vmin=-1.25, vmax=1.25, aspect="auto")
@@ -119,11 +121,12 @@ def matrix(found: Comparisons) -> Plot:
             dark = i != j and abs(values[i, j] / limit) ** 0.5 > 0.85
             # These stay dark or white in both themes: they stand on the cell's own colour.
             axes.text(j, i, texts[i][j], ha="center", va="center", fontsize=7, color="#ffffff" if dark else "#000000")
-    axes.set_xticks(range(k), [wrapped(name, 13) for name in names], rotation=0, fontsize=7)
-    axes.set_yticks(range(k), [wrapped(name, 22) for name in names], fontsize=8)
+    axes.set_xticks(range(k), [wrapped(name, 13) for name in names])
+    axes.set_yticks(range(k), [wrapped(name, 22) for name in names])
     axes.grid(False)
     axes.set_facecolor(GRID)
-    axes.tick_params(length=0)
+    axes.tick_params(length=0, labelsize=8)
+    axes.tick_params(axis="x", labelsize=7)
     axes.spines[:].set_visible(False)
     axes.set(xlabel="B", ylabel="A")
     return Plot(
@@ -144,22 +147,21 @@ def slopes(found: Comparisons) -> Plot | None:
     if not pairs:
         return None
     columns = min(len(pairs), 3)
-    figure = Figure(figsize=(2.9 * columns + 0.3, 2.2 * -(-len(pairs) // columns) + 0.3), layout="constrained")
-    grid = figure.subplots(-(-len(pairs) // columns), columns, squeeze=False)
+    figure = Figure(figsize=(2.9 * columns + 0.3, 2.2 * -(-len(pairs) // columns) + 0.3), layout=Fixed())
+    grid = panels(figure, len(pairs), columns)
     parts = []
-    for axes, pair in zip(grid.flat, pairs, strict=False):
+    for axes, pair in zip(grid, pairs, strict=True):
         seeds = np.intersect1d(pair.a.seeds[pair.a.known], pair.b.seeds[pair.b.known])
         a, b = (arm.values[np.isin(arm.seeds, seeds)] for arm in (pair.a, pair.b))
         for up, style, colour in ((a > b, "-", "#0173b2"), (a == b, ":", MUTED), (a < b, "--", "#d55e00")):
             axes.plot([0, 1], np.stack([b[up], a[up]]), linestyle=style, color=colour, linewidth=1, marker="o",
                       markersize=3.5)  # fmt: skip
-        axes.set_xticks([0, 1], [wrapped(pair.b.name, 18), wrapped(pair.a.name, 18)], fontsize=8)
+        axes.set_xticks([0, 1], [wrapped(pair.b.name, 18), wrapped(pair.a.name, 18)])
+        axes.tick_params(axis="x", labelsize=8)
         axes.set_xlim(-0.25, 1.25)
         axes.grid(False, axis="x")
         axes.yaxis.set_major_locator(MaxNLocator(5))
         parts.append(pd.DataFrame({"a": pair.a.name, "b": pair.b.name, "seed": seeds, "a (%)": a, "b (%)": b}))
-    for axes in grid.flat[len(pairs) :]:
-        axes.set_visible(False)
     figure.supylabel(f"{found.title} (%)", fontsize=9)
     return Plot(
         "paired_seeds",
@@ -173,13 +175,13 @@ def slopes(found: Comparisons) -> Plot | None:
     )
 
 
-def labelled_rows(labels: list[str], width: float) -> tuple[Figure, Axes, np.ndarray]:
-    """A figure as tall as its row labels need."""
+def labelled_rows(labels: list[str], inches: float, layout: Fixed | None = None) -> tuple[Figure, Axes, np.ndarray]:
+    """A figure of the given width, as tall as its row labels need."""
     shown = [wrapped(label, 44) for label in labels]
     padded = [label if "\n" in label else f"{label}\n" for label in shown]
     rows = row_centres(padded)
     height = 0.32 if any("\n" in label for label in shown) else 0.24
-    figure = Figure(figsize=(width, 0.95 + height * (rows[-1] + 1)), layout="constrained")
+    figure = Figure(figsize=(inches, 0.95 + height * (rows[-1] + 1)), layout=layout or Fixed())
     axes = figure.subplots()
     axes.set_yticks(rows, shown)
     axes.set_ylim(rows[-1] + 0.7, -0.7)
@@ -213,14 +215,15 @@ def _symmetric_log(axes: Axes, ends: list[float], margin: float) -> str:
     return ""
 
 
-def _legend(axes: Axes, pairs: list[Comparison]) -> None:
+def _legend(figure: Figure, pairs: list[Comparison]) -> None:
+    axes = figure.axes[0]
     present = [verdict for verdict in Verdict if any(pair.verdict is verdict for pair in pairs)]
     for verdict in present:
         shape, colour = _SHAPES[verdict]
         fill = "none" if verdict is Verdict.UNDECIDED else colour
         axes.plot([], [], shape, color=colour, markerfacecolor=fill, markersize=6, label=str(verdict))
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(present), frameon=False, fontsize=8,
-                handletextpad=0.2, columnspacing=1.2)  # fmt: skip
+    figure.legend(loc="upper center", ncols=len(present), frameon=False, fontsize=8, handletextpad=0.2,
+                  columnspacing=1.2)  # fmt: skip
 
 
 def _frame(pairs: list[Comparison], named: dict) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pandas as pd
 from analysis.comparison.compare import Comparisons
 from analysis.comparison.pairing import SHARED
 from analysis.comparison.verdicts import Verdict
-from analysis.pages.table import counted, listed
+from analysis.pages.words import counted, listed
 from analysis.results import accuracies
 
 MOST_SENTENCES = 6

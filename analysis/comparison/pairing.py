@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.pages.table import listed
+from analysis.pages.words import listed
 from analysis.statistics.estimate import FloatArray
 from trainables.errors import StoreError
 

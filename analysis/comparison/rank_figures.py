@@ -10,9 +10,10 @@ from matplotlib.ticker import MaxNLocator
 from analysis.comparison.compare import Comparisons
 from analysis.comparison.figures import MOST_ROWS, labelled_rows
 from analysis.comparison.pairing import Arm, common_matrix
+from analysis.pages.figure import Plot
+from analysis.pages.layout import Fixed, text_width
 from analysis.pages.style import INK, MUTED, looks, wrapped
-from analysis.pages.table import listed, number, p_value
-from analysis.robustness.figures import Plot
+from analysis.pages.words import listed, number, p_value
 from analysis.statistics.estimate import ALPHA
 from analysis.statistics.probability import performance_profile
 from analysis.statistics.ranks import Nemenyi, RankDistribution, rank_distribution
@@ -66,7 +67,12 @@ def critical_difference(names: list[str], found: Nemenyi, p: float, blocks: str)
     k = len(names)
     depth = -(-k // 2)
     bars = found.cliques
-    figure = Figure(figsize=(8.2, 0.95 + 0.16 * len(bars) + 0.27 * depth), layout="constrained")
+    means = [number(found.mean_ranks[i]) for i in order]
+    shown = [wrapped(names[i], 40) for i in order]
+    texts = [f"{name}  {mean}" for name, mean in zip(shown[:depth], means[:depth], strict=True)]
+    texts += [f"{mean}  {name}" for name, mean in zip(shown[depth:], means[depth:], strict=True)]
+    layout = Fixed(left=text_width(texts[:depth], 8) + 0.05, right=text_width(texts[depth:], 8) + 0.05)
+    figure = Figure(figsize=(8.2, 0.95 + 0.16 * len(bars) + 0.27 * depth), layout=layout)
     axes = figure.subplots()
     start = 0.45 + 0.3 * len(bars)
     for place, i in enumerate(order):
@@ -76,15 +82,15 @@ def critical_difference(names: list[str], found: Nemenyi, p: float, blocks: str)
         axes.plot(
             [found.mean_ranks[i], found.mean_ranks[i], end], [0, row, row], color=INK, linewidth=0.9, clip_on=False
         )
-        text = f"{names[i]}  {number(found.mean_ranks[i])} " if left else f" {number(found.mean_ranks[i])}  {names[i]}"
-        axes.text(end, row, text, ha="right" if left else "left", va="center", fontsize=8)
+        axes.annotate(texts[place], (end, row), (-3 if left else 3, 0), textcoords="offset points",
+                      ha="right" if left else "left", va="center", fontsize=8, annotation_clip=False)  # fmt: skip
     for level, group in enumerate(bars):
         ends = found.mean_ranks[group].min() - 0.05, found.mean_ranks[group].max() + 0.05
         axes.plot(ends, [0.3 + 0.3 * level] * 2, color="#0173b2", linewidth=3.5, solid_capstyle="butt")
     axes.plot([1, 1 + found.critical_difference], [-0.75, -0.75], color=INK, linewidth=1.5, marker="|")
     axes.text(1 + found.critical_difference / 2, -0.85, f"critical difference {number(found.critical_difference)}",
               ha="center", va="bottom", fontsize=8)  # fmt: skip
-    axes.set(xlim=(1 - 0.42 * k, k + 0.42 * k), ylim=(start + 0.55 * depth + 0.2, -1.6))
+    axes.set(xlim=(0.75, k + 0.25), ylim=(start + 0.55 * depth + 0.2, -1.6))
     axes.xaxis.tick_top()
     axes.spines[:].set_visible(False)
     axes.plot([1, k], [0, 0], color=INK, linewidth=0.9)
@@ -117,7 +123,7 @@ def profile(found: Comparisons, generator: np.random.Generator) -> Plot:
     low, high = float(values.min()), float(values.max())
     taus = np.unique(np.concatenate([np.linspace(low - 0.02 * (high - low) - 0.1, high + 0.1, 200), values]))
     look = looks([arm.name for arm in found.arms])
-    figure = Figure(figsize=(6.2, 3.3), layout="constrained")
+    figure = Figure(figsize=(6.2, 3.3), layout=Fixed(legend="right"))
     axes = figure.subplots()
     parts = []
     for place, arm in enumerate(group):
@@ -133,7 +139,7 @@ def profile(found: Comparisons, generator: np.random.Generator) -> Plot:
         parts.append(pd.DataFrame({"arm": arm.name, "threshold (%)": taus, "share": curve.share, "low": curve.low,
                                    "high": curve.high}))  # fmt: skip
     axes.set(xlabel=f"{found.title} τ (%)", ylabel="share of seeds above τ", ylim=(-0.02, 1.03))
-    figure.legend(loc="outside right center", frameon=False, fontsize=8)
+    figure.legend(loc="center right", frameon=False, fontsize=8)
     bands = "bands: pointwise 95 % percentile bootstrap intervals of whole seeds"
     some = (
         f" Of {len(found.arms)} arms the {MOST_LINES} of the highest means are drawn."

@@ -15,7 +15,7 @@ from analysis.comparison.verdicts import Verdict
 from analysis.pages import style
 from analysis.pages.page import Page, Section, check_output, write_page
 from analysis.pages.settings import settings
-from analysis.pages.table import listed, number, p_value
+from analysis.pages.words import listed, number, p_value
 from analysis.results import accuracies
 from analysis.results.from_store import Results
 from analysis.statistics.estimate import MARGIN, FloatArray

@@ -9,9 +9,10 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from analysis.comparison.compare import Comparisons
 from analysis.comparison.figures import counts
+from analysis.pages.figure import Plot
+from analysis.pages.layout import Fixed
 from analysis.pages.style import INK, MUTED
-from analysis.pages.table import number
-from analysis.robustness.figures import Plot
+from analysis.pages.words import number
 from analysis.statistics.estimate import ALPHA
 from analysis.statistics.power import POWER, planning_std, smallest_detectable_paired, smallest_detectable_unpaired
 
@@ -29,7 +30,7 @@ def seeds_curve(found: Comparisons) -> Plot | None:
     sizes = np.unique(np.geomspace(3, max(200, 2 * now), 28).round().astype(int))
     effect = smallest_detectable_paired if kind else smallest_detectable_unpaired
     effects = np.array([effect(int(n), family=family) for n in sizes])
-    figure = Figure(figsize=(5.2, 3.0), layout="constrained")
+    figure = Figure(figsize=(5.2, 3.0), layout=Fixed())
     axes = figure.subplots()
     low, high = np.quantile(spreads, [0.25, 0.75])
     axes.fill_between(sizes, effects * low, effects * high, color="#0173b2", alpha=0.15, linewidth=0)

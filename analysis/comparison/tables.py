@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis.comparison.compare import Comparison, Comparisons, difference_on, seeds_to_decide
-from analysis.pages.table import Table, counted, interval, mean_std, number, p_value
+from analysis.pages.table import Table
+from analysis.pages.words import counted, interval, mean_std, number, p_value
 from analysis.results import accuracies
 from analysis.statistics.estimate import Estimate
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from analysis.pages.table import equals, number
+from analysis.pages.words import equals, number
 from analysis.statistics.estimate import ALPHA, Estimate
 
 

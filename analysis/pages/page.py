@@ -19,10 +19,10 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from analysis.pages import style
+from analysis.pages import layout, style
 from analysis.pages.csv import write_csv
+from analysis.pages.figure import Plot
 from analysis.pages.table import Table, markdown
-from analysis.robustness.figures import Plot
 from trainables.errors import ConfigError
 
 _THEME = {style.INK: "var(--ink)", style.MUTED: "var(--muted)", style.GRID: "var(--line)"}
@@ -127,8 +127,7 @@ def _empty(files: Path) -> None:
 
 def _write_figure(plot: Plot, folder: Path) -> Markup:
     """Save the figure as SVG and PDF and its data as CSV; returns it as SVG for the page."""
-    plot.figure.draw_without_rendering()
-    plot.figure.set_layout_engine(None)  # the layout is settled; saving twice need not solve it twice
+    layout.settle(plot.figure)
     svg = _svg(plot.figure)
     (folder / f"{plot.name}.svg").write_text(svg, encoding="utf-8")
     plot.figure.savefig(folder / f"{plot.name}.pdf", metadata={"CreationDate": None})

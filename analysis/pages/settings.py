@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.pages.table import UNKNOWN, Table, setting_text
+from analysis.pages.table import Table
+from analysis.pages.words import UNKNOWN, setting_text
 
 
 def settings(trials: pd.DataFrame) -> Table:

@@ -50,6 +50,7 @@ def style() -> Iterator[None]:
         "axes.titlesize": 9,
         "axes.labelsize": 9,
         "axes.titlelocation": "left",
+        "axes.titley": 1.0,  # looked for otherwise, by measuring all ticks once more
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.linewidth": 0.8,

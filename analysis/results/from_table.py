@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from pyarrow import ArrowInvalid
 
-from analysis.pages.table import setting_text
+from analysis.pages.words import setting_text
 from analysis.results import accuracies
 from analysis.results.from_store import Results
 from analysis.results.variants import with_variants

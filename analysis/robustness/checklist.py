@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.pages.table import Table, listed
+from analysis.pages.table import Table
+from analysis.pages.words import listed
 from analysis.results import accuracies
 from analysis.results.from_store import Results
 from analysis.robustness.summary import accounting

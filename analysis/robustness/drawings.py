@@ -21,6 +21,7 @@ from matplotlib.ticker import (
     NullLocator,
 )
 
+from analysis.pages.layout import Fixed, common_limits, panels
 from analysis.pages.style import (
     INK,
     MUTED,
@@ -168,7 +169,7 @@ def seed_curves(
 
 def strip_figure(trials: pd.DataFrame, summary: pd.DataFrame, column: str, label: str, optimum: float | None) -> Figure:
     """seed_strip on a figure as tall as its rows need."""
-    figure = Figure(figsize=(4.9, 0.75 + 0.19 * line_counts(row_labels(summary)).sum()), layout="constrained")
+    figure = Figure(figsize=(4.9, 0.75 + 0.19 * line_counts(row_labels(summary)).sum()), layout=Fixed())
     axes = seed_strip(trials, summary, column, figure.subplots(), optimum)
     axes.set_xlabel(label)
     return figure
@@ -192,21 +193,20 @@ def curves_figure(
     variants = [str(variant) for variant in summary["variant"].unique()]
     columns = min(len(variants), 4)
     rows = -(-len(variants) // columns)
-    figure = Figure(figsize=(2.65 * columns + 0.3, 2.0 * rows + 0.4), layout="constrained")
-    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    for axes, variant in zip(grid.flat, variants, strict=False):
+    figure = Figure(figsize=(2.65 * columns + 0.3, 2.0 * rows + 0.4), layout=Fixed())
+    grid = panels(figure, len(variants), columns)
+    for axes, variant in zip(grid, variants, strict=True):
         seed_curves(curve, summary, variant, axes, logarithmic=logarithmic, marks=marks.get(variant, ()))
-    for axes in grid.flat[len(variants) :]:
-        axes.set_visible(False)
-    for axes in grid.flat[max(len(variants) - columns, 0) : len(variants)]:
-        axes.tick_params(labelbottom=True)
-    if logarithmic_x:
-        logarithmic_budget(grid[0, 0])
-    if logarithmic:
-        highest = np.nanmax([0.0, *curve["value"], *summary["p90"]])
-        grid[0, 0].set_ylim(-0.01, max(float(highest) * 1.15, 1.0))
-    elif share:
-        grid[0, 0].set_ylim(-2, 102)
+        if logarithmic_x:
+            logarithmic_budget(axes)
+    common_limits(grid, "x")
+    common_limits(grid, "y")
+    highest = np.nanmax([0.0, *curve["value"], *summary["p90"]]) if logarithmic else None
+    for axes in grid:
+        if highest is not None:
+            axes.set_ylim(-0.01, max(float(highest) * 1.15, 1.0))
+        elif share:
+            axes.set_ylim(-2, 102)
     figure.supxlabel(x, fontsize=9)
     figure.supylabel(y, fontsize=9)
     return figure

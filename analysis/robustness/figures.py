@@ -1,14 +1,13 @@
-"""The figures of a report: a drawing from plots.py, a caption with n and the interval, and its message in words."""
+"""The figures of a report: a drawing from drawings.py, a caption with n and the interval, and its message in words."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.pages.table import listed, number
+from analysis.pages.figure import Plot
+from analysis.pages.words import listed, number
 from analysis.results import accuracies
 from analysis.results.epochs import Epochs
 from analysis.robustness import drawings
@@ -19,22 +18,6 @@ MOST_VARIANTS = 20
 MOST_DOTS = 2_001
 """Dots of a variant in the figure of seeds; their number less one divides by four: the quartiles are among them."""
 _X_AXES = {"epochs": "search epochs", "queries": "table queries"}
-
-
-@dataclass(frozen=True)
-class Plot:
-    """A figure with its caption and, for readers who cannot see it, its message in words.
-
-    ``wide`` figures take the full width of the page; two others lie side by side. ``data`` are the numbers drawn, which
-    the page offers as CSV.
-    """
-
-    name: str
-    caption: str
-    alternative: str
-    figure: Figure
-    wide: bool = False
-    data: pd.DataFrame | None = None
 
 
 def drawn(trials: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.pages.table import interval, listed, number
+from analysis.pages.words import interval, listed, number
 from analysis.results import accuracies
 from analysis.robustness.collapse import Collapse, collapse_probability
 from analysis.robustness.summary import LOST, accounting, summarise

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 from scipy import stats
 
-from analysis.pages.table import Table, number, p_value
+from analysis.pages.table import Table
+from analysis.pages.words import number, p_value
 from analysis.results import accuracies
 from trainables.training_free import LOWER_IS_BETTER, PROXIES
 

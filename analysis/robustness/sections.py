@@ -12,7 +12,8 @@ import pandas as pd
 
 from analysis.pages.page import Cell, Section
 from analysis.pages.settings import settings
-from analysis.pages.table import Table, listed, number
+from analysis.pages.table import Table
+from analysis.pages.words import listed, number
 from analysis.results import accuracies
 from analysis.results.from_store import Results
 from analysis.robustness import drawings, figures, summary_tables
@@ -26,7 +27,7 @@ from analysis.robustness.spread import baseline
 from analysis.robustness.summary import failures, top_cells
 from analysis.statistics.estimate import MARGIN
 from trainables.benchmarks.accuracies import SPLITS, Accuracy
-from trainables.benchmarks.table import Table as BenchmarkTable
+from trainables.benchmarks.table import BenchmarkTable
 from trainables.errors import ConfigError
 from trainables.spaces.nas_bench_201.genotype import NUM_CELLS, Genotype
 

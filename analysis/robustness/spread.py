@@ -21,7 +21,7 @@ from analysis.statistics.proportions import proportion_interval
 from analysis.statistics.summary import describe, iqm
 from analysis.statistics.variance import VarianceComponents, nested
 from trainables.benchmarks.accuracies import Accuracy
-from trainables.benchmarks.table import Table
+from trainables.benchmarks.table import BenchmarkTable
 from trainables.spaces.nas_bench_201.genotype import NUM_CELLS
 
 RESAMPLED_UP_TO = 200
@@ -100,7 +100,7 @@ class Baseline:
     words: str
 
 
-def baseline(trials: pd.DataFrame, column: str, table: Table | None) -> Baseline | None:
+def baseline(trials: pd.DataFrame, column: str, table: BenchmarkTable | None) -> Baseline | None:
     """The mean of the study's own random cells, else of all cells of ``table``; None where neither is known.
 
     ``table`` counts only if it holds the accuracies that the trials were looked up with.

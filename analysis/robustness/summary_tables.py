@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pandas as pd
 
 from analysis.pages.settings import distinct
-from analysis.pages.table import UNKNOWN, Table, interval, mean_std, number
+from analysis.pages.table import Table
+from analysis.pages.words import UNKNOWN, interval, mean_std, number
 from analysis.results import accuracies
 from analysis.robustness.summary import (
     accounting,

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analysis.pages.table import UNKNOWN, Table, interval, mean_std, number
+from analysis.pages.table import Table
+from analysis.pages.words import UNKNOWN, interval, mean_std, number
 from analysis.results import accuracies
 from analysis.robustness.agreement import agreement
 from analysis.robustness.collapse import Collapse, collapse_probability

@@ -7,9 +7,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from analysis.pages.figure import Plot
+from analysis.pages.layout import Fixed, panels
 from analysis.pages.style import MUTED, looks, wrapped
-from analysis.pages.table import listed, number
-from analysis.robustness.figures import Plot
+from analysis.pages.words import listed, number
+from analysis.results.accuracies import words
 from analysis.sensitivity.hyperparameter_figures import BLUE, RED
 from analysis.sensitivity.study import Sensitivity
 
@@ -22,7 +24,7 @@ def variance(found: Sensitivity) -> Plot | None:
     table = found.variance.table
     if table.empty or table["share"].isna().any():
         return None
-    figure = Figure(figsize=(7.2, 1.7), layout="constrained")
+    figure = Figure(figsize=(7.2, 1.7), layout=Fixed(legend="top"))
     axes = figure.subplots()
     left = 0.0
     for row, tone, hatch in zip(table.itertuples(), _TONES, ("", "//", "..", ""), strict=False):
@@ -33,7 +35,7 @@ def variance(found: Sensitivity) -> Plot | None:
     axes.set(xlim=(0, 100), xlabel="% of all variance", yticks=[])
     axes.spines["left"].set_visible(False)
     axes.grid(False)
-    figure.legend(loc="outside upper left", ncols=4, frameon=False, fontsize=8)
+    figure.legend(loc="upper left", ncols=4, frameon=False, fontsize=8)
     shares = [
         f"{r.component} {number(100 * r.share, 0)} % {_percent_bounds(r.low, r.high)}" for r in table.itertuples()
     ]
@@ -50,7 +52,7 @@ def variance(found: Sensitivity) -> Plot | None:
 def profiles(found: Sensitivity) -> Plot:
     """The share of settings within eps of the best, one step line a method."""
     look = looks([one.name for one in found.methods])
-    figure = Figure(figsize=(5.4, 3.2), layout="constrained")
+    figure = Figure(figsize=(5.4, 3.2), layout=Fixed())
     axes = figure.subplots()
     for place, one in enumerate(found.methods):
         curve, colour = one.profile.curve, look[one.name].colour
@@ -90,7 +92,7 @@ def default_against_tuned(found: Sensitivity) -> Plot | None:
     known = [one for one in found.methods if one.tunability is not None]
     if not known:
         return None
-    figure = Figure(figsize=(5.2, 1.0 + 0.5 * len(known)), layout="constrained")
+    figure = Figure(figsize=(5.2, 1.0 + 0.5 * len(known)), layout=Fixed(legend="top"))
     axes = figure.subplots()
     parts = []
     for row, one in enumerate(known):
@@ -112,7 +114,7 @@ def default_against_tuned(found: Sensitivity) -> Plot | None:
     axes.set(ylim=(len(known) - 0.4, -0.6), xlabel=f"{found.title} (%)")
     axes.tick_params(axis="y", length=0)
     axes.grid(False, axis="y")
-    figure.legend(loc="outside upper right", ncols=2, frameon=False, fontsize=8)
+    figure.legend(loc="upper right", ncols=2, frameon=False, fontsize=8)
     return Plot(
         "default_tuned",
         f"Default (dot) and best setting (cross) of each method, n = {_seeds(found)}. Bar: 95 % interval of the gain "
@@ -127,7 +129,7 @@ def default_against_tuned(found: Sensitivity) -> Plot | None:
 def budgets(found: Sensitivity) -> Plot:
     """Expected best of k random settings."""
     look = looks([one.name for one in found.methods])
-    figure = Figure(figsize=(5.2, 3.0), layout="constrained")
+    figure = Figure(figsize=(5.2, 3.0), layout=Fixed())
     axes = figure.subplots()
     for place, one in enumerate(found.methods):
         curve, colour = one.budget.table, look[one.name].colour
@@ -141,6 +143,8 @@ def budgets(found: Sensitivity) -> Plot:
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(lambda v, _: f"{v:g}")
         axes.xaxis.set_minor_locator(NullLocator())
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.legend(loc="lower right", frameon=False, fontsize=8)
     first = found.methods[0]
     return Plot(
@@ -159,7 +163,7 @@ def stability(found: Sensitivity) -> Plot | None:
         return None
     table = found.stability.table
     look = looks([one.name for one in found.methods])
-    figure = Figure(figsize=(5.2, 2.9), layout="constrained")
+    figure = Figure(figsize=(5.2, 2.9), layout=Fixed())
     axes = figure.subplots()
     for place, (name, rows) in enumerate(table.groupby("method", sort=False)):
         axes.plot(rows["k"], 100 * rows["first"], color=look[str(name)].colour, linestyle=_DASHES[place % 4],
@@ -181,13 +185,12 @@ def transfers(found: Sensitivity) -> Plot | None:
     """Regret on one data set of the best setting of another."""
     if not found.transfers:
         return None
-    figure = Figure(
-        figsize=(3.3 * min(len(found.transfers), 3) + 0.4, 2.9 * -(-len(found.transfers) // 3)), layout="constrained"
-    )
+    names = {words(column).title: words(column).dataset or words(column).title for column in found.datasets}
     columns = min(len(found.transfers), 3)
-    grid = figure.subplots(-(-len(found.transfers) // 3), columns, squeeze=False)
+    figure = Figure(figsize=(3.3 * columns + 0.4, 2.9 * -(-len(found.transfers) // columns)), layout=Fixed())
+    grid = panels(figure, len(found.transfers), columns)
     parts = []
-    for axes, (name, one) in zip(grid.flat, found.transfers.items(), strict=False):
+    for axes, (name, one) in zip(grid, found.transfers.items(), strict=True):
         regret = one.regret.assign(shown=one.regret["regret"].fillna(one.regret["naive"]))
         square = regret.pivot(index="source", columns="target", values="shown")
         square = square.reindex(
@@ -198,15 +201,13 @@ def transfers(found: Sensitivity) -> Plot | None:
                     vmax=max(np.nanmax(np.abs(values)), 1e-9) * 1.6)  # fmt: skip
         for i, j in np.argwhere(np.isfinite(values)):
             axes.text(j, i, number(values[i, j]), ha="center", va="center", fontsize=8, color="#000000")
-        short = [wrapped(str(label).rsplit(" ", 2)[0], 12) for label in square.columns]
-        axes.set_xticks(range(len(short)), short, fontsize=7)
-        axes.set_yticks(range(len(short)), short, fontsize=7)
+        short = [wrapped(names[label], 12) for label in square.columns]
+        axes.set_xticks(range(len(short)), short)
+        axes.set_yticks(range(len(short)), short)
         axes.set(xlabel="used on", ylabel="chosen on", title=name)
         axes.grid(False)
-        axes.tick_params(length=0)
+        axes.tick_params(length=0, labelsize=7)
         parts.append(one.regret.assign(method=name))
-    for axes in grid.flat[len(found.transfers) :]:
-        axes.set_visible(False)
     first = next(iter(found.transfers.values()))
     return Plot(
         "transfer",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import isnan
 
-from analysis.pages.table import equals, listed, number
+from analysis.pages.words import equals, listed, number
 from analysis.sensitivity.numbers import Tunability
 from analysis.sensitivity.study import MethodSensitivity, Sensitivity, largest
 from analysis.statistics.estimate import ALPHA

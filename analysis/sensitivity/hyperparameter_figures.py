@@ -1,4 +1,4 @@
-"""The figures of one method's hyperparameters: importances, effects, interactions, all settings as lines."""
+"""The figures of one method's hyperparameters: importances, effects and interactions."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from analysis.pages.figure import Plot
+from analysis.pages.layout import Fixed, common_limits, panels
 from analysis.pages.style import INK, MUTED, wrapped
-from analysis.pages.table import number
+from analysis.pages.words import number
 from analysis.results.accuracies import slug
-from analysis.robustness.figures import Plot
 from analysis.sensitivity.numbers import lines
 from analysis.sensitivity.study import MethodSensitivity
 
 BLUE, RED = "#0173b2", "#d55e00"
 MOST_LINES = 60
-MOST_COORDINATES = 300
-BEST_SHARE = 0.1
 
 
 def importance(one: MethodSensitivity) -> Plot | None:
@@ -29,7 +28,7 @@ def importance(one: MethodSensitivity) -> Plot | None:
     table = found.table[found.table["hyperparameter"].isin(one.settings.names)].iloc[:12]
     names = [*table["hyperparameter"], "none of them alone"]
     shares = 100 * np.append(table["importance"], max(found.unexplained, 0.0))
-    figure = Figure(figsize=(4.9, 0.9 + 0.32 * len(names)), layout="constrained")
+    figure = Figure(figsize=(4.9, 0.9 + 0.32 * len(names)), layout=Fixed())
     axes = figure.subplots()
     rows = np.arange(len(names))
     axes.barh(rows[:-1], shares[:-1], color=BLUE, height=0.6)
@@ -65,10 +64,10 @@ def effects(one: MethodSensitivity) -> Plot | None:
         return None
     names = list(one.settings.names)
     columns = min(len(names), 3)
-    figure = Figure(figsize=(2.75 * columns + 0.3, 2.15 * -(-len(names) // columns) + 0.2), layout="constrained")
-    grid = figure.subplots(-(-len(names) // columns), columns, squeeze=False, sharey=True)
+    figure = Figure(figsize=(2.75 * columns + 0.3, 2.15 * -(-len(names) // columns) + 0.2), layout=Fixed())
+    grid = panels(figure, len(names), columns)
     thin = False
-    for axes, name, described in zip(grid.flat, names, one.settings.hyperparameters, strict=False):
+    for axes, name, described in zip(grid, names, one.settings.hyperparameters, strict=True):
         rows = table[table["hyperparameter"] == name]
         at, ticks = _positions(rows["level"].tolist(), described.scale)
         if one.settings.is_full_grid and len(one.settings.table) // len(described.levels) <= MOST_LINES:
@@ -83,9 +82,9 @@ def effects(one: MethodSensitivity) -> Plot | None:
             axes.axvline(place, color=INK, linewidth=0.8, linestyle=(0, (4, 2)))
         _scale(axes, described.scale, at, ticks)
         axes.set_xlabel(name)
-    for axes in grid.flat[len(names) :]:
-        axes.set_visible(False)
-    grid[0, 0].set_ylim(top=min(grid[0, 0].get_ylim()[1], 101))  # a band may reach above 100 %, a method cannot
+    common_limits(grid, "y")
+    for axes in grid:
+        axes.set_ylim(top=min(axes.get_ylim()[1], 101))  # a band may reach above 100 %, a method cannot
     ends = table.groupby("hyperparameter", sort=False)["mean"].agg(lambda m: m.max() - m.min())
     return Plot(
         f"effects_{slug(one.name)}",
@@ -105,22 +104,22 @@ def surfaces(one: MethodSensitivity) -> Plot | None:
     drawn = {pair: found for pair, found in one.surfaces.items() if not found.table.empty}
     if not drawn:
         return None
-    figure = Figure(figsize=(3.1 * len(drawn) + 0.5, 2.6), layout="constrained")
+    figure = Figure(figsize=(3.1 * len(drawn) + 0.5, 2.6), layout=Fixed())
     values = np.concatenate([found.table["mean"].to_numpy(dtype=float) for found in drawn.values()])
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    *grid, scale = figure.subplots(1, len(drawn) + 1, width_ratios=[*[1.0] * len(drawn), 0.05])
     image = None
-    for axes, (pair, found) in zip(figure.subplots(1, len(drawn), squeeze=False).flat, drawn.items(), strict=True):
+    for axes, (pair, found) in zip(grid, drawn.items(), strict=True):
         first, second = (list(dict.fromkeys(found.table[c])) for c in ("first", "second"))
         cells = found.table["mean"].to_numpy(dtype=float).reshape(len(first), len(second))
         image = axes.imshow(cells, cmap="viridis", vmin=low, vmax=max(high, low + 1e-9), aspect="auto", origin="lower")
-        axes.set_xticks(
-            range(len(second)), [_text(v) for v in second], fontsize=7, rotation=40 if len(second) > 4 else 0
-        )
-        axes.set_yticks(range(len(first)), [_text(v) for v in first], fontsize=7)
+        axes.set_xticks(range(len(second)), [_text(v) for v in second])
+        axes.set_yticks(range(len(first)), [_text(v) for v in first])
         axes.set(xlabel=pair[1], ylabel=pair[0])
         axes.grid(False)
-        axes.tick_params(length=0)
-    figure.colorbar(image, ax=figure.axes, label="mean (%)", shrink=0.9)  # type: ignore[arg-type]
+        axes.tick_params(length=0, labelsize=7)
+        axes.tick_params(axis="x", labelrotation=40 if len(second) > 4 else 0)
+    figure.colorbar(image, cax=scale, label="mean (%)")  # type: ignore[arg-type]
     parts = [f.table.assign(pair=" × ".join(p)) for p, f in drawn.items()]
     strongest = max(drawn, key=lambda pair: float(np.abs(drawn[pair].table["interaction"].astype(float)).max()))
     return Plot(
@@ -135,53 +134,6 @@ def surfaces(one: MethodSensitivity) -> Plot | None:
     )
 
 
-def parallel_coordinates(one: MethodSensitivity, generator: np.random.Generator) -> Plot | None:
-    """Every setting a line over the hyperparameters; the best tenth is highlighted."""
-    s = one.settings
-    known = np.flatnonzero(np.isfinite(s.means))
-    if len(s.names) < 2 or len(known) < 5:
-        return None
-    order = known[np.argsort(-s.means[known], kind="stable")]
-    top = order[: max(int(BEST_SHARE * len(order)), 1)]
-    rest = order[len(top) :]
-    best, others = (
-        group if len(group) <= MOST_COORDINATES else np.sort(generator.choice(group, MOST_COORDINATES, replace=False))
-        for group in (top, rest)
-    )
-    levels = np.array(s.levels)
-    at = s.codes / np.maximum(levels - 1, 1)
-    figure = Figure(figsize=(1.35 * len(s.names) + 2.2, 3.1), layout="constrained")
-    axes = figure.subplots()
-    jitter = generator.uniform(-0.018, 0.018, at.shape)
-    for rows, colour, alpha, width in ((others, MUTED, 0.15, 0.6), (best, RED, 0.45, 1.0)):
-        axes.plot(range(len(s.names)), (at + jitter)[rows].T, color=colour, alpha=alpha, linewidth=width)
-    for place, described in enumerate(s.hyperparameters):
-        axes.axvline(place, color=INK, linewidth=0.8)
-        marks = described.levels if len(described.levels) <= 7 else (described.levels[0], described.levels[-1])
-        for mark in marks:
-            height = described.levels.index(mark) / max(len(described.levels) - 1, 1)
-            axes.text(place + 0.03, height, _text(mark), fontsize=7, va="center", color=INK)
-    axes.set_xticks(range(len(s.names)), [wrapped(name, 14) for name in s.names], fontsize=8)
-    axes.set(yticks=[], xlim=(-0.15, len(s.names) - 0.55), title=one.name)
-    axes.spines[:].set_visible(False)
-    axes.grid(False)
-    axes.tick_params(axis="x", length=0)
-    shown = (
-        f"{len(best) + len(others)} of {len(order):,} settings drawn, at random"
-        if len(best) + len(others) < len(order)
-        else f"all {len(order)} settings"
-    )
-    return Plot(
-        f"coordinates_{slug(one.name)}",
-        f"{one.name}: every line is a setting ({shown}), levels at equal distances, slightly scattered; red: the best "
-        f"{100 * BEST_SHARE:g} % by mean over n = {s.n} seeds. No interval: these are the settings that were run.",
-        f"Parallel coordinates of {len(best) + len(others)} settings of {one.name}.",
-        figure,
-        wide=len(s.names) > 3,
-        data=s.table.assign(**{"mean (%)": s.means}),
-    )
-
-
 def _positions(levels: list[object], scale: str) -> tuple[np.ndarray, list[str] | None]:
     if scale == "categorical":
         return np.arange(len(levels), dtype=float), [_text(level) for level in levels]
@@ -189,15 +141,16 @@ def _positions(levels: list[object], scale: str) -> tuple[np.ndarray, list[str] 
 
 
 def _scale(axes: Axes, scale: str, at: np.ndarray, ticks: list[str] | None) -> None:
+    axes.tick_params(axis="x", labelsize=7)
     if ticks is not None:
-        axes.set_xticks(at, [wrapped(tick, 10) for tick in ticks], fontsize=7)
+        axes.set_xticks(at, [wrapped(tick, 10) for tick in ticks])
         axes.set_xlim(-0.4, len(at) - 0.6)
         return
     if scale == "log":
         axes.set_xscale("log")
         axes.xaxis.set_minor_locator(NullLocator())
     shown = at if len(at) <= 5 else at[np.unique(np.linspace(0, len(at) - 1, 4).round().astype(int))]
-    axes.set_xticks(shown, [_text(v) for v in shown], fontsize=7)
+    axes.set_xticks(shown, [_text(v) for v in shown])
 
 
 def _text(value: object) -> str:

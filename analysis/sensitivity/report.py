@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
 from analysis.pages import style
 from analysis.pages.page import Page, check_output, write_page
 from analysis.results import accuracies
@@ -36,7 +34,7 @@ def write_sensitivity(
     chosen = accuracies.chosen(trials, column)
     found = analyse(trials, chosen, method=method, default=default, datasets=accuracies.on_all_datasets(trials, chosen))
     with style.style():
-        sections = build(found, np.random.default_rng(0))
+        sections = build(found)
     page = Page(
         kind="NAS sensitivity report",
         name=results.name,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from analysis.pages.figure import Plot
 from analysis.pages.page import Section
 from analysis.pages.table import Table
-from analysis.robustness.figures import Plot
 from analysis.sensitivity import figures, hyperparameter_figures, tables
 from analysis.sensitivity.study import MOST_FOREST_SETTINGS, Sensitivity
 
@@ -34,7 +32,7 @@ _DEFINITIONS = {
 }
 
 
-def build(found: Sensitivity, generator: np.random.Generator) -> list[Section]:
+def build(found: Sensitivity) -> list[Section]:
     """All sections after the summary. Draws figures: call it inside drawing.style()."""
     return [
         _variance(found),
@@ -44,7 +42,6 @@ def build(found: Sensitivity, generator: np.random.Generator) -> list[Section]:
         _tuning(found),
         _budget(found),
         _transfer(found),
-        _settings(found, generator),
         Section("methods", "Methods", "What each number is.", definitions=_DEFINITIONS),
     ]
 
@@ -115,12 +112,6 @@ def _transfer(found: Sensitivity) -> Section:
     if not found.transfers:
         lead = "The value is known on one data set only, so nothing can be transferred."
     return Section("transfer", "Transfer", lead, _known([figures.transfers(found)]), _known([tables.transfer(found)]))
-
-
-def _settings(found: Sensitivity, generator: np.random.Generator) -> Section:
-    drawn = _known([hyperparameter_figures.parallel_coordinates(one, generator) for one in found.methods])
-    lead = "Where the best settings lie." if drawn else "Too few settings or hyperparameters to draw as lines."
-    return Section("settings", "All settings", lead, drawn)
 
 
 def _known(items: list[Plot | None] | list[Table | None]) -> list:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.pages.table import Table, interval, listed, number, p_value
+from analysis.pages.table import Table
+from analysis.pages.words import interval, listed, number, p_value
 from analysis.results.accuracies import slug
 from analysis.sensitivity.study import MethodSensitivity, Sensitivity
 

@@ -16,7 +16,7 @@ from trainables.errors import ConfigError, choose
 if TYPE_CHECKING:
     from study.preparation import Prepared
     from study.running.runner import Outcome
-    from trainables.benchmarks.table import Table
+    from trainables.benchmarks.table import BenchmarkTable
 
 
 def run(
@@ -150,7 +150,7 @@ def _print_plan(console: Console, prepared: Prepared) -> None:
     console.print(f"left: {sum(line.trials - line.done for line in lines)} trials, {rest / 3600:.2f} hours on one slot")
 
 
-def _conclude(console: Console, path: str, outcome: Outcome, table: Table) -> None:
+def _conclude(console: Console, path: str, outcome: Outcome, table: BenchmarkTable) -> None:
     """The table a run ends with, and where the report is."""
     import analysis
     from analysis.robustness.report import write_report

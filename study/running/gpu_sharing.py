@@ -17,12 +17,12 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import ray
-import torch
 from rich.console import Console
 
 from study.running.packing import kind
 from trainables.batch import is_out_of_memory
 from trainables.datasets import ImageData
+from trainables.later import torch
 from trainables.spec import DatasetSpec, TrialSpec
 from trainables.trial import Surroundings, Trial
 

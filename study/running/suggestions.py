@@ -16,10 +16,10 @@ import optuna
 
 from study.config import Search
 from study.early_stopping import RULES, rungs
-from study.plan import Adaptive, SearchSpace, Values
+from study.plan import Adaptive, Values
 from study.running.dispatch import Result
 from trainables.batch import Assignment, suggest
-from trainables.hyperparameters import Range
+from trainables.hyperparameters import Range, Ranges
 from trainables.spec import TrialSpec
 
 
@@ -65,8 +65,8 @@ class Drawn:
 class Asked:
     """Optuna's tree-structured Parzen estimator, in rounds of ``search.parallel``."""
 
-    def __init__(self, space: SearchSpace, search: Search) -> None:
-        self.left, self.parallel, self.distributions = search.samples, search.parallel, distributions(space)
+    def __init__(self, ranges: Ranges, search: Search) -> None:
+        self.left, self.parallel, self.distributions = search.samples, search.parallel, distributions(ranges)
         sampler = optuna.samplers.TPESampler(seed=search.seed)
         self.study = optuna.create_study(sampler=sampler, direction="maximize")
 
@@ -96,7 +96,7 @@ class Suggestions:
     ) -> None:
         """``batch`` holds the part's trials; ``admit`` says whether the trials of another suggestion may be begun."""
         self.part, self.search, self.batch, self.share, self.admit = part, search, batch, share, admit
-        self.suggester: Suggester = Asked(part.space, search) if part.drawn is None else Drawn(part.drawn)
+        self.suggester: Suggester = Asked(part.ranges, search) if part.drawn is None else Drawn(part.drawn)
         self.rungs = rungs(search.scheduler, part.trials[0])
         self.all: list[Suggestion] = []
         self.round: list[Suggestion] = []
@@ -163,10 +163,10 @@ class Suggestions:
             )
 
 
-def distributions(space: SearchSpace) -> dict[str, Any]:
+def distributions(ranges: Ranges) -> dict[str, Any]:
     """The declared ranges as Optuna's."""
     found: dict[str, Any] = {}
-    for name, choice in space.items():
+    for name, choice in ranges.items():
         if not isinstance(choice, Range):
             found[name] = optuna.distributions.CategoricalDistribution(choice)
         elif choice.integer:

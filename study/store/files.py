@@ -41,11 +41,16 @@ T = TypeVar("T")
 S = TypeVar("S")
 
 
+def whole(uri: str) -> str:
+    """The address as it is understood in any working folder."""
+    return uri if "://" in uri else str(Path(uri).expanduser().resolve())
+
+
 def locate(uri: str) -> tuple[pafs.FileSystem, str]:
     """The file system of an address and the path in it. Raises StoreError, also where the address holds credentials."""
     refuse_credentials(uri)
     if "://" not in uri:
-        return pafs.LocalFileSystem(), str(Path(uri).expanduser().resolve())
+        return pafs.LocalFileSystem(), whole(uri)
     try:
         filesystem, path = pafs.FileSystem.from_uri(uri)
     except (pa.ArrowException, OSError, ValueError) as error:

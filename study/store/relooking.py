@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from study.store.arrow import Row
 from study.store.store import Store
-from trainables.benchmarks.accuracies import ACCURACIES
-from trainables.benchmarks.table import Table
-from trainables.trial import look_up
+from trainables.benchmarks.accuracies import ACCURACIES, MEAN_COLUMNS
+from trainables.benchmarks.table import BenchmarkTable
+from trainables.records import look_up
 
 
-def look_up_again(store: Store, table: Table) -> str | None:
+def look_up_again(store: Store, table: BenchmarkTable) -> str | None:
     """Bring the looked-up columns of all finished trials to ``table``; returns a sentence if there was reason to.
 
     A search never reads these columns, so filling them later changes no result. They are not replaced by a table that
@@ -28,7 +28,7 @@ def look_up_again(store: Store, table: Table) -> str | None:
 
     def update(kind: str, found: list[Row]) -> list[Row]:
         for name, values in look_up(table, [row["genotype"] for row in found]).items():
-            if kind == "trials" or "_seed" not in name:
+            if kind == "trials" or name in MEAN_COLUMNS:
                 for row, value in zip(found, values, strict=True):
                     row[name] = value
         return [row | {"table_fingerprint": table.fingerprint} for row in found] if kind == "trials" else found

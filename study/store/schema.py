@@ -2,14 +2,15 @@
 
 Accuracies and shares are percent in [0, 100], regrets are percentage points, times are seconds (``_s``), memory is
 MiB (``_mib``). A null means *not measured or not known*, never zero. Hyperparameters are extra columns ``hp.<name>``,
-typed as the method declares them.
+typed as the method declares them. What an epoch records beside its cell: trainables/metrics.py.
 """
 
 from __future__ import annotations
 
 import pyarrow as pa
 
-from trainables.benchmarks.accuracies import ACCURACIES
+from trainables.benchmarks.accuracies import LOOKED_UP, MEAN_COLUMNS
+from trainables.metrics import COURSE, DIAGNOSTICS, LEARNING
 from trainables.training_free import PROXIES
 
 SCHEMA_VERSION = 1
@@ -19,16 +20,6 @@ MERGED = "compact-"
 STATUSES = ("ok", "diverged", "failed", "stopped")
 """ok: a derived cell. diverged: a loss or parameter stopped being finite. failed: an error, a dead worker, a limit.
 stopped: ended early by the scheduler of a hyperparameter search, so without a derived cell."""
-
-
-def table_columns() -> list[str]:
-    """What the benchmark table knows of a cell: means over training seeds, regrets, and each training seed."""
-    return [*mean_columns(), *(column for accuracy in ACCURACIES for column in accuracy.seeds)]
-
-
-def mean_columns() -> list[str]:
-    """Those of ``table_columns`` that epochs have, too: means over training seeds, and regrets."""
-    return [column for accuracy in ACCURACIES for column in (accuracy.column, accuracy.regret)]
 
 
 TRIALS = pa.schema(
@@ -56,7 +47,7 @@ TRIALS = pa.schema(
         ("traceback", pa.string()),
         ("notes", pa.string()),  # what happened on the way: run again with a larger share of a GPU
         ("genotype", pa.string()),
-        *[(name, pa.float64()) for name in table_columns()],
+        *[(name, pa.float64()) for name in LOOKED_UP],
         ("table_fingerprint", pa.string()),  # which table the looked-up columns came from
         ("supernet_valid_accuracy", pa.float64()),  # shared weights, last search epoch
         ("simulated_s", pa.float64()),  # table searchers: seconds of training that the queries stand for
@@ -78,22 +69,10 @@ EPOCHS = pa.schema(
         ("trial_id", pa.string()),
         ("epoch", pa.int32()),  # epochs completed, from 1
         ("queries", pa.int32()),  # table searchers: queries spent so far
-        ("train_loss", pa.float64()),
-        ("train_accuracy", pa.float64()),
-        ("valid_loss", pa.float64()),  # mean over the epoch's architecture batches
-        ("valid_accuracy", pa.float64()),
+        *[(metric.name, pa.float64()) for metric in LEARNING],
         ("genotype", pa.string()),  # the cell the architecture stands for now
-        *[(name, pa.float64()) for name in mean_columns()],
-        ("entropy", pa.float64()),  # mean over edges of the mixing weights' entropy, in units of log(operations): 0..1
-        ("relaxed_accuracy", pa.float64()),  # shared weights under the mixing weights, on some held-out images
-        ("discrete_accuracy", pa.float64()),  # the same under the cell alone; the difference is the discretisation gap
-        ("hessian_eigenvalue", pa.float64()),  # largest, of the validation loss in the architecture parameters
-        ("skip_share", pa.float64()),  # percent of the derived cell's edges that are skip connections
-        ("none_share", pa.float64()),
-        ("pool_share", pa.float64()),
-        ("learning_rate", pa.float64()),
-        ("simulated_s", pa.float64()),  # table searchers: seconds of training that the queries so far stand for
-        ("wall_s", pa.float64()),
+        *[(name, pa.float64()) for name in MEAN_COLUMNS],
+        *[(metric.name, pa.float64()) for metric in (*DIAGNOSTICS, *COURSE)],
     ]
 )
 

@@ -24,7 +24,7 @@ import pyarrow.fs as pafs
 from study.store.arrow import Row
 from study.store.claims import Claims
 from study.store.compaction import compact
-from study.store.files import Files, one_line
+from study.store.files import Files, one_line, whole
 from study.store.rows import Cache, RowFiles
 from study.store.schema import EPOCHS, SCHEMA_VERSION, TRIALS
 from trainables.errors import StoreError
@@ -44,7 +44,9 @@ class Store:
         refuse_credentials(self.uri)
 
     def __reduce__(self) -> tuple[type[Store], tuple[str, str]]:
-        return Store, (self.uri, self.study)  # never the file system object: it may hold credentials
+        # The whole path: workers of a cluster have another working folder. Never the file system object: it may hold
+        # credentials.
+        return Store, (whole(self.uri), self.study)
 
     @cached_property
     def files(self) -> Files:

@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import drills
+import pytest
 from ray.cluster_utils import Cluster
 from ray.util import get_node_ip_address
 
 from study.store.claims import SUFFIX, parse
 from study.store.store import Store
+
+pytestmark = pytest.mark.slow
 
 HEAD = {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0}
 WORKER = {"resources": {"CPU": 1, "object_store_memory": 80_000_000}, "node_config": {}, "max_workers": 2}

@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,12 @@ import drills
 import hosts
 import pytest
 import yaml
+from inline import Inline
 
 from study.store.claims import SUFFIX, parse
 from study.store.store import Store
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.cluster, pytest.mark.timeout(1800)]
 
 ROOT = Path(__file__).parents[2]
 PROJECT = f"{hosts.HOME}/nas-study"
@@ -147,11 +149,11 @@ def test_hosts_and_driver_die_and_no_row_differs_from_an_undisturbed_run(tmp_pat
     shared = tmp_path / "shared"
     shared.mkdir()
     everywhere = [Path(sys.prefix), Path(sys.base_prefix), ROOT, shared]
-    with hosts.Hosts(tmp_path / "hosts", ADDRESSES, everywhere) as machines:
+    with hosts.Hosts(tmp_path / "hosts", ADDRESSES, everywhere) as machines, ThreadPoolExecutor(1) as beside:
         cluster = Cluster(machines, shared)
         with cluster.explained():
             at_death = disturbed_run(cluster, machines)
-            undisturbed = cluster.start("undisturbed", f"nas-study run {cluster.study} --store {shared}/undisturbed")
+            undisturbed = beside.submit(Inline(STUDY, shared / "undisturbed").run)
             cluster.wait_for("head", "one", "two", "three")
             resumed = cluster.ray(cluster.run)
             assert "is started anew" not in resumed, resumed
@@ -159,7 +161,7 @@ def test_hosts_and_driver_die_and_no_row_differs_from_an_undisturbed_run(tmp_pat
             assert {"head", "one", "three"} <= set(cluster.finished().values())
             cluster.ray(f"down -y {cluster.config}")
             assert not machines.processes("head", "raylet")
-            assert undisturbed.wait(PATIENCE_S) == 0
+            undisturbed.result()
     disturbed, alone = (drills.rows(shared / name, STUDY["name"]) for name in ("disturbed", "undisturbed"))
     assert len(disturbed[0]) == TRIALS and disturbed == alone
 

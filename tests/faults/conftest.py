@@ -1,8 +1,7 @@
-"""What the drills share: one Ray cluster, one study of real searches, and its rows as nothing disturbed them."""
+"""What the drills share: one study of real searches, and its rows as nothing disturbed them."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,27 +10,7 @@ import drills
 import driver
 import pytest
 from inline import Inline
-from ray._raylet import AuthenticationTokenLoader, Config
-from ray_head import Cluster
 from sabotage import Ledger
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    """It asks for a token of its own: without one nobody gets in, whatever tokens lie about on this machine."""
-
-    def read_environment() -> None:
-        Config.initialize("")
-        AuthenticationTokenLoader.instance().reset_cache()
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_AUTH_MODE", "token")
-        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
-        read_environment()
-        found = Cluster()
-        yield found
-        found.close()
-    read_environment()
 
 
 @pytest.fixture

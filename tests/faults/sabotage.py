@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import io
 import sys
 import time
 from collections import Counter
@@ -13,12 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import drills
 from ray import cloudpickle, tune
-from rich.console import Console
 
-from study.config import parse
-from study.preparation import prepare
-from study.running import runner
 from study.running.runner import Outcome
 from trainables.trial import Surroundings, Trial
 
@@ -121,12 +117,5 @@ class AtAReport(tune.Callback):
 def run(
     raw: dict[str, Any], store: Path, address: str, fault: Fault, callbacks: Sequence[tune.Callback] = ()
 ) -> tuple[Outcome, str]:
-    """``nas-study run`` in this process, without its report: how it ended and what it said."""
-    prepared = prepare(parse(raw), str(store))
-    prepared.store.prepare()
-    shown = io.StringIO()
-    outcome = runner.run(
-        prepared.study, prepared.plan, prepared.store, Sabotaged(fault=fault), address=address,
-        console=Console(file=shown, width=250), callbacks=callbacks,
-    )  # fmt: skip
-    return outcome, shown.getvalue()
+    """``nas-study run`` in this process, with the fault in its workers: how it ended and what it said."""
+    return drills.run_here(raw, store, address, Sabotaged(fault=fault), callbacks)

@@ -13,6 +13,8 @@ from sabotage import Ledger, run
 
 from study.store.store import Store
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("alone", [True, False], ids=["alone", "with all it started"])
 def test_a_killed_driver_changes_no_row(
@@ -26,7 +28,7 @@ def test_a_killed_driver_changes_no_row(
         process.wait()
         wait_until_gone(below)
     assert Store(store, "tiny").checkpoints() and set(Store(store, "tiny").finished()) == finished
-    outcome, said = run(study, store, cluster.address, ledger)
+    outcome, said = run(study | drills.ONE_WORKER, store, cluster.address, ledger)
     assert outcome.exit_code == 0, said
     assert drills.rows(store, "tiny") == undisturbed and not Store(store, "tiny").in_progress()
     assert not finished & set(ledger.repeated()) and ledger.repeated().total() <= 10

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import drills
+import pytest
 from driver import half_done
 from ray_head import Cluster
 from sabotage import Ledger, run
 
 from study.store.store import Store
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_driver_told_to_end_loses_nothing_and_says_what_is_left(
@@ -26,7 +29,7 @@ def test_a_driver_told_to_end_loses_nothing_and_says_what_is_left(
     results = Store(store, "tiny")
     left = 4 - len(results.finished())
     assert left >= 1 and f"ended early (got SIGTERM): {left} trials are left, {len(results.checkpoints())} of" in output
-    outcome, said = run(study, store, cluster.address, ledger)
+    outcome, said = run(study | drills.ONE_WORKER, store, cluster.address, ledger)
     assert outcome.exit_code == 0, said
     assert drills.rows(store, "tiny") == undisturbed
     assert not ledger.repeated()

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import drills
+import pytest
 from driver import half_done
 from ray_head import Cluster
 from sabotage import Ledger, run
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_head_that_restarts_ends_the_run_which_goes_on_when_repeated(
@@ -21,7 +24,7 @@ def test_a_head_that_restarts_ends_the_run_which_goes_on_when_repeated(
         cluster.start()
     output, _ = process.communicate(timeout=240)
     assert process.returncode not in (0, 3), output
-    outcome, said = run(study, store, cluster.address, ledger)
+    outcome, said = run(study | drills.ONE_WORKER, store, cluster.address, ledger)
     assert outcome.exit_code == 0, said
     assert drills.rows(store, "tiny") == undisturbed
     assert not finished & set(ledger.repeated()) and ledger.repeated().total() <= 10

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import drills
+import pytest
 from driver import half_done, wait_until_gone
 from ray_head import Cluster, raylet
 from sabotage import AtAReport, Ledger, run
 
 from study.store.store import Store
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_lost_host_changes_no_row(
@@ -43,7 +46,7 @@ def test_a_run_without_its_own_raylet_ends_and_goes_on_when_repeated(
     output, _ = process.communicate(timeout=240)
     assert process.returncode != 0 or len(Store(store, "tiny").finished()) == 4, output
     wait_until_gone(below)
-    outcome, said = run(study, store, cluster.address, ledger)
+    outcome, said = run(study | drills.ONE_WORKER, store, cluster.address, ledger)
     assert outcome.exit_code == 0, said
     assert drills.rows(store, "tiny") == undisturbed
     assert not finished & set(ledger.repeated()) and ledger.repeated().total() <= 10

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import drills
+import pytest
 from ray_head import Cluster
 from sabotage import run
 
 from trainables.trial import Trial
+
+pytestmark = pytest.mark.slow
 
 
 def test_trials_that_hang_or_leak_are_rows_and_the_rest_finishes(

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import drills
+import pytest
 from driver import half_done, start
 from ray_head import Cluster
 from sabotage import Ledger
+
+pytestmark = pytest.mark.slow
 
 
 def test_two_runs_at_once_share_the_trials(

@@ -12,6 +12,8 @@ import pytest
 from ray_head import Cluster
 from sabotage import AtAReport, Ledger, run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("signals", "lost"),

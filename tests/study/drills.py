@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,21 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
+from ray import tune
+from rich.console import Console
 
+from study.config import parse
+from study.preparation import prepare
+from study.running import runner
+from study.running.runner import Outcome
 from study.store.schema import EPOCHS, TRIALS, VOLATILE
 from study.store.store import Store
+from trainables.trial import Surroundings
 
 Rows = tuple[list[dict[str, Any]], list[dict[str, Any]]]
 """Of trials and of epochs."""
+ONE_WORKER = {"resources": {"cpu": 2}}
+"""Of a study on the session's cluster: where nothing needs to go on side by side, the start of a second is saved."""
 
 
 def command(study: Path, store: Path, *options: str) -> list[str]:
@@ -34,7 +44,7 @@ def write_study(folder: Path, raw: dict[str, Any]) -> Path:
 
 
 def run(study: Path, store: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The whole command, to its end."""
+    """The whole command, to its end, in a process of its own."""
     return subprocess.run(
         command(study, store, *options),
         capture_output=True,
@@ -43,6 +53,24 @@ def run(study: Path, store: Path, *options: str, **environment: str) -> subproce
         cwd=study.parent,
         env=os.environ | environment,
     )
+
+
+def run_here(
+    raw: dict[str, Any],
+    store: Path,
+    address: str | None,
+    surroundings: Surroundings | None = None,
+    callbacks: Sequence[tune.Callback] = (),
+) -> tuple[Outcome, str]:
+    """``nas-study run`` in this process, without its report: how it ended and what it said."""
+    prepared = prepare(parse(raw), str(store))
+    prepared.store.prepare()
+    shown = io.StringIO()
+    outcome = runner.run(
+        prepared.study, prepared.plan, prepared.store, surroundings or prepared.surroundings, address=address,
+        console=Console(file=shown, width=250), callbacks=callbacks,
+    )  # fmt: skip
+    return outcome, shown.getvalue()
 
 
 def rows(store: Path, study: str) -> Rows:

@@ -14,7 +14,7 @@ from torch import Tensor
 from trainables.methods.adam_architecture import architecture_adam
 from trainables.methods.beta_darts import BetaDarts, BetaDartsConfig, beta_decay, decay_weight
 from trainables.methods.differentiable import Batch
-from trainables.spaces.nas_bench_201 import Supernet
+from trainables.spaces.nas_bench_201.supernet import Supernet
 
 pytestmark = pytest.mark.trains
 

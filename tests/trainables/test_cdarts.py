@@ -20,8 +20,9 @@ from trainables.methods.cdarts import Cdarts, interaction, none_penalty, penalty
 from trainables.methods.cdarts_networks import DistillationHead, Introspection, WeightStore, ensemble, pool
 from trainables.methods.darts import Darts
 from trainables.methods.differentiable import Batch
-from trainables.spaces.nas_bench_201 import OPERATIONS, Genotype, Supernet
+from trainables.spaces.nas_bench_201 import OPERATIONS, Genotype
 from trainables.spaces.nas_bench_201.genotype import AVG_POOL, CONV_1X1, CONV_3X3, NONE, SKIP
+from trainables.spaces.nas_bench_201.supernet import Supernet
 
 pytestmark = pytest.mark.trains
 

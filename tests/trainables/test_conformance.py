@@ -188,6 +188,7 @@ def fresh_process() -> dict[str, Any]:
     return results
 
 
+@pytest.mark.slow
 @every_case
 def test_same_seed_same_bits_in_a_fresh_process(case: Any, fresh_process: dict[str, Any]) -> None:
     assert fresh_process[name_of(case)] == result_of(finished(case))
@@ -203,6 +204,7 @@ def test_other_seed_differs(case: Any) -> None:
     }
 
 
+@pytest.mark.slow
 @every_case
 def test_resumed_after_every_epoch_same_bits(case: Any) -> None:
     """Each epoch of search and retraining runs in a trial of its own, built from the file of the one before."""

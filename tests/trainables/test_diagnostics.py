@@ -9,7 +9,8 @@ import torch
 from tiny_trials import tiny_trial
 from torch import Tensor
 
-from trainables.methods import differentiable
+from trainables.methods import diagnostics
+from trainables.methods.diagnostics import discretisation, held_out, hessian_eigenvalue
 from trainables.methods.hessian import dominant_eigenvalue, largest_eigenvalue
 from trainables.spaces.nas_bench_201 import Genotype
 from trainables.training_free import PROXIES
@@ -46,12 +47,12 @@ def test_the_recorded_eigenvalue_is_that_of_the_full_hessian(monkeypatch: pytest
     """Where two eigenvalues are close, power iteration stops below the larger: 8 % in the worst of 60 seeds."""
     search = tiny_trial("darts", hessian_every=1, train_images=128).search
     search.epoch()
-    batch = search.diagnosed(16)  # type: ignore[attr-defined]
-    logits = search.forward(batch[0], search.scores())  # type: ignore[attr-defined]
-    exact = dominant_eigenvalue(torch.nn.functional.cross_entropy(logits, batch[1]), search.alpha)  # type: ignore[attr-defined]
-    assert 0.5 * exact < search.hessian_eigenvalue() < 1.001 * exact  # type: ignore[attr-defined]
-    monkeypatch.setattr(differentiable, "largest_eigenvalue", lambda loss, x, start: dominant_eigenvalue(loss, x))
-    assert search.hessian_eigenvalue() == pytest.approx(exact, rel=1e-4)  # type: ignore[attr-defined]
+    batch = held_out(search, 16)
+    logits = search.forward(batch[0], search.scores())
+    exact = dominant_eigenvalue(torch.nn.functional.cross_entropy(logits, batch[1]), search.alpha)
+    assert 0.5 * exact < hessian_eigenvalue(search) < 1.001 * exact
+    monkeypatch.setattr(diagnostics, "largest_eigenvalue", lambda loss, x, start: dominant_eigenvalue(loss, x))
+    assert hessian_eigenvalue(search) == pytest.approx(exact, rel=1e-4)
 
 
 def test_diagnostics_change_nothing_of_the_search() -> None:
@@ -60,8 +61,8 @@ def test_diagnostics_change_nothing_of_the_search() -> None:
     for trial in (plain, watched):
         trial.advance()
         trial.advance()
-    assert torch.equal(plain.search.alpha, watched.search.alpha)  # type: ignore[attr-defined]
-    states = [trial.search.supernet.state_dict() for trial in (plain, watched)]  # type: ignore[attr-defined]
+    assert torch.equal(plain.search.alpha, watched.search.alpha)
+    states = [trial.search.supernet.state_dict() for trial in (plain, watched)]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
     assert "hessian_eigenvalue" not in plain.epochs[0] and math.isfinite(watched.epochs[0]["hessian_eigenvalue"])
 
@@ -75,12 +76,12 @@ def test_the_gap_closes_when_the_relaxation_is_discrete() -> None:
     search = tiny_trial("darts", train_images=128).search
     search.epoch()
     with torch.no_grad():
-        search.alpha.copy_(torch.tensor([[0.0, 0.0, 0.0, 200.0, 0.0]]).expand(6, 5))  # type: ignore[attr-defined]
-    found = search.discretisation()  # type: ignore[attr-defined]
+        search.alpha.copy_(torch.tensor([[0.0, 0.0, 0.0, 200.0, 0.0]]).expand(6, 5))
+    found = discretisation(search)
     assert found["relaxed_accuracy"] == found["discrete_accuracy"]
     with torch.no_grad():
-        search.alpha.copy_(torch.tensor([[200.0, 0.0, 0.0, 0.0, 0.0]]).expand(6, 5))  # type: ignore[attr-defined]
-    none = search.discretisation()["discrete_accuracy"]  # type: ignore[attr-defined]
+        search.alpha.copy_(torch.tensor([[200.0, 0.0, 0.0, 0.0, 0.0]]).expand(6, 5))
+    none = discretisation(search)["discrete_accuracy"]
     assert none <= 35  # a cell of `none` alone says the same of every image
 
 
@@ -88,7 +89,7 @@ def test_scores_are_paired_and_recorded() -> None:
     trial = finish(tiny_trial("darts", proxies=PROXIES))
     record = trial.record()
     assert {f"proxy_{name}" for name in PROXIES} <= set(record)
-    scorer = trial.search.training_free("test")  # type: ignore[attr-defined]
+    scorer = trial.search.training_free("test")
     full, skips = Genotype((3,) * 6), Genotype((1,) * 6)
     first = scorer.scores(full, PROXIES)
     assert scorer.scores(skips, PROXIES) != first
@@ -106,7 +107,7 @@ def test_all_cells_meet_the_same_weights_and_proper_inputs(monkeypatch: pytest.M
 
     monkeypatch.setattr("trainables.proxies.ntk_condition", spy)
     monkeypatch.setattr("trainables.proxies.linear_regions", spy)
-    scorer = tiny_trial("darts").search.training_free("test")  # type: ignore[attr-defined]
+    scorer = tiny_trial("darts").search.training_free("test")
     for operation in (2, 3):
         scorer.scores(Genotype((operation,) * 6), ("ntk_condition", "linear_regions"))
     first, second = seen[:6], seen[6:]

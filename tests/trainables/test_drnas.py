@@ -8,7 +8,8 @@ from golden import golden
 from tiny_trials import tiny_trial
 from torch import Tensor
 
-from trainables.methods.drnas import SampleDirichlet, concentration, kl_to_uniform, pathwise_gradient
+from trainables.methods.dirichlet import SampleDirichlet, pathwise_gradient
+from trainables.methods.drnas import concentration, kl_to_uniform
 
 CONCENTRATION = [0.5, 1.0, 1.5, 3.0, 0.2]
 

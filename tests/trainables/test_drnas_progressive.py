@@ -13,10 +13,12 @@ from tiny_trials import tiny_trial
 from torch import Tensor, nn
 
 from trainables.errors import ConfigError
-from trainables.methods.drnas import KEPT, Drnas, SampleDirichlet, concentration, masked, prune, stage_of
-from trainables.spaces.nas_bench_201 import EDGES, Supernet
+from trainables.methods.dirichlet import SampleDirichlet
+from trainables.methods.drnas import KEPT, Drnas, concentration, masked, prune, stage_of
+from trainables.spaces.nas_bench_201 import EDGES
 from trainables.spaces.nas_bench_201.genotype import CONV_1X1, CONV_3X3
-from trainables.spaces.nas_bench_201.supernet import OUTGOING, NodeCandidates
+from trainables.spaces.nas_bench_201.mixtures import OUTGOING
+from trainables.spaces.nas_bench_201.supernet import NodeCandidates, Supernet
 from trainables.spaces.nas_bench_201.widening import (
     ChannelMap,
     draw_channels,

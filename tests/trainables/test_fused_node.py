@@ -12,14 +12,15 @@ import pytest
 import torch
 
 from trainables.errors import ConfigError
-from trainables.spaces.nas_bench_201 import Supernet
 from trainables.spaces.nas_bench_201.fused import RunningStatistics, fused_node, fusible, reference_node
 from trainables.spaces.nas_bench_201.genotype import AVG_POOL, CONV_1X1, CONV_3X3, SKIP
-from trainables.spaces.nas_bench_201.supernet import NodeCandidates, NodeMixture
+from trainables.spaces.nas_bench_201.mixtures import NodeMixture
+from trainables.spaces.nas_bench_201.supernet import NodeCandidates, Supernet
 
 HAS_TRITON = importlib.util.find_spec("triton") is not None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not HAS_TRITON, reason="the fused node is NOT TESTED: triton is not installed (pip install triton)")
 def test_kernels_agree_in_the_interpreter() -> None:
     """In a process of its own: triton decides when it is first imported whether to interpret."""

@@ -21,8 +21,9 @@ from trainables.methods.simplex import (
     entropic_regulariser,
     exponentiated_gradient,
 )
-from trainables.spaces.nas_bench_201 import Genotype, Supernet, derive
+from trainables.spaces.nas_bench_201 import Genotype, derive
 from trainables.spaces.nas_bench_201.genotype import NONE
+from trainables.spaces.nas_bench_201.supernet import Supernet
 
 pytestmark = pytest.mark.trains
 

@@ -12,6 +12,7 @@ from tiny_trials import tiny_trial
 from study.config import parse
 from study.plan import Fingerprints, plan
 from trainables.errors import ConfigError
+from trainables.methods.diagnostics import held_out
 from trainables.methods.edge_weights import INPUTS, node_softmax
 
 pytestmark = pytest.mark.trains
@@ -45,7 +46,7 @@ def test_edge_weights_that_cancel_the_normalisation_give_darts(monkeypatch: pyte
     """With q = 1 on all edges the relaxed network is that of DARTS, at the same operations."""
     ours, darts = tiny_trial("pc_darts", **PLAIN).search, tiny_trial("darts").search
     assert torch.equal(ours.scores(), darts.scores())
-    images = ours.diagnosed(32)[0]
+    images = held_out(ours, 32)[0]
     monkeypatch.setattr(ours, "edge_weights", lambda: torch.ones(6))
     assert torch.equal(ours.forward(images, ours.scores()), darts.forward(images, darts.scores()))
 

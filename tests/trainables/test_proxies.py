@@ -13,7 +13,8 @@ from golden import golden
 from torch import Tensor, nn
 
 from trainables import proxies
-from trainables.spaces.nas_bench_201 import DiscreteNetwork, Genotype
+from trainables.spaces.nas_bench_201 import Genotype
+from trainables.spaces.nas_bench_201.network import DiscreteNetwork
 
 UNLABELLED: list[Callable[..., float]] = [
     proxies.synflow,

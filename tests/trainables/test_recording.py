@@ -19,7 +19,7 @@ from trainables.methods.recording import CudaGraphs, repeat
 from trainables.streams import Streams
 from trainables.trial import Trial
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.slow, pytest.mark.trains]
 
 STEPS_DIFFER = {
     "gaea-variant=gdas-arch_lr=0.01-entropy=0.01": "the host runs the sampled path",

@@ -12,7 +12,7 @@ import torch
 from trainables import datasets
 from trainables.datasets import ImageData, normalise
 from trainables.methods import Diverged
-from trainables.methods.differentiable import cosine
+from trainables.methods.weight_training import cosine
 from trainables.retraining import Retraining
 from trainables.spaces.nas_bench_201 import Genotype
 from trainables.spec import DatasetSpec, Retrain

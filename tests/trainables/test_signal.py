@@ -12,7 +12,7 @@ from tiny_trials import tiny_trial
 
 from trainables.benchmarks.accuracies import DATASETS
 from trainables.benchmarks.signal import read_signal, signal_fingerprints
-from trainables.benchmarks.table import Table, open_table
+from trainables.benchmarks.table import BenchmarkTable, open_table
 from trainables.errors import BenchmarkError
 from trainables.spaces.nas_bench_201.genotype import NUM_CELLS, all_genotypes
 from trainables.trial import Surroundings
@@ -23,9 +23,9 @@ SHORT = np.random.default_rng(0).uniform(5.0, 60.0, NUM_CELLS)
 """Made-up 12-epoch accuracies."""
 
 
-def altered(**columns: np.ndarray) -> Table:
+def altered(**columns: np.ndarray) -> BenchmarkTable:
     """The built-in benchmark with other columns."""
-    return Table(open_table().values | columns, {})
+    return BenchmarkTable(open_table().values | columns, {})
 
 
 @pytest.mark.parametrize("dataset", DATASETS)

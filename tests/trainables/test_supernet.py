@@ -14,11 +14,13 @@ from reference_supernet import ReferenceCell, ReferenceSupernet, copy_weights, e
 from torch import Tensor, nn
 
 from trainables.errors import ConfigError
-from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, DiscreteNetwork, Genotype, Supernet
+from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype
 from trainables.spaces.nas_bench_201.genotype import AVG_POOL, CONV_1X1, CONV_3X3, NONE, SKIP
+from trainables.spaces.nas_bench_201.mixtures import OUTGOING, SinglePath
+from trainables.spaces.nas_bench_201.network import DiscreteNetwork
 from trainables.spaces.nas_bench_201.operations import ResidualReduction, avg_pool_3x3
 from trainables.spaces.nas_bench_201.partial import rejoin
-from trainables.spaces.nas_bench_201.supernet import OUTGOING, SearchCell, SinglePath
+from trainables.spaces.nas_bench_201.supernet import SearchCell, Supernet
 
 SHAPES = [
     # channels, cells, image size, batch size

@@ -12,9 +12,10 @@ from tiny_trials import tiny_trial
 from trainables.benchmarks.table import open_table
 from trainables.errors import BenchmarkError, ConfigError
 from trainables.peak_memory import PeakMemory
+from trainables.records import look_up
 from trainables.spaces.nas_bench_201 import Genotype
 from trainables.spec import DatasetSpec, Retrain, TrialSpec
-from trainables.trial import Surroundings, Trial, look_up, operation_shares
+from trainables.trial import Surroundings, Trial, operation_shares
 
 
 def test_search_then_retraining_then_finished() -> None:

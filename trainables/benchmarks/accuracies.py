@@ -39,3 +39,7 @@ class Accuracy:
 
 
 ACCURACIES = tuple(Accuracy(dataset, split) for dataset in DATASETS for split in SPLITS)
+MEAN_COLUMNS = tuple(column for accuracy in ACCURACIES for column in (accuracy.column, accuracy.regret))
+"""What is looked up of a cell at every epoch: means over training seeds, and regrets."""
+LOOKED_UP = (*MEAN_COLUMNS, *(column for accuracy in ACCURACIES for column in accuracy.seeds))
+"""What is looked up of a derived cell."""

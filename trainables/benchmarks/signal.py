@@ -10,14 +10,17 @@ Source: Dong and Yang, "NAS-Bench-201", ICLR 2020, arXiv:2001.00326, whose searc
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from trainables.benchmarks.accuracies import DATASETS, Accuracy
 from trainables.benchmarks.columns import FloatArray, short_column, time_column
-from trainables.benchmarks.table import Table
 from trainables.errors import BenchmarkError
 from trainables.spaces.nas_bench_201.genotype import NUM_CELLS
+
+if TYPE_CHECKING:
+    from trainables.benchmarks.table import BenchmarkTable
 
 LENGTHS = (200, 12)
 """Epochs of the trainings whose validation accuracy can be the signal."""
@@ -37,7 +40,7 @@ NO_SIGNAL = Signal(np.zeros(NUM_CELLS), None)
 """What a search sees that needs no table: cells that are all alike."""
 
 
-def read_signal(table: Table, dataset: str, epochs: int) -> Signal:
+def read_signal(table: BenchmarkTable, dataset: str, epochs: int) -> Signal:
     """The signal of trainings of so many epochs. Raises BenchmarkError if it is not known of every cell."""
     if not _is_complete(table, dataset, epochs):
         raise BenchmarkError(
@@ -48,7 +51,7 @@ def read_signal(table: Table, dataset: str, epochs: int) -> Signal:
     return Signal(table.values[accuracy], table.values[time] * (epochs / 200))
 
 
-def signal_fingerprints(table: Table, dataset: str) -> dict[int, str]:
+def signal_fingerprints(table: BenchmarkTable, dataset: str) -> dict[int, str]:
     """Epochs -> 16 hex digits over all that the signal reads; only the signals that are known of every cell."""
     return {
         epochs: table.fingerprint_of(_columns(dataset, epochs))
@@ -64,6 +67,6 @@ def _columns(dataset: str, epochs: int) -> list[str]:
     return [*accuracies, time_column(dataset)]
 
 
-def _is_complete(table: Table, dataset: str, epochs: int) -> bool:
+def _is_complete(table: BenchmarkTable, dataset: str, epochs: int) -> bool:
     needed = (_columns(dataset, epochs)[0], time_column(dataset))
     return dataset in DATASETS and not any(np.isnan(table.values[name]).any() for name in needed)

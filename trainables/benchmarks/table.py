@@ -31,7 +31,7 @@ from trainables.spaces.nas_bench_201.genotype import Genotype
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class BenchmarkTable:
     """An immutable table over all cells, rows in ``Genotype.index`` order."""
 
     values: Columns = field(repr=False)
@@ -102,7 +102,7 @@ class Table:
         return self.values[Accuracy(dataset, split).column]
 
 
-def open_table(path: Path | None = None) -> Table:
+def open_table(path: Path | None = None) -> BenchmarkTable:
     """The built-in benchmark, completed by the user's at ``path``, which wins wherever it knows as many cells.
 
     ``path`` is a Parquet or CSV file, or an official NAS-Bench-201 or NATS-Bench file that was imported once; if None,
@@ -118,8 +118,8 @@ def open_table(path: Path | None = None) -> Table:
 
 
 @lru_cache(maxsize=4)
-def _open(builtin: Path, user: Path | None, name: str) -> Table:
-    return Table(*merge(load(builtin), builtin_origin(), load(user) if user else {}, name))
+def _open(builtin: Path, user: Path | None, name: str) -> BenchmarkTable:
+    return BenchmarkTable(*merge(load(builtin), builtin_origin(), load(user) if user else {}, name))
 
 
 def _check(kind: str, name: str, known: tuple[str, ...]) -> None:

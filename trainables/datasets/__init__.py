@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from trainables.datasets.augmentation import augment, normalise
 from trainables.datasets.batches import BatchStream
@@ -23,6 +21,7 @@ from trainables.datasets.pictures import decode_pictures, image_folder, parquet
 from trainables.datasets.sources import Labelled, Layout, Source
 from trainables.datasets.splits import PROTOCOLS, SearchSplit, split
 from trainables.errors import ConfigError, DataError, choose
+from trainables.later import Tensor, torch
 from trainables.spec import DatasetSpec
 
 __all__ = [

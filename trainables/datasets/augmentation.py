@@ -10,11 +10,8 @@ cutout, DeVries and Taylor, arXiv:1708.04552, with the borders clipped as in the
 
 from __future__ import annotations
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-
 from trainables.datasets.images import ImageData
+from trainables.later import F, Tensor, torch
 
 
 def augment(images: Tensor, data: ImageData, generator: torch.Generator) -> Tensor:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from trainables.errors import ConfigError
+from trainables.later import Tensor, torch
 
 
 class BatchStream:

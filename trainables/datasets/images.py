@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+from trainables.later import F, Tensor, torch
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,8 @@ class ImageData:
 
     def to(self, device: torch.device) -> ImageData:
         """The same on another device."""
-        moved: dict[str, Any] = {n: value.to(device) for n, value in vars(self).items() if isinstance(value, Tensor)}
+        tensors = {name: value for name, value in vars(self).items() if isinstance(value, torch.Tensor)}
+        moved: dict[str, Any] = {name: tensor.to(device) for name, tensor in tensors.items()}
         return replace(self, **moved)
 
     @property

@@ -10,16 +10,12 @@ from itertools import groupby
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-import torch
 from numpy.typing import NDArray
-from PIL import Image
-from torch import Tensor
 
 from trainables.datasets.images import area_resample
 from trainables.datasets.sources import Labelled, Layout, Picture, Source, decoding, folders, read_file
 from trainables.errors import DataError
+from trainables.later import Tensor, torch
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
@@ -108,6 +104,9 @@ def _shards(folder: Path, names: Sequence[str], part: str) -> list[str]:
 
 
 def _rows(source: Source, names: Sequence[str], label: str) -> Labelled:
+    import pyarrow as pa  # here, as Pillow below: no other data set needs them
+    import pyarrow.parquet as pq
+
     pictures: list[Picture] = []
     labels: list[NDArray[np.int64]] = []
     for name in names:
@@ -126,6 +125,8 @@ def _rows(source: Source, names: Sequence[str], label: str) -> Labelled:
 
 
 def _pixels(picture: Picture, channels: int) -> NDArray[np.uint8]:
+    from PIL import Image
+
     with decoding(picture.name), Image.open(io.BytesIO(picture.content())) as opened:
         pixels = np.asarray(opened.convert("L" if channels == 1 else "RGB"))
         return pixels.reshape(*pixels.shape[:2], channels)

@@ -19,11 +19,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from trainables.datasets.images import ImageData
 from trainables.errors import ConfigError, choose
+from trainables.later import Tensor, torch
 
 ARCH_ON_TEST = ("cifar100", "imagenet16_120")
 """The data sets whose architecture images P2 takes from the test set."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from trainables.errors import ConfigError, choose
+from trainables.hyperparameters import MethodConfig
 from trainables.methods.balenas import Balenas
 from trainables.methods.beta_darts import BetaDarts
 from trainables.methods.cdarts import Cdarts
@@ -21,13 +22,14 @@ from trainables.methods.random_ws import RandomWs
 from trainables.methods.regularized_evolution import RegularizedEvolution
 from trainables.methods.reinforce import Reinforce
 from trainables.methods.robust_darts import RobustDarts
-from trainables.methods.search_method import Diverged, SearchContext, SearchMethod
+from trainables.methods.search_method import Diverged, SearchMethod
 from trainables.methods.snas import Snas
 from trainables.methods.svge import Svge
 from trainables.methods.tpe import Tpe
 from trainables.methods.zarts import Zarts
+from trainables.spec import TrialSpec
 
-__all__ = ["METHODS", "Diverged", "SearchContext", "SearchMethod", "method_named"]
+__all__ = ["METHODS", "Diverged", "SearchMethod", "config_of", "method_named"]
 
 METHODS: dict[str, type[SearchMethod[Any]]] = {
     "balenas": Balenas,
@@ -58,3 +60,8 @@ def method_named(name: str) -> type[SearchMethod[Any]]:
     if name not in METHODS:
         raise ConfigError(choose("method", name, METHODS))
     return METHODS[name]
+
+
+def config_of(spec: TrialSpec) -> MethodConfig:
+    """The hyperparameters of a trial, checked and typed as its method declares them. Raises ConfigError."""
+    return method_named(spec.method).Config.parse(spec.method, spec.hyperparameters)

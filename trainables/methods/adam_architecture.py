@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-import torch
-from torch import Tensor
-
 from trainables.hyperparameters import Range, hyperparameter
-from trainables.methods.differentiable import Batch, DifferentiableSearch, WeightTraining
+from trainables.later import Tensor, torch
+from trainables.methods.differentiable import Batch, DifferentiableSearch
 from trainables.methods.search_method import ImageContext
+from trainables.methods.weight_training import WeightTraining
 
 _SOURCE = "DARTS search recipe (Liu et al. 2019, appendix A.1)"
 

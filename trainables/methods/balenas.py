@@ -28,12 +28,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import torch
-from torch import Tensor
-
 from trainables.hyperparameters import Range, hyperparameter
-from trainables.methods.differentiable import Batch, DifferentiableSearch, WeightTraining
+from trainables.later import Tensor, torch
+from trainables.methods.differentiable import Batch, DifferentiableSearch
 from trainables.methods.search_method import ImageContext, Metrics
+from trainables.methods.weight_training import WeightTraining
 from trainables.spaces.nas_bench_201 import Genotype, derive
 from trainables.spec import Scale
 
@@ -65,16 +64,16 @@ def deviation(s: Tensor, data_points: int) -> Tensor:
     return (data_points * s + 1).rsqrt()
 
 
-@torch.no_grad()
 def vadam_step(
     mean: Tensor, m: Tensor, s: Tensor, gradient: Tensor, *, step: int | Tensor, lr: float, data_points: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The next (mean, m, s), all of one shape; ``step``, a number or a float64 scalar, counts from 1."""
     first, second = BETAS
-    m = first * m + (1 - first) * (gradient + mean / data_points)
-    s = second * s + (1 - second) * gradient.square()
-    scale = (s / (1 - second**step)).sqrt() + 1 / data_points
-    return mean - lr * m / (1 - first**step) / scale, m, s
+    with torch.no_grad():
+        m = first * m + (1 - first) * (gradient + mean / data_points)
+        s = second * s + (1 - second) * gradient.square()
+        scale = (s / (1 - second**step)).sqrt() + 1 / data_points
+        return mean - lr * m / (1 - first**step) / scale, m, s
 
 
 def best_by_rank_sum(*scores: Sequence[float]) -> int:

@@ -21,9 +21,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from torch import Tensor
-
 from trainables.hyperparameters import Range, hyperparameter
+from trainables.later import Tensor
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
 from trainables.spec import Scale
 

@@ -39,20 +39,18 @@ Deviations:
 
 from __future__ import annotations
 
-from typing import Any, Literal
-
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, Literal
 
 from trainables.hyperparameters import Range, hyperparameter
+from trainables.later import F, Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
-from trainables.methods.cdarts_networks import Introspection, WeightStore
 from trainables.methods.differentiable import Batch
 from trainables.methods.search_method import ImageContext, Metrics
-from trainables.spaces.nas_bench_201 import DiscreteNetwork
 from trainables.spaces.nas_bench_201.genotype import NONE
 from trainables.spec import Scale
+
+if TYPE_CHECKING:
+    from trainables.spaces.nas_bench_201.network import DiscreteNetwork
 
 _SCRIPT = "CVPR-2020/CDARTS, CIFAR-10 search script (none released for NAS-Bench-201)"
 Interaction = Literal["kl", "cosine", "mse", "smooth_l1"]
@@ -132,6 +130,8 @@ class Cdarts(AdamArchitectureSearch[CdartsConfig]):
     """The network of the present iteration; made by ``begin_iteration``."""
 
     def __init__(self, config: CdartsConfig, context: ImageContext) -> None:
+        from trainables.methods.cdarts_networks import Introspection, WeightStore
+
         super().__init__(config, context)
         scale, images, streams = context.scale, context.images, context.streams
         with streams.initialising("evaluation.weights"):

@@ -12,11 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainables.spaces.nas_bench_201 import EDGES, DiscreteNetwork, Genotype, Supernet
+from trainables.spaces.nas_bench_201 import EDGES, Genotype
 from trainables.spaces.nas_bench_201.genotype import CONV_1X1, CONV_3X3
-from trainables.spaces.nas_bench_201.network import DiscreteCell
+from trainables.spaces.nas_bench_201.network import DiscreteCell, DiscreteNetwork
 from trainables.spaces.nas_bench_201.operations import Skeleton
-from trainables.spaces.nas_bench_201.supernet import NodeCandidates, SearchCell
+from trainables.spaces.nas_bench_201.supernet import NodeCandidates, SearchCell, Supernet
 from trainables.streams import seeded
 
 

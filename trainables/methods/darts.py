@@ -25,12 +25,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-import torch
-from torch import Tensor
-
 from trainables.hyperparameters import hyperparameter
+from trainables.later import Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
-from trainables.methods.differentiable import Batch, WeightTraining
+from trainables.methods.differentiable import Batch
+from trainables.methods.weight_training import WeightTraining
 from trainables.spec import Scale
 
 _AUTODL = "AutoDL-Projects, DARTS on NAS-Bench-201"
@@ -49,7 +48,6 @@ Loss = Callable[[], Tensor]
 """Evaluates a loss at the present value of the weights and of alpha."""
 
 
-@torch.no_grad()
 def unrolled_weights(
     weights: Sequence[Tensor],
     gradients: Sequence[Tensor],
@@ -59,9 +57,9 @@ def unrolled_weights(
     weight_decay: float,
 ) -> list[Tensor]:
     """One SGD step ahead: w' = w - eta (momentum * buffer + gradient + weight_decay * w), shapes as ``weights``."""
-    return [
-        w - eta * (momentum * b + g + weight_decay * w) for w, g, b in zip(weights, gradients, buffers, strict=True)
-    ]
+    together = zip(weights, gradients, buffers, strict=True)
+    with torch.no_grad():
+        return [w - eta * (momentum * b + g + weight_decay * w) for w, g, b in together]
 
 
 def second_order_gradient(

@@ -25,11 +25,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import torch
-from torch import Tensor
-
 from trainables.datasets import normalise
 from trainables.hyperparameters import Range, hyperparameter
+from trainables.later import Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
 from trainables.methods.differentiable import Batch
 from trainables.methods.search_method import ImageContext, Metrics
@@ -126,14 +124,15 @@ class DartsPt(AdamArchitectureSearch[DartsPtConfig]):
         accuracies = [self.accuracy(without(self.scores().detach(), edge, o)) for o in range(len(OPERATIONS))]
         self.projected[edge] = accuracies.index(min(accuracies))
 
-    @torch.no_grad()
     def accuracy(self, mixing: Tensor) -> float:
         """Accuracy in percent on the held-out images with these mixing weights [6, 5], in train mode."""
         size, images, labels = self.context.scale.batch_size, self.split.arch_images, self.split.arch_labels
         correct = torch.zeros((), device=labels.device)
         for start in range(0, len(labels) - size + 1, size):
             batch = normalise(images[start : start + size], self.context.images)
-            correct += (self.supernet(batch, mixing).argmax(1) == labels[start : start + size]).sum()
+            with torch.no_grad():
+                predicted = self.supernet(batch, mixing).argmax(1)
+            correct += (predicted == labels[start : start + size]).sum()
         return 100.0 * float(correct) / (len(labels) // size * size)
 
     def state_dict(self) -> dict[str, Any]:

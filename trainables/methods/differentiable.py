@@ -5,7 +5,7 @@ mode (batch statistics). SGD with momentum and a cosine learning rate stepped at
 
 A method chooses five parts (see DARTS for the plainest example):
     relaxation        ``initial_architecture``, ``scores``, ``mixing``
-    architecture step ``architecture_step``, ``architecture_optimizer``
+    architecture step ``architecture_step``, ``architecture_gradient``
     regulariser       ``regulariser``
     level             ``protocol``: which images drive which step
     derivation        ``current``, ``derive``
@@ -20,50 +20,21 @@ Deviations shared by all methods (from the code bases they come from):
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-
 from trainables.datasets import BatchStream, augment, normalise, split
-from trainables.hyperparameters import MethodConfig, Range, hyperparameter
-from trainables.methods.hessian import largest_eigenvalue
+from trainables.later import F, Tensor, torch
+from trainables.methods.diagnostics import diagnostics
 from trainables.methods.recording import repeat
 from trainables.methods.search_method import ImageContext, Metrics, Needs, SearchMethod, require_finite
-from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype, SinglePath, Supernet, derive
+from trainables.methods.weight_training import Average, WeightTraining, cosine
+from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype, SinglePath, derive
 from trainables.spec import Scale
 from trainables.training_free import TrainingFree
 
 Batch = tuple[Tensor, Tensor]
 """Augmented, normalised images [B, c, H, W] and labels [B]."""
-DIAGNOSED_IMAGES = 256
-"""How many held-out images an epoch's diagnostics look at, always the same: some percent of an epoch's work."""
-_SHARED = "DARTS search recipe (Liu et al. 2019, appendix A.1)"
-
-
-class WeightTraining(MethodConfig):
-    """How the supernet's weights are trained; methods inherit these and change defaults where their paper does."""
-
-    weight_lr: float = hyperparameter(
-        0.025, "initial learning rate of the weights", source=_SHARED, search=Range(0.0025, 0.25, log=True), gt=0
-    )
-    weight_lr_min: float = hyperparameter(
-        0.001, "learning rate at the end of the cosine", source=_SHARED, search=Range(1e-5, 2e-3, log=True), ge=0
-    )
-    momentum: float = hyperparameter(0.9, "SGD momentum", source=_SHARED, search=Range(0.5, 0.99), ge=0, lt=1)
-    nesterov: bool = hyperparameter(False, "Nesterov momentum", source=_SHARED)
-    weight_decay: float = hyperparameter(
-        3e-4, "L2 weight decay of the weights", source=_SHARED, search=Range(1e-5, 1e-2, log=True), ge=0
-    )
-    grad_clip: float = hyperparameter(
-        5.0, "largest L2 norm of the weights' gradient", source=_SHARED, search=Range(0.5, 10, log=True), gt=0
-    )
-
 
 ConfigT = TypeVar("ConfigT", bound=WeightTraining)
 
@@ -118,6 +89,8 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
 
     def build_supernet(self) -> None:
         """Make the supernet at its initial weights, and the optimiser of its weights."""
+        from trainables.spaces.nas_bench_201.supernet import Supernet
+
         config, scale, images = self.config, self.context.scale, self.context.images
         with self.context.streams.initialising("supernet.weights"):
             self.supernet = Supernet(
@@ -143,6 +116,11 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
     def scores(self) -> Tensor:
         """The deterministic mixing weights [6, 5] that derivation reads; rows sum to 1. softmax(alpha) (DARTS)."""
         return self.alpha.softmax(dim=1)
+
+    def one_hot(self, cell: Genotype) -> Tensor:
+        """The mixing weights [6, 5] that stand for one cell."""
+        operations = torch.tensor(cell.operations, device=self.alpha.device)
+        return F.one_hot(operations, len(OPERATIONS)).to(self.alpha.dtype)
 
     def mixing(self) -> Tensor:
         """The mixing weights [6, 5] of one forward pass; methods that sample override this."""
@@ -243,70 +221,12 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
         recorder = self.context.recorder if self.steps_are_alike(self.config) else None
         repeat(step, self.train_batches.batches_per_epoch, advance, recorder, self.context.streams)
         self.epochs_done += 1
-        metrics = train_average.metrics("train") | {"learning_rate": learning_rate, **self.diagnostics()}
+        metrics = train_average.metrics("train") | {"learning_rate": learning_rate, **diagnostics(self)}
         if self.protocol(self.config) != "P3":  # P3 has no held-out images: its architecture batches are training data
             metrics |= valid_average.metrics("valid")
         require_finite(training_loss=metrics["train_loss"], architecture_loss=valid_average.metrics("")["_loss"])
         require_finite(largest_architecture_parameter=float(self.alpha.detach().abs().max()))
         return metrics
-
-    def diagnostics(self) -> Metrics:
-        """What an epoch records about the relaxation.
-
-        entropy (0 = discrete, 1 = uniform); relaxed_accuracy and discrete_accuracy (percent), whose difference is the
-        discretisation gap; hessian_eigenvalue, on epochs where the study asks for it.
-        """
-        weights = self.scores().detach()
-        entropy = -(weights * weights.clamp_min(1e-12).log()).sum(1).mean() / math.log(len(OPERATIONS))
-        found = {"entropy": float(entropy), **self.discretisation()}
-        every = self.context.hessian_every
-        if every is not None and self.epochs_done % every == 0:
-            found["hessian_eigenvalue"] = self.hessian_eigenvalue()
-        return found
-
-    @torch.no_grad()
-    def discretisation(self) -> Metrics:
-        """Accuracy in percent of the shared weights under the mixing weights, and under the derived cell alone.
-
-        Both on the first held-out images (P3 has none: on training images), normalised by their own batch statistics,
-        since running statistics are those of neither network.
-        """
-        images, labels = self.diagnosed(DIAGNOSED_IMAGES)
-        relaxed, discrete = self.scores(), self.one_hot(self.current())
-        with self.statistics_kept():
-            return {
-                name: 100.0 * float((self.forward(images, mixing).argmax(1) == labels).float().mean())
-                for name, mixing in (("relaxed_accuracy", relaxed), ("discrete_accuracy", discrete))
-            }
-
-    def one_hot(self, cell: Genotype) -> Tensor:
-        """The mixing weights [6, 5] that stand for one cell."""
-        operations = torch.tensor(cell.operations, device=self.alpha.device)
-        return F.one_hot(operations, len(OPERATIONS)).to(self.alpha.dtype)
-
-    def hessian_eigenvalue(self) -> float:
-        """The largest eigenvalue of d2 L_valid/dalpha2 on a batch of held-out images, by power iteration."""
-        batch = self.diagnosed(self.context.scale.batch_size)
-        stream = self.context.streams("diagnostics.hessian")
-        start = torch.randn(self.alpha.shape, generator=stream).to(self.alpha.device)
-        with self.statistics_kept(), self.supernet.twice_differentiable():
-            loss = F.cross_entropy(self.forward(batch[0], self.scores()), batch[1])
-            return largest_eigenvalue(loss, self.alpha, start)
-
-    def diagnosed(self, count: int) -> Batch:
-        """The first ``count`` held-out images, normalised, and their labels."""
-        return normalise(self.split.arch_images[:count], self.context.images), self.split.arch_labels[:count]
-
-    @contextmanager
-    def statistics_kept(self) -> Iterator[None]:
-        """Within this block train-mode passes leave the running statistics of batch normalisation as they were."""
-        kept = [buffer.clone() for buffer in self.supernet.buffers()]
-        try:
-            yield
-        finally:
-            with torch.no_grad():
-                for buffer, value in zip(self.supernet.buffers(), kept, strict=True):
-                    buffer.copy_(value)
 
     def training_free(self, purpose: str) -> TrainingFree:
         """Scores cells on the images the weights train on, for derivations that rank by training-free proxies."""
@@ -319,13 +239,14 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
             purpose,
         )
 
-    @torch.no_grad()
     def validate(self) -> float:
         """Accuracy in percent of the supernet on the architecture images, in eval mode (running statistics)."""
+        batches = zip(self.split.arch_images.split(256), self.split.arch_labels.split(256), strict=True)
         self.supernet.eval()
-        mixing, correct = self.validated(), 0
-        for images, labels in zip(self.split.arch_images.split(256), self.split.arch_labels.split(256), strict=True):
-            correct += int((self.forward(normalise(images, self.context.images), mixing).argmax(1) == labels).sum())
+        with torch.no_grad():
+            mixing, correct = self.validated(), 0
+            for images, labels in batches:
+                correct += int((self.forward(normalise(images, self.context.images), mixing).argmax(1) == labels).sum())
         self.supernet.train()
         return 100.0 * correct / len(self.split.arch_labels)
 
@@ -379,27 +300,3 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
         self.weight_optimizer.load_state_dict(state["weight_optimizer"])
         self.train_batches.load_state_dict(state["train_batches"])
         self.valid_batches.load_state_dict(state["valid_batches"])
-
-
-def cosine(start: float, end: float, epoch: int, epochs: int) -> float:
-    """The learning rate during ``epoch`` (from 0): end + (start - end)(1 + cos(pi * epoch / epochs)) / 2."""
-    return end + (start - end) * (1 + math.cos(math.pi * epoch / epochs)) / 2
-
-
-class Average:
-    """Mean loss and accuracy (percent) over batches; stays on the device until it is read, and in one place there."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.loss = torch.zeros((), device=device)
-        self.correct, self.images = (torch.zeros((), dtype=torch.int64, device=device) for _ in range(2))
-
-    def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        self.loss += loss * len(labels)
-        self.correct += (logits.argmax(1) == labels).sum()
-        self.images += len(labels)
-
-    def metrics(self, prefix: str) -> Metrics:
-        return {
-            f"{prefix}_loss": float(self.loss) / int(self.images),
-            f"{prefix}_accuracy": 100.0 * float(self.correct) / int(self.images),
-        }

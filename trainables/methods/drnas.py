@@ -40,17 +40,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-from torch.distributions import Dirichlet, kl_divergence
-
 from trainables.hyperparameters import Range, hyperparameter
+from trainables.later import F, Tensor, torch
 from trainables.methods.adam_architecture import AdamSearch
-from trainables.methods.differentiable import Batch, WeightTraining
+from trainables.methods.differentiable import Batch
 from trainables.methods.search_method import ImageContext, Metrics
+from trainables.methods.weight_training import WeightTraining
 from trainables.spaces.nas_bench_201.partial import STEP_COST, processed_channels
-from trainables.spaces.nas_bench_201.widening import draw_widening, widened
 from trainables.spec import Scale
 
 _RELEASE = "xiangning-chen/DrNAS, NAS-Bench-201"
@@ -88,31 +84,11 @@ def concentration(alpha: Tensor) -> Tensor:
     return (F.elu(alpha) + 1).clamp_min(1e-6)
 
 
-class SampleDirichlet(torch.autograd.Function):
-    """c [E, O], generator -> p [E, O] ~ Dirichlet(c), with the pathwise gradient; draws from the given generator."""
-
-    @staticmethod
-    def forward(ctx: Any, c: Tensor, generator: torch.Generator) -> Tensor:
-        p = torch._sample_dirichlet(c, generator)
-        ctx.save_for_backward(p, c)
-        return p
-
-    @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None]:
-        p, c = ctx.saved_tensors
-        return pathwise_gradient(p, c, g), None
-
-
-def pathwise_gradient(p: Tensor, c: Tensor, g: Tensor) -> Tensor:
-    """dL/dc [E, O] of a draw p [E, O] with upstream gradient g = dL/dp [E, O] (equation 5)."""
-    total = c.sum(-1, keepdim=True).expand_as(c)
-    return torch._dirichlet_grad(p, c, total) * (g - (p * g).sum(-1, keepdim=True))
-
-
 def kl_to_uniform(alpha: Tensor) -> Tensor:
     """sum_e KL(Dir(elu(alpha[e]) + 1) || Dir(1, ..., 1)), a scalar (equation 7)."""
     c = concentration(alpha)
-    return kl_divergence(Dirichlet(c, validate_args=False), Dirichlet(torch.ones_like(c), validate_args=False)).sum()
+    ours, uniform = (torch.distributions.Dirichlet(x, validate_args=False) for x in (c, torch.ones_like(c)))
+    return torch.distributions.kl_divergence(ours, uniform).sum()
 
 
 def prune(alpha: Tensor, keep: int, mask: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -172,6 +148,8 @@ class Drnas(AdamSearch[DrnasConfig]):
         return p if self.mask is None else masked(p, self.mask)
 
     def mixing(self) -> Tensor:
+        from trainables.methods.dirichlet import SampleDirichlet
+
         noise = self.context.streams("architecture.noise", self.alpha.device)
         p: Tensor = SampleDirichlet.apply(concentration(self.alpha), noise)
         return p if self.mask is None else masked(p, self.mask)
@@ -193,6 +171,8 @@ class Drnas(AdamSearch[DrnasConfig]):
 
     def begin_last_stage(self) -> None:
         """Prune the operations and widen the supernet; weights and their momentum go over, Adam stays as it is."""
+        from trainables.spaces.nas_bench_201.widening import draw_widening, widened
+
         with torch.no_grad():
             alpha, self.mask = prune(self.alpha, KEPT, self.mask)
             self.alpha.copy_(alpha)

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-from torch import Tensor
-
+from trainables.later import Tensor, torch
 from trainables.spaces.nas_bench_201 import EDGES
 
 INPUTS = tuple(sum(target == node for target, _ in EDGES) for node in (1, 2, 3))

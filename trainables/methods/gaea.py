@@ -39,12 +39,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-
 from trainables.hyperparameters import Range, hyperparameter
-from trainables.methods.differentiable import Batch, DifferentiableSearch, WeightTraining
+from trainables.later import F, Tensor, torch
+from trainables.methods.differentiable import Batch, DifferentiableSearch
 from trainables.methods.edge_weights import node_normalise
 from trainables.methods.gdas import hard_sample
 from trainables.methods.gumbel import gumbel_noise, temperature
@@ -55,6 +52,7 @@ from trainables.methods.simplex import (
     entropic_regulariser,
     exponentiated_gradient,
 )
+from trainables.methods.weight_training import WeightTraining
 from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype
 from trainables.spaces.nas_bench_201.partial import STEP_COST, processed_channels
 from trainables.spec import Scale

@@ -26,13 +26,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import torch.nn.functional as F
-from torch import Tensor
-
 from trainables.hyperparameters import Range, hyperparameter
+from trainables.later import F, Tensor
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
-from trainables.methods.differentiable import Batch, WeightTraining
+from trainables.methods.differentiable import Batch
 from trainables.methods.gumbel import gumbel_noise, relaxed_sample, temperature
+from trainables.methods.weight_training import WeightTraining
 from trainables.spec import Scale
 
 _AUTODL = "AutoDL-Projects, GDAS on NAS-Bench-201"

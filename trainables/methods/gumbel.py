@@ -5,8 +5,7 @@ Sources: Jang, Gu and Poole, ICLR 2017, arXiv:1611.01144; Maddison, Mnih and Teh
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from trainables.later import Tensor, torch
 
 
 def temperature(start: float, end: float, epoch: int, epochs: int) -> float:

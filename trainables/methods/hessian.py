@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import torch
-from torch import Tensor
+from trainables.later import Tensor, torch
 
 
 def hessian_vector_product(

@@ -28,14 +28,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import torch
-from torch import Tensor
-
 from trainables.hyperparameters import Range, hyperparameter
+from trainables.later import Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
-from trainables.methods.differentiable import Batch, WeightTraining
+from trainables.methods.differentiable import Batch
 from trainables.methods.hessian import hessian_vector_product
 from trainables.methods.search_method import ImageContext
+from trainables.methods.weight_training import WeightTraining
 from trainables.spec import Scale
 
 _NOTEBOOK = "MiaoZhang0525/iDARTS, NAS-Bench-201 notebook"

@@ -14,9 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-import torch
-from torch import Tensor
-
+from trainables.later import Tensor, torch
 from trainables.streams import seeded
 
 STARTS = 512

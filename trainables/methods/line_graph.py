@@ -8,9 +8,7 @@ Source: jovitalukasik/SVGe (after arch2vec, Yan et al., NeurIPS 2020, arXiv:2006
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-
+from trainables.later import Tensor, torch
 from trainables.spaces.nas_bench_201 import EDGES, NUM_CELLS, OPERATIONS
 
 TYPES = ("output", "input", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3", "skip_connect", "none")

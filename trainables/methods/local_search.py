@@ -16,9 +16,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from trainables.hyperparameters import Range, hyperparameter
+from trainables.later import torch
 from trainables.methods.search_method import TableContext
 from trainables.methods.table_search import TableSearch, TableSearchConfig
 from trainables.spaces.nas_bench_201 import Genotype, random_genotype

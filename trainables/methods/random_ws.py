@@ -24,13 +24,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-import torch
-from torch import Tensor
-
 from trainables.datasets import normalise
 from trainables.hyperparameters import Range, hyperparameter
-from trainables.methods.differentiable import Batch, DifferentiableSearch, WeightTraining
+from trainables.later import Tensor, torch
+from trainables.methods.differentiable import Batch, DifferentiableSearch
 from trainables.methods.search_method import ImageContext, Metrics
+from trainables.methods.weight_training import WeightTraining
 from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype, SinglePath, random_genotype
 from trainables.spec import Scale
 
@@ -91,10 +90,10 @@ class RandomWs(DifferentiableSearch[RandomWsConfig]):
     def loss(self, batch: Batch, mixing: Tensor) -> tuple[Tensor, Tensor]:
         return self.single_path_loss(batch, mixing)
 
-    @torch.no_grad()
     def architecture_step(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor]:
         self.supernet.eval()
-        result = self.loss(valid, self.one_hot(self.draw()))
+        with torch.no_grad():
+            result = self.loss(valid, self.one_hot(self.draw()))
         self.supernet.train()
         return result
 
@@ -131,12 +130,12 @@ class RandomWs(DifferentiableSearch[RandomWsConfig]):
         order = torch.randperm(len(self.split.arch_labels), generator=self.context.streams("selection"))
         return order[:count].to(self.alpha.device)
 
-    @torch.no_grad()
     def accuracy(self, cell: Genotype, indices: Tensor) -> float:
         """Accuracy in percent of a cell with the shared weights on held-out images; the supernet is in eval mode."""
         path, correct = SinglePath.of(self.one_hot(cell)), 0
         for some in indices.split(EVALUATION_BATCH):
-            logits = self.supernet(normalise(self.split.arch_images[some], self.context.images), path)
+            with torch.no_grad():
+                logits = self.supernet(normalise(self.split.arch_images[some], self.context.images), path)
             correct += int((logits.argmax(1) == self.split.arch_labels[some]).sum())
         return 100.0 * correct / len(indices)
 

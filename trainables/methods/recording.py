@@ -13,8 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-import torch
-
+from trainables.later import torch
 from trainables.streams import Streams
 
 Step = Callable[[], None]

@@ -11,11 +11,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
-import torch
-
 from trainables.benchmarks.signal import Signal
 from trainables.datasets import ImageData
 from trainables.hyperparameters import MethodConfig
+from trainables.later import torch
 from trainables.methods.recording import Recorder
 from trainables.spaces.nas_bench_201 import Genotype
 from trainables.spec import Scale

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
-from torch import Tensor
+from trainables.later import Tensor, torch
 
 SMALLEST = 1e-5
 

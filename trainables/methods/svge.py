@@ -38,14 +38,10 @@ from collections.abc import Callable, Iterable
 from math import ceil
 from typing import Any
 
-import torch
-import torch.nn.functional as F
 from pydantic import model_validator
-from torch import Tensor, nn
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from trainables.hyperparameters import Range, hyperparameter
-from trainables.methods.graph_autoencoder import GraphAutoencoder, performance_predictor
+from trainables.later import F, Tensor, torch
 from trainables.methods.latent_search import decode, propose
 from trainables.methods.line_graph import adjacency, all_node_types, cells_of
 from trainables.methods.search_method import Metrics, TableContext, require_finite
@@ -128,11 +124,13 @@ class Svge(TableQueries[SvgeConfig]):
     )
 
     def __init__(self, config: SvgeConfig, context: TableContext) -> None:
+        from trainables.methods.graph_autoencoder import GraphAutoencoder, performance_predictor
+
         super().__init__(config, context)
         with context.streams.initialising("autoencoder"):
             self.autoencoder = GraphAutoencoder(config.hidden, config.latent, adjacency())
             self.predictor = performance_predictor(config.latent)
-        self.networks = nn.ModuleList([self.autoencoder, self.predictor]).to(context.device)
+        self.networks = torch.nn.ModuleList([self.autoencoder, self.predictor]).to(context.device)
         self.phases = [
             adam_on_plateau(self.autoencoder.parameters(), config.vae_lr),
             adam_on_plateau(self.networks.parameters(), config.predictor_lr),
@@ -206,11 +204,11 @@ class Svge(TableQueries[SvgeConfig]):
         error = F.mse_loss(self.predictor(mean)[:, 0], accuracy)
         return AUTOENCODER_WEIGHT * loss + (1 - AUTOENCODER_WEIGHT) * error
 
-    @torch.no_grad()
     def held_out_loss(self) -> float:
         """The autoencoder's mean loss at z = mean on the cells it is not trained on."""
         batches = self.held_out_cells.split(self.config.batch_size)
-        losses = [self.autoencoder.loss(self.types[batch], None)[0].item() * len(batch) for batch in batches]
+        with torch.no_grad():
+            losses = [self.autoencoder.loss(self.types[batch], None)[0].item() * len(batch) for batch in batches]
         return sum(losses) / len(self.held_out_cells)
 
     def search(self) -> None:
@@ -253,7 +251,10 @@ class Svge(TableQueries[SvgeConfig]):
         self.points, self.recorded = state["points"], list(state["recorded"])
 
 
-def adam_on_plateau(parameters: Iterable[nn.Parameter], lr: float) -> tuple[torch.optim.Adam, ReduceLROnPlateau]:
+def adam_on_plateau(
+    parameters: Iterable[torch.nn.Parameter], lr: float
+) -> tuple[torch.optim.Adam, torch.optim.lr_scheduler.ReduceLROnPlateau]:
     """Adam, and the schedule that lowers its learning rate when the loss stalls."""
     optimizer = torch.optim.Adam(parameters, lr=lr)
-    return optimizer, ReduceLROnPlateau(optimizer, factor=PLATEAU_FACTOR, patience=PLATEAU_EPOCHS)
+    schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=PLATEAU_FACTOR, patience=PLATEAU_EPOCHS)
+    return optimizer, schedule

@@ -15,9 +15,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any, Literal, TypeVar
 
-import torch
-
 from trainables.hyperparameters import Range, hyperparameter
+from trainables.later import torch
 from trainables.methods.search_method import Metrics, TableContext
 from trainables.methods.table_queries import TableQueries, TableQueriesConfig
 from trainables.spaces.nas_bench_201 import NUM_CELLS, Genotype

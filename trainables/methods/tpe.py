@@ -25,20 +25,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import optuna
-import torch
-from optuna.distributions import BaseDistribution, CategoricalDistribution
-
 from trainables.hyperparameters import Range, hyperparameter
+from trainables.later import optuna, torch
 from trainables.methods.search_method import TableContext
 from trainables.methods.table_search import TableSearch, TableSearchConfig
 from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype
 
 _OPTUNA = "Optuna, TPESampler"
-SPACE: dict[str, BaseDistribution] = {
-    f"edge_{e}": CategoricalDistribution(range(len(OPERATIONS))) for e in range(len(EDGES))
-}
-"""One categorical an edge, in the order of EDGES."""
 
 
 class TpeConfig(TableSearchConfig):
@@ -49,6 +42,12 @@ class TpeConfig(TableSearchConfig):
     multivariate: bool = hyperparameter(
         False, "model all edges jointly instead of one by one", source="Bergstra et al. 2011, section 4"
     )
+
+
+def categoricals() -> dict[str, optuna.distributions.BaseDistribution]:
+    """One an edge, in the order of EDGES."""
+    operations = optuna.distributions.CategoricalDistribution(range(len(OPERATIONS)))
+    return {f"edge_{e}": operations for e in range(len(EDGES))}
 
 
 class Tpe(TableSearch[TpeConfig]):
@@ -62,6 +61,7 @@ class Tpe(TableSearch[TpeConfig]):
 
     def __init__(self, config: TpeConfig, context: TableContext) -> None:
         super().__init__(config, context)
+        self.edges = categoricals()
         self.study = self._told([])
         self.asked: optuna.Trial
 
@@ -76,8 +76,8 @@ class Tpe(TableSearch[TpeConfig]):
             n_ei_candidates=self.config.candidates,
             multivariate=self.config.multivariate,
         )
-        self.asked = self.study.ask(SPACE)
-        return Genotype(tuple(self.asked.params[name] for name in SPACE))
+        self.asked = self.study.ask(self.edges)
+        return Genotype(tuple(self.asked.params[name] for name in self.edges))
 
     def observe(self, cell: int, value: float) -> None:
         self.study.tell(self.asked, value)
@@ -87,8 +87,8 @@ class Tpe(TableSearch[TpeConfig]):
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         study = optuna.create_study(direction="maximize")
         for cell in cells:
-            params = dict(zip(SPACE, Genotype.from_index(cell).operations, strict=True))
-            study.add_trial(optuna.trial.create_trial(params=params, distributions=dict(SPACE), value=self.value(cell)))
+            params = dict(zip(self.edges, Genotype.from_index(cell).operations, strict=True))
+            study.add_trial(optuna.trial.create_trial(params=params, distributions=self.edges, value=self.value(cell)))
         return study
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -36,13 +36,11 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any, Literal
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-
 from trainables.hyperparameters import Range, hyperparameter
-from trainables.methods.differentiable import Batch, DifferentiableSearch, WeightTraining, cosine
+from trainables.later import F, Tensor, torch
+from trainables.methods.differentiable import Batch, DifferentiableSearch
 from trainables.methods.search_method import ImageContext
+from trainables.methods.weight_training import WeightTraining, cosine
 from trainables.methods.zeroth_order import best_move, coefficients, halved, perturbations, smoothed_gradient
 from trainables.spec import Scale
 

@@ -15,8 +15,7 @@ q(d) leaves out the Gaussians' normalising constant, as released; L_0 would canc
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from trainables.later import Tensor, torch
 
 
 def perturbations(gradient: Tensor, samples: int, sigma: float, mixture: float, generator: torch.Generator) -> Tensor:

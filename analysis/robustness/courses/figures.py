@@ -6,19 +6,17 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.pages import style
-from analysis.pages.table import listed, number
+from analysis.pages.figure import Plot
+from analysis.pages.layout import Fixed
+from analysis.pages.words import listed, number
 from analysis.results import accuracies
 from analysis.results.epochs import Epochs
 from analysis.robustness import drawings
 from analysis.robustness.courses.curves import OF_TRIALS, Curves, curves
-from analysis.robustness.figures import MOST_VARIANTS, Plot, count_range, panels
+from analysis.robustness.figures import MOST_VARIANTS, count_range, panels
+from trainables.metrics import DIAGNOSTICS, Metric
 
-DIAGNOSTICS = {
-    "gap": ("Discretisation gap", "relaxed - derived (points)"),
-    "entropy": ("Entropy of the mixing weights", "entropy (1 = uniform)"),
-    "hessian_eigenvalue": ("Largest Hessian eigenvalue", "eigenvalue"),
-}
-"""Column of the epochs, or the gap between two -> what it is, and the label of its axis."""
+GAP = Metric("gap", "relaxed_accuracy less discrete_accuracy", "Discretisation gap", "relaxed - derived (points)")
 _BANDS_UP_TO = 5
 """Variants in one panel up to which their intervals are drawn: more cover each other."""
 
@@ -42,7 +40,7 @@ def by_cost(curve: Curves, column: str, factor: float, unit: str) -> Plot | None
     summary = curve.in_unit(factor, 3600).summary
     variants = [str(variant) for variant in summary["variant"].unique()]
     look = style.looks(summary["variant"].cat.categories)
-    figure = Figure(figsize=(6.4, max(3.2, 0.75 + 0.2 * len(variants))), layout="constrained")
+    figure = Figure(figsize=(6.4, max(3.2, 0.75 + 0.2 * len(variants))), layout=Fixed(legend="right"))
     axes = figure.subplots()
     for variant in variants:
         own = summary[summary["variant"] == variant]
@@ -56,7 +54,7 @@ def by_cost(curve: Curves, column: str, factor: float, unit: str) -> Plot | None
     axes.set_ylim(-0.01, max(float(summary["mean"].max()) * 1.3, 1.0))
     style.logarithmic_budget(axes)
     axes.set(xlabel=unit, ylabel=f"mean {accuracies.words(column).what} (points)")
-    figure.legend(loc="outside right upper", frameon=False, fontsize=8)
+    figure.legend(loc="upper right", frameon=False, fontsize=8)
     last = summary.groupby("variant", observed=True).tail(1)
     ends = [f"{r['variant']} {number(r['mean'])} at {r['budget']:.2g}" for r in last.to_dict("records")]
     caption = f"Mean {accuracies.title(column)} against cost, n = {count_range(last['values'])} seeds a variant"
@@ -68,14 +66,14 @@ def by_cost(curve: Curves, column: str, factor: float, unit: str) -> Plot | None
 
 
 def diagnostics(trials: pd.DataFrame, epochs: Epochs) -> list[Plot]:
-    """One figure for each of DIAGNOSTICS that was recorded, against the epoch."""
+    """One figure for the gap and each of DIAGNOSTICS with a title that was recorded, against the epoch."""
     shown = []
     trained = trials.loc[trials["protocol"].notna(), OF_TRIALS]
-    for column, (subject, label) in DIAGNOSTICS.items():
-        both = ("relaxed_accuracy", "discrete_accuracy") if column == "gap" else (column,)
+    for metric in (GAP, *(metric for metric in DIAGNOSTICS if metric.title)):
+        both = ("relaxed_accuracy", "discrete_accuracy") if metric is GAP else (metric.name,)
         found = curves(trained, epochs, *both)
         if found.summary.empty:
             continue
-        figure = drawings.curves_figure(found.lines, found.summary, logarithmic=False, x="search epochs", y=label)
-        shown.append(panels(column, f"{subject} against search epochs", figure, found.summary))
+        figure = drawings.curves_figure(found.lines, found.summary, logarithmic=False, x="search epochs", y=metric.axis)
+        shown.append(panels(metric.name, f"{metric.title} against search epochs", figure, found.summary))
     return shown

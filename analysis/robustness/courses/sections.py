@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from analysis.pages.page import Section
-from analysis.pages.table import Table, listed
+from analysis.pages.table import Table
+from analysis.pages.words import listed
 from analysis.results import accuracies
 from analysis.results.epochs import Epochs
 from analysis.robustness import drawings, figures, proxies
@@ -17,12 +18,15 @@ from analysis.robustness.courses import anytime
 from analysis.robustness.courses import figures as course_figures
 from analysis.robustness.summary_tables import early_stopping
 from trainables.benchmarks.accuracies import DATASETS, Accuracy
+from trainables.metrics import DIAGNOSTICS
 from trainables.spaces.nas_bench_201.genotype import EDGES
 
 EPOCH_COLUMNS = [
     *accuracies.REGRETS,
-    "skip_share", "entropy", "relaxed_accuracy", "discrete_accuracy", "hessian_eigenvalue", *anytime.TIMES,
-]  # fmt: skip
+    *(metric.name for metric in DIAGNOSTICS),
+    "skip_share",
+    *anytime.TIMES,
+]
 """What these sections read of the epochs, beside what the rule of collapse looks at."""
 _NO_EPOCHS = "Unknown: no epochs are recorded, so there is no course of a search to draw."
 _NO_REGRET = "Unknown: no epochs are recorded, or there was no benchmark table to look their cells up in."

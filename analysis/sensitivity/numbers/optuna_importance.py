@@ -31,11 +31,11 @@ class OptunaImportance:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.names = list(settings.names)
         self.study = optuna.create_study(direction="minimize")
-        space = {h.name: _distribution(h) for h in settings.hyperparameters}
+        distributions = {h.name: _distribution(h) for h in settings.hyperparameters}
         columns = [_parameters(h, settings, place) for place, h in enumerate(settings.hyperparameters)]
         self.study.add_trials(
             optuna.trial.create_trial(
-                params=dict(zip(self.names, row, strict=True)), distributions=dict(space), value=0.0
+                params=dict(zip(self.names, row, strict=True)), distributions=dict(distributions), value=0.0
             )
             for row in zip(*columns, strict=True)
         )

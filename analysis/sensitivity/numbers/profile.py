@@ -1,7 +1,7 @@
 """How many settings are good enough: the share of settings within eps of the best, for all eps.
 
-    rho(eps) = share of the settings run whose mean over seeds is at least reference - eps
-    AUC = mean of max(0, 1 - gap / limit) over the settings, the area under rho from 0 to limit, divided by limit
+    rho(eps) = share of the settings run whose mean over seeds is at least the best one - eps
+    AUC = mean of max(0, 1 - gap / LIMIT) over the settings, the area under rho from 0 to LIMIT, divided by LIMIT
 
 Profiles of methods are comparable only where their settings come from the same kind of space, equally densely tried.
 Settings that never had a value are within no eps. The null line is the profile of settings that are all equally good
@@ -22,7 +22,7 @@ from analysis.statistics.estimate import DECIMALS, NAN, Estimate, FloatArray
 from analysis.statistics.intervals import t_multiplier
 
 LIMIT = 5.0
-"""Points below the reference up to which the area is taken."""
+"""Points below the best up to which the area is taken."""
 POINTS = 200
 NULL_DRAWS = 200
 TIE = 0.5 * 10**-DECIMALS
@@ -33,13 +33,9 @@ class RobustnessProfile:
     """``curve``: eps (points), share, low, high, null; steps at the settings' gaps, at most POINTS of them."""
 
     gaps: FloatArray
-    """[H] points below the reference, ascending; infinite for a setting without a value."""
+    """[H] points below the best mean, ascending; infinite for a setting without a value."""
     curve: pd.DataFrame
     auc: Estimate
-    reference: float
-    """Percent: the method's own best mean, or what was given."""
-    own_best: bool
-    median_gap: float
     worst_gap: float
     settings: int
     n: int
@@ -51,42 +47,33 @@ class RobustnessProfile:
         return float(_shares(self.gaps, np.array([eps]))[0])
 
 
-def robustness_profile(
-    settings: Settings, generator: np.random.Generator, *, reference: float | None = None, limit: float = LIMIT
-) -> RobustnessProfile:
-    """The profile below the method's own best mean, or below ``reference`` (percent), such as a benchmark's optimum.
+def robustness_profile(settings: Settings, generator: np.random.Generator) -> RobustnessProfile:
+    """The profile below the method's own best mean.
 
     Intervals are the jackknife's over seeds; where settings are a sample and not a full grid, the error of drawing
     settings is added. Below three seeds there are none. Where seeds differ by more than settings do, the own best mean
     is too high, the profile too low, and the intervals, centred on it, too.
     """
-    gaps = np.sort(_gaps(settings.means, reference))
+    gaps = np.sort(_gaps(settings.means))
     finite = gaps[np.isfinite(gaps)]
     steps = np.unique(np.append(0.0, finite))
     eps = np.unique(np.quantile(steps, np.linspace(0, 1, POINTS), method="nearest"))
 
     def numbers(values: FloatArray) -> FloatArray:
-        below = _gaps(seed_means(values), reference)
-        return np.append(_area(below, limit).mean(), _shares(below, eps))
+        below = _gaps(seed_means(values))
+        return np.append(_area(below).mean(), _shares(below, eps))
 
     found = jackknife(settings.values, numbers)
-    found = _widened(found, _sampling_error(gaps, eps, limit) if not settings.is_complete else 0.0)
-    null = _null(settings, eps, generator) if reference is None else np.full(len(eps), NAN)
-    top = float(np.nanmax(settings.means)) if reference is None else reference
+    found = _widened(found, _sampling_error(gaps, eps) if not settings.is_complete else 0.0)
+    null = _null(settings, eps, generator)
     sampled = "" if settings.is_complete else ", and the error of drawing settings"
-    method = (
-        f"share of {len(gaps)} settings within eps of {'the best of them' if reference is None else f'{top:g} %'}; "
-        f"pointwise {found.method}{sampled}"
-    )
+    method = f"share of {len(gaps)} settings within eps of the best of them; pointwise {found.method}{sampled}"
     return RobustnessProfile(
         gaps=gaps,
         curve=pd.DataFrame(
             {"eps": eps, "share": found.estimate[1:], "low": found.low[1:], "high": found.high[1:], "null": null}
         ),
         auc=replace(found.at(0), method=method),
-        reference=top,
-        own_best=reference is None,
-        median_gap=float(np.median(gaps)),
         worst_gap=float(finite.max()),
         settings=len(gaps),
         n=settings.n,
@@ -95,24 +82,23 @@ def robustness_profile(
     )
 
 
-def _gaps(means: FloatArray, reference: float | None) -> FloatArray:
-    top = np.nanmax(means) if reference is None else reference
-    return np.where(np.isfinite(means), np.round(top - means, DECIMALS), np.inf)
+def _gaps(means: FloatArray) -> FloatArray:
+    return np.where(np.isfinite(means), np.round(np.nanmax(means) - means, DECIMALS), np.inf)
 
 
-def _area(gaps: FloatArray, limit: float) -> FloatArray:
+def _area(gaps: FloatArray) -> FloatArray:
     """What each setting adds to the AUC, [H]."""
-    return np.clip(1 - gaps / limit, 0, 1)
+    return np.clip(1 - gaps / LIMIT, 0, 1)
 
 
 def _shares(gaps: FloatArray, eps: FloatArray) -> FloatArray:
     return np.searchsorted(np.sort(gaps), eps + TIE, side="right") / len(gaps)
 
 
-def _sampling_error(gaps: FloatArray, eps: FloatArray, limit: float) -> FloatArray:
+def _sampling_error(gaps: FloatArray, eps: FloatArray) -> FloatArray:
     """Standard errors of the AUC and of the shares, had other settings been drawn and the reference stayed."""
     shares = _shares(gaps, eps)
-    return np.sqrt(np.append(_area(gaps, limit).var(), shares * (1 - shares)) / len(gaps))
+    return np.sqrt(np.append(_area(gaps).var(), shares * (1 - shares)) / len(gaps))
 
 
 def _widened(bands: Bands, error: FloatArray | float) -> Bands:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,11 +9,8 @@ import numpy as np
 import pandas as pd
 
 from trainables.errors import ConfigError
-from trainables.hyperparameters import Range, Scalar, range_of
+from trainables.hyperparameters import Range, Ranges, Scalar, range_of
 from trainables.methods import METHODS
-
-Space = Mapping[str, Range | tuple[Scalar, ...]]
-"""Declared ranges or choices by hyperparameter, without the ``hp.`` of the column."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +47,8 @@ class Hyperparameter:
         if self.scale == "categorical" or len(self.levels) <= most:
             return self.levels, self.unit(pd.Series(self.levels))
         unit = np.linspace(0, 1, most)
-        space = np.geomspace if self.scale == "log" else np.linspace
-        return tuple(space(self.low, self.high, most).tolist()), unit
+        spaced = np.geomspace if self.scale == "log" else np.linspace
+        return tuple(spaced(self.low, self.high, most).tolist()), unit
 
 
 def typed(values: pd.Series) -> pd.Series:
@@ -64,14 +60,14 @@ def typed(values: pd.Series) -> pd.Series:
     return numbers if bool(numbers.notna().all()) else plain.astype(object)
 
 
-def hyperparameter_of(name: str, values: pd.Series, method: str, space: Space | None = None) -> Hyperparameter:
+def hyperparameter_of(name: str, values: pd.Series, method: str, ranges: Ranges | None = None) -> Hyperparameter:
     """Describe the hyperparameter whose ``values``, made by ``typed``, were run; two of them differ.
 
-    Its range comes from ``space``, else from the declaration of ``method`` where that is one of this project's, else
+    Its range comes from ``ranges``, else from the declaration of ``method`` where that is one of this project's, else
     from the values: their hull, logarithmic where they lie more evenly so. A range that is declared logarithmic is read
     linearly where a value is not positive.
     """
-    known = (space or {}).get(name) or _declared_by(method, name)
+    known = (ranges or {}).get(name) or _declared_by(method, name)
     declared = known is not None
     if pd.api.types.is_bool_dtype(values) or not pd.api.types.is_numeric_dtype(values):
         levels = tuple(sorted(values.unique().tolist(), key=str))

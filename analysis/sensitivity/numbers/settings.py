@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.sensitivity.numbers.scales import Hyperparameter, Space, hyperparameter_of, typed
+from analysis.sensitivity.numbers.scales import Hyperparameter, hyperparameter_of, typed
 from trainables.errors import StoreError
-from trainables.hyperparameters import Scalar
+from trainables.hyperparameters import Ranges, Scalar
 
 PREFIX = "hp."
 
@@ -118,10 +118,10 @@ class Settings:
         return {h.name: h.levels[code] for h, code in zip(self.hyperparameters, self.codes[row], strict=True)}
 
 
-def read_settings(trials: pd.DataFrame, value: str, space: Space | None = None) -> Settings:
+def read_settings(trials: pd.DataFrame, value: str, ranges: Ranges | None = None) -> Settings:
     """Settings x seeds from the trials of one method on one data set, in any order.
 
-    ``space`` overrides what the method declares about its hyperparameters. Seeds count as shared when more than half
+    ``ranges`` overrides what the method declares about its hyperparameters. Seeds count as shared when more than half
     of all settings x seeds are recorded. Raises StoreError where the trials are not of one method and data set, a
     hyperparameter is missing, a setting has a seed twice, or nothing has a value.
     """
@@ -130,7 +130,7 @@ def read_settings(trials: pd.DataFrame, value: str, space: Space | None = None) 
     if not trials[value].notna().any():
         raise StoreError(f"a sensitivity analysis needs values, but no trial of {method} on {dataset} has `{value}`")
     varying = [name for name in known if known[name].nunique() > 1]
-    described = tuple(hyperparameter_of(name, known[name], method, space) for name in varying)
+    described = tuple(hyperparameter_of(name, known[name], method, ranges) for name in varying)
     codes = pd.DataFrame({h.name: h.codes(known[h.name]) for h in described}, index=trials.index)
     row = codes.groupby(varying, sort=True).ngroup() if varying else pd.Series(0, index=trials.index)
     tidy = pd.DataFrame({"row": row, "seed": trials["seed"], "value": trials[value].astype(float)})

@@ -11,7 +11,8 @@ from synthetic_store import HOSTILE
 
 from analysis import Results
 from analysis.pages.settings import settings
-from analysis.pages.table import Table, interval, listed, mean_std, number
+from analysis.pages.table import Table
+from analysis.pages.words import interval, listed, mean_std, number
 from analysis.robustness import summary_tables
 
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from drawn_texts import misplaced
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -55,6 +56,14 @@ def test_row_labels_never_overlap(variants: int, seeds: int) -> None:
     assert len(boxes) == variants
     assert all(below.y1 <= above.y0 + 0.5 for below, above in pairwise(boxes))
     assert boxes[0].x0 >= 0
+
+
+@pytest.mark.parametrize(("variants", "seeds"), [(2, 1), (5, 3), (20, 5), (3, 1000)])
+def test_no_text_is_cut_off_or_covers_another(variants: int, seeds: int) -> None:
+    trials, found = arms(variants, seeds), curve(variants, min(seeds, 20))
+    strip = drawings.strip_figure(trials, summarise(trials, COLUMN), COLUMN, "accuracy (%)", 94.0)
+    courses = drawings.curves_figure(found.lines, found.summary, logarithmic=True, x="epochs", y="regret")
+    assert misplaced(strip) == [] and misplaced(courses) == []
 
 
 def labels(figure: Figure) -> list:

@@ -102,7 +102,7 @@ def test_a_whole_page_of_two_methods(study: Study, tmp_path: Path) -> None:
     page = write_sensitivity(results, tmp_path / "s.html", default={"arch_lr": 1e-4, "arch_weight_decay": 1e-3})
     drawn = {path.stem for path in (tmp_path / "s_files" / "figures").glob("*.svg")}
     shared = {"variance_shares", "robustness_profile", "default_tuned", "best_of_k", "rank_stability", "transfer"}
-    own = {f"{kind}_darts" for kind in ("importance", "effects", "surfaces", "coordinates")}
+    own = {f"{kind}_darts" for kind in ("importance", "effects", "surfaces")}
     assert shared | own <= drawn
     tables = {path.stem for path in (tmp_path / "s_files" / "tables").glob("*.csv")}
     assert {"overview", "variance", "worst_case", "anova_darts", "tunability_darts", "ablation_darts"} <= tables

@@ -10,27 +10,13 @@ from typing import Any
 import drills
 import pytest
 import typer
+from inline import Inline
 
 from study import cli
 from study.store.store import Store
 
 NasStudy = Any
-
-
-@pytest.fixture
-def nas_study(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> NasStudy:
-    """Run ``nas-study ...`` in this process: (exit code, stdout, stderr)."""
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["nas-study", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capsys.readouterr()
-        return int(ended.value.code or 0), captured.out, captured.err
-
-    return call
-
+RunStudy = Any
 
 SURFACE = {
     "": "run status report compare sensitivity compact methods benchmark",
@@ -135,14 +121,14 @@ def test_dry_run_shows_the_plan_and_touches_nothing(nas_study: NasStudy, tmp_pat
     assert not (tmp_path / "store").exists()
 
 
+@pytest.mark.slow
 def test_a_study_runs_and_is_watched_reported_and_compacted(
-    nas_study: NasStudy, table_study: dict[str, Any], tmp_path: Path
+    nas_study: NasStudy, run_study: RunStudy, table_study: dict[str, Any], tmp_path: Path
 ) -> None:
-    study, store = drills.write_study(tmp_path, table_study), tmp_path / "store"
-    finished = drills.run(study, store)
-    assert finished.returncode == 0, finished.stderr
+    study, store = drills.write_study(tmp_path, table_study | drills.ONE_WORKER), tmp_path / "store"
+    code, said = run_study(study, store)
     page = store / "table/report/report.html"
-    assert str(page) in finished.stdout and page.is_file() and "regularized_evolution" in finished.stdout
+    assert code == 0 and str(page) in said and page.is_file() and "regularized_evolution" in said, said
     code, out, _ = nas_study("status", str(store))
     assert code == 0
     counts = next(line for line in out.splitlines() if "random_search" in line).replace("│", " ").split()
@@ -157,7 +143,8 @@ def test_a_changed_study_is_refused_by_its_store(
     nas_study: NasStudy, table_study: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study, store = drills.write_study(tmp_path, table_study), tmp_path / "store"
-    assert drills.run(study, store).returncode == 0
+    Inline(table_study, store).run()
+    assert nas_study("run", str(study), "--store", str(store))[0] == 0  # nothing is left to do but to note what it is
     code, _, err = nas_study("run", str(study), "--store", str(store), "--set", "dataset=cifar100")
     assert code == 2 and "all trials of a study share its dataset" in err and "use another --store" in err
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)

@@ -153,6 +153,7 @@ def test_a_share_that_the_user_chose_is_not_changed(
     assert {row["status"] for row in run.prepared.store.finished().values()} == {"failed"}
 
 
+@pytest.mark.slow
 def test_a_study_on_a_gpu_that_only_ray_believes_in(
     tiny_study: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,7 @@
-"""Real runs on a real Ray: what they store, and what running again adds. How they end when disturbed: tests/faults."""
+"""Real runs on a real Ray: what they store, and what running again adds. How they end when disturbed: tests/faults.
+
+The first is the command of a user, with a Ray of its own; the others share one.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,15 @@ from typing import Any
 
 import drills
 import pytest
+from inline import Inline
+from ray_head import Cluster
 
 from study.store.store import Store
+
+pytestmark = pytest.mark.slow
+
+NasStudy = Any
+RunStudy = Any
 
 
 def test_a_run_stores_every_trial_and_epoch(tiny_study: dict[str, Any], tmp_path: Path) -> None:
@@ -25,26 +35,24 @@ def test_a_run_stores_every_trial_and_epoch(tiny_study: dict[str, Any], tmp_path
 
 
 def test_running_again_runs_nothing_and_growing_runs_only_what_is_new(
-    table_study: dict[str, Any], tmp_path: Path
+    table_study: dict[str, Any], cluster: Cluster, tmp_path: Path
 ) -> None:
-    study, store = drills.write_study(tmp_path, table_study), tmp_path / "store"
-    assert drills.run(study, store).returncode == 0
-    first, epochs = drills.rows(store, "table")
+    table_study |= drills.ONE_WORKER
+    assert drills.run_here(table_study, tmp_path, cluster.address)[0].exit_code == 0
+    first, epochs = drills.rows(tmp_path, "table")
     assert len(first) == 6 and len(epochs) == 3 * (5 + 15)
-    written = {p: p.stat().st_mtime_ns for p in (store / "table/trials").glob("*.parquet")}
-    again = drills.run(study, store)
-    assert again.returncode == 0
-    assert {p: p.stat().st_mtime_ns for p in (store / "table/trials").glob("*.parquet")} == written
-    assert drills.run(study, store, "--seeds", "4").returncode == 0
-    grown, _ = drills.rows(store, "table")
+    written = {p: p.stat().st_mtime_ns for p in (tmp_path / "table/trials").glob("*.parquet")}
+    assert drills.run_here(table_study, tmp_path, cluster.address)[0].exit_code == 0
+    assert {p: p.stat().st_mtime_ns for p in (tmp_path / "table/trials").glob("*.parquet")} == written
+    assert drills.run_here(table_study | {"seeds": 4}, tmp_path, cluster.address)[0].exit_code == 0
+    grown, _ = drills.rows(tmp_path, "table")
     assert len(grown) == 8 and all(row in grown for row in first)
 
 
-def test_divergence_is_a_row_with_its_reason(tiny_study: dict[str, Any], tmp_path: Path) -> None:
+def test_divergence_is_a_row_with_its_reason(tiny_study: dict[str, Any], run_study: RunStudy, tmp_path: Path) -> None:
     tiny_study["scale"]["epochs"] = 2
-    tiny_study |= {"methods": {"darts": {"weight_lr": [0.025, 1e30]}}, "seeds": 1}
-    run = drills.run(drills.write_study(tmp_path, tiny_study), tmp_path / "store")
-    assert run.returncode == 1
+    tiny_study |= {"methods": {"darts": {"weight_lr": [0.025, 1e30]}}, "seeds": 1} | drills.ONE_WORKER
+    assert run_study(drills.write_study(tmp_path, tiny_study), tmp_path / "store")[0] == 1
     trials, _ = drills.rows(tmp_path / "store", "tiny")
     diverged = next(t for t in trials if t["status"] == "diverged")
     assert len(trials) == 2 and "training loss became nan" in diverged["error"] and diverged["genotype"] is None
@@ -52,25 +60,28 @@ def test_divergence_is_a_row_with_its_reason(tiny_study: dict[str, Any], tmp_pat
     assert "training loss became nan" in page
 
 
-def test_optuna_searches_and_repeats_itself_exactly(table_study: dict[str, Any], tmp_path: Path) -> None:
+def test_optuna_searches_and_repeats_itself_exactly(
+    table_study: dict[str, Any], cluster: Cluster, tmp_path: Path
+) -> None:
     table_study |= {
         "methods": {"regularized_evolution": {"queries": 12, "sample": "search", "mutation": "search"}},
         "search": {"algorithm": "optuna", "samples": 6, "parallel": 3},
         "seeds": 2,
     }
-    study = drills.write_study(tmp_path, table_study)
     for store in ("one", "two"):
-        run = drills.run(study, tmp_path / store)
-        assert run.returncode == 0, run.stdout + run.stderr
+        outcome, said = drills.run_here(table_study, tmp_path / store, cluster.address)
+        assert outcome.exit_code == 0, said
     one, two = (drills.rows(tmp_path / store, "table") for store in ("one", "two"))
     assert one == two and len({(t["hp.sample"], t["hp.mutation"]) for t in one[0]}) > 1
     resumed = Store(tmp_path / "two", "table")
     resumed.remove(sorted(resumed.finished())[:3])
-    assert drills.run(study, tmp_path / "two").returncode == 0
+    assert drills.run_here(table_study, tmp_path / "two", cluster.address)[0].exit_code == 0
     assert drills.rows(tmp_path / "two", "table") == one
 
 
-def test_test_accuracies_come_later_without_running_anything(table_study: dict[str, Any], tmp_path: Path) -> None:
+def test_test_accuracies_come_later_without_running_anything(
+    table_study: dict[str, Any], nas_study: NasStudy, tmp_path: Path
+) -> None:
     import numpy as np
     import pandas as pd
 
@@ -78,14 +89,15 @@ def test_test_accuracies_come_later_without_running_anything(table_study: dict[s
     from trainables.spaces.nas_bench_201.genotype import all_genotypes
 
     study, store = drills.write_study(tmp_path, table_study), tmp_path / "store"
-    assert drills.run(study, store).returncode == 0
+    Inline(table_study, store).run()
     before = Store(store, "table").finished(("genotype", "finished_at", "cifar10_test_accuracy"))
     assert all(row["cifar10_test_accuracy"] is None for row in before.values())
     cells = [str(cell) for cell in all_genotypes()]
     test = open_table().accuracy("cifar10", "valid", np.arange(len(cells))) + 1.0
     pd.DataFrame({"arch_str": cells, "cifar10_test_acc_200ep_mean": test}).to_parquet(tmp_path / "table.parquet")
-    run = drills.run(study, store, "--benchmark", str(tmp_path / "table.parquet"))
-    assert run.returncode == 0 and "looked up 6 finished trials again" in run.stdout, run.stdout + run.stderr
+    table = str(tmp_path / "table.parquet")
+    code, out, err = nas_study("run", str(study), "--store", str(store), "--benchmark", table)
+    assert code == 0 and "looked up 6 finished trials again" in out, out + err
     after = Store(store, "table").finished(
         ("genotype", "finished_at", "cifar10_test_accuracy", "cifar10_valid_accuracy")
     )
@@ -98,12 +110,13 @@ def test_test_accuracies_come_later_without_running_anything(table_study: dict[s
 
 
 def test_trials_together_in_one_worker_have_the_rows_of_trials_alone(
-    tiny_study: dict[str, Any], tmp_path: Path
+    tiny_study: dict[str, Any], cluster: Cluster, tmp_path: Path
 ) -> None:
     tiny_study["scale"]["epochs"] = 6
-    study, rows = drills.write_study(tmp_path, tiny_study), []
+    rows = []
     for together in (1, 3):
-        done = drills.run(study, tmp_path / str(together), "--set", f"resources.together={together}")
-        assert done.returncode == 0, done.stdout + done.stderr
+        tiny_study["resources"] = {"together": together}
+        outcome, said = drills.run_here(tiny_study, tmp_path / str(together), cluster.address)
+        assert outcome.exit_code == 0, said
         rows.append(drills.rows(tmp_path / str(together), "tiny"))
     assert rows[0] == rows[1] and len(rows[0][0]) == 4

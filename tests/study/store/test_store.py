@@ -184,3 +184,17 @@ def test_checkpoints_are_replaced_and_dropped(tmp_path: Path) -> None:
     assert store.read_checkpoint("a") == b"two" and store.checkpoints() == ["a"]
     store.write(row("a"), [])
     assert store.checkpoints() == [] and store.read_checkpoint("a") is None
+
+
+def test_a_store_in_the_working_folder_is_the_same_to_a_worker_in_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the workers of a running cluster are."""
+    (tmp_path / "here").mkdir()
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    store = Store("store", "s")
+    fill(store, 1)
+    travelling = pickle.dumps(store)
+    monkeypatch.chdir(tmp_path / "there")
+    assert len(pickle.loads(travelling).finished()) == 1

@@ -29,6 +29,8 @@ from trainables.errors import StoreError
 from trainables.spec import TrialSpec
 from trainables.trial import Surroundings, Trial
 
+pytestmark = pytest.mark.slow
+
 SECRET = "SECRETwJalrXUtnFEMIK7MDENG"
 
 

@@ -1,22 +1,20 @@
-"""NAS-Bench-201: 6 edges x 5 operations, 15,625 cells, every one of them with known accuracies."""
+"""NAS-Bench-201: 6 edges x 5 operations, 15,625 cells, every one of them with known accuracies.
+
+The networks are in ``supernet`` and ``network``, which import torch.
+"""
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-
+from trainables.later import Tensor, torch
 from trainables.spaces.nas_bench_201.genotype import EDGES, NUM_CELLS, OPERATIONS, Genotype
-from trainables.spaces.nas_bench_201.network import DiscreteNetwork
-from trainables.spaces.nas_bench_201.supernet import SinglePath, Supernet
+from trainables.spaces.nas_bench_201.mixtures import SinglePath
 
 __all__ = [
     "EDGES",
     "NUM_CELLS",
     "OPERATIONS",
-    "DiscreteNetwork",
     "Genotype",
     "SinglePath",
-    "Supernet",
     "derive",
     "random_genotype",
 ]

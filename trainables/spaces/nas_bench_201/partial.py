@@ -6,11 +6,8 @@ arXiv:1907.05737, section 3.2. The shuffle that follows lets all channels take t
 
 from __future__ import annotations
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-
 from trainables.errors import ConfigError
+from trainables.later import F, Tensor, torch
 
 STEP_COST = {1: 1.0, 2: 1.0, 4: 0.93, 8: 0.84}
 """Measured CPU time of an epoch by K, relative to K = 1, at 8 channels of the first stage and 16 x 16 pixels, where the

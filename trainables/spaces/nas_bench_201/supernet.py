@@ -22,8 +22,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, cast
 
 import torch
@@ -32,20 +30,15 @@ from torch import Tensor, nn
 
 from trainables.spaces.nas_bench_201.fused import RunningStatistics, fused_node, fusible
 from trainables.spaces.nas_bench_201.genotype import (
-    AVG_POOL,
     CONV_1X1,
     CONV_3X3,
     EDGES,
     NONE,
-    OPERATIONS,
     SKIP,
-    Genotype,
 )
+from trainables.spaces.nas_bench_201.mixtures import OUTGOING, Mixture, NodeMixture, SinglePath
 from trainables.spaces.nas_bench_201.operations import Skeleton, avg_pool_3x3
 from trainables.spaces.nas_bench_201.partial import processed_channels, rejoin
-
-OUTGOING = tuple([e for e, (_, source) in enumerate(EDGES) if source == node] for node in range(3))
-"""Edges that read node 0, 1 and 2: ([0, 1, 3], [2, 4], [5])."""
 
 
 class WeightedBatchNorm(nn.BatchNorm2d):
@@ -67,68 +60,6 @@ class WeightedBatchNorm(nn.BatchNorm2d):
         # copies, not expanded views: with strides of zero the CPU's backward pass reads past them
         scale, shift = weight.repeat(len(mean)), constant.repeat(len(mean))
         return F.batch_norm(x, mean, var, scale, shift, self.training, self.momentum or 0.0, self.eps)
-
-
-@dataclass(frozen=True, eq=False)
-class SinglePath:
-    """A cell that runs alone: edge e is ``weights[e]`` * operation(x) + ``constants[e]``; both are [6]."""
-
-    cell: Genotype
-    weights: Tensor
-    constants: Tensor
-
-    @classmethod
-    def of(cls, mixing: Tensor) -> SinglePath:
-        """The largest entry of each row of mixing [6, 5] is the operation's weight, the others' sum the constant.
-
-        For one-hot rows that is the mixture itself; entries that are zero by value may still carry gradient.
-        """
-        operations = mixing.argmax(dim=1)
-        chosen = F.one_hot(operations, len(OPERATIONS)).to(mixing.dtype)
-        cell = Genotype(tuple(operations.tolist()))
-        return cls(cell, (mixing * chosen).sum(1), (mixing * (1 - chosen)).sum(1))
-
-    def scaled(self, edges: Tensor) -> SinglePath:
-        """The same cell with edge e multiplied by edges[e]."""
-        return SinglePath(self.cell, self.weights * edges, self.constants * edges)
-
-
-@dataclass(frozen=True, eq=False)
-class NodeMixture:
-    """The mixing weights of the E edges that leave a node: of the convolutions [E], of the others E scalars."""
-
-    conv_1x1: Tensor
-    conv_3x3: Tensor
-    skip: list[Tensor]
-    pool: list[Tensor]
-
-
-class Mixture:
-    """Mixing weights [6, 5] taken apart by node, once a pass: their gradients then meet once, not in every cell."""
-
-    def __init__(self, mixing: Tensor) -> None:
-        self.mixing = mixing
-
-    @cached_property
-    def rows(self) -> list[Tensor]:
-        """[E, 5] of each node. An index would be copied to the device, so rows are picked one by one."""
-        rows = self.mixing.unbind()
-        return [torch.stack([rows[e] for e in edges]) for edges in OUTGOING]
-
-    @cached_property
-    def nodes(self) -> list[NodeMixture]:
-        """Of each node, operation by operation."""
-        columns = self.mixing.unbind(1)
-        conv_1x1, conv_3x3, skip, pool = (columns[o].unbind() for o in (CONV_1X1, CONV_3X3, SKIP, AVG_POOL))
-        return [
-            NodeMixture(
-                torch.stack([conv_1x1[e] for e in edges]),
-                torch.stack([conv_3x3[e] for e in edges]),
-                [skip[e] for e in edges],
-                [pool[e] for e in edges],
-            )
-            for edges in OUTGOING
-        ]
 
 
 class NodeCandidates(nn.Module):
