@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+BLOCK = 20_000
+"""Rows that are text at a time: all trials of a large study take gigabytes as text."""
+
 
 def csv_text(frame: pd.DataFrame) -> str:
     """The frame without its index; numbers unrounded, an empty field is a missing value."""
-    header = ",".join(_quoted(str(column)) for column in frame.columns)
-    if frame.empty:
-        return f"{header}\n"
-    lines = pc.binary_join_element_wise(*(_texts(frame[column]) for column in frame.columns), _scalar(","))
-    rows = pc.binary_join(pa.ListArray.from_arrays([0, len(lines)], lines), _scalar("\n"))
-    return f"{header}\n{rows[0].as_py()}\n"
+    return "".join(_blocks(frame))
+
+
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """``csv_text`` as a file, with what is in memory bounded."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(_blocks(frame))
+
+
+def _blocks(frame: pd.DataFrame) -> Iterator[str]:
+    yield ",".join(_quoted(str(column)) for column in frame.columns) + "\n"
+    for start in range(0, len(frame), BLOCK):
+        block = frame.iloc[start : start + BLOCK]
+        lines = pc.binary_join_element_wise(*(_texts(block[column]) for column in block.columns), ",")
+        yield pc.binary_join(pa.ListArray.from_arrays([0, len(lines)], lines), "\n")[0].as_py() + "\n"
 
 
 def _texts(values: pd.Series) -> pa.Array:
@@ -24,9 +39,12 @@ def _texts(values: pd.Series) -> pa.Array:
     elif values.dtype == np.float64:
         codes, bits = pd.factorize(values.to_numpy().view(np.int64))  # by bits: 0.0 and -0.0 are equal, not the same
         distinct = bits.view(np.float64).tolist()
-    else:
+    elif values.dtype == object:  # may hold 1, 1.0 and True, which are equal as well
         codes, distinct = np.arange(len(values)), values.tolist()
-    texts = pa.array([*map(_text, distinct), ""], pa.large_string())
+    else:
+        codes, found = pd.factorize(values)
+        distinct = pd.Series(found).astype(str).tolist()  # times have fractions of a second where any has
+    texts = pa.array([*map(_text, distinct), ""], pa.string())
     return texts.take(pa.array(np.where(codes < 0, len(distinct), codes)))
 
 
@@ -36,7 +54,3 @@ def _text(value: object) -> str:
 
 def _quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if any(special in text for special in ',"\n\r') else text
-
-
-def _scalar(text: str) -> pa.Scalar:
-    return pa.scalar(text, pa.large_string())  # what is joined may exceed the 2 GiB of a string

@@ -20,7 +20,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from analysis.pages import layout, style
-from analysis.pages.csv import csv_text
+from analysis.pages.csv import write_csv
 from analysis.pages.figure import Plot
 from analysis.pages.table import Table, markdown
 from trainables.errors import ConfigError
@@ -106,7 +106,7 @@ def write_page(page: Page, output: Path) -> Path:
         for suffix, text in _texts(table).items():
             (files / "tables" / f"{table.name}.{suffix}").write_text(text, encoding="utf-8")
     for name, frame in page.data.items():
-        (files / "tables" / f"{name}.csv").write_bytes(csv_text(frame).encode())
+        write_csv(frame, files / "tables" / f"{name}.csv")
     templates = Path(__file__).parent / "templates"
     css, script = (Markup((templates / f"report.{kind}").read_text(encoding="utf-8")) for kind in ("css", "js"))
     links = {plot.name: _figure_links(plot, files) for plot in drawn}
@@ -132,7 +132,7 @@ def _write_figure(plot: Plot, folder: Path) -> Markup:
     (folder / f"{plot.name}.svg").write_text(svg, encoding="utf-8")
     plot.figure.savefig(folder / f"{plot.name}.pdf", metadata={"CreationDate": None})
     if plot.data is not None:
-        (folder / f"{plot.name}.csv").write_bytes(csv_text(plot.data).encode())
+        write_csv(plot.data, folder / f"{plot.name}.csv")
     return _inline(svg, plot)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from synthetic_store import HOSTILE
 
-from analysis.pages.csv import csv_text
+from analysis.pages import csv
 
 FRAMES = {
     "numbers": pd.DataFrame(
@@ -16,6 +18,8 @@ FRAMES = {
             "int": range(-4, 5),
             "nullable": pd.array([1, None, *range(7)], "Int64"),
             "bool": [True, False, *[True] * 7],
+            "flag": pd.array([True, None, *[False] * 7], "boolean"),
+            "whole": pd.to_datetime([None, *["2026-01-01T01:02:03Z"] * 8]),
         }
     ),
     "words": pd.DataFrame(
@@ -30,6 +34,17 @@ FRAMES = {
 }
 
 
+@pytest.mark.parametrize("block", [2, 100])
 @pytest.mark.parametrize("name", FRAMES)
-def test_the_text_is_that_of_pandas(name: str) -> None:
-    assert csv_text(FRAMES[name]) == FRAMES[name].to_csv(index=False, lineterminator="\n")
+def test_the_text_is_that_of_pandas(name: str, block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv, "BLOCK", block)
+    expected = FRAMES[name].to_csv(index=False, lineterminator="\n")
+    assert csv.csv_text(FRAMES[name]) == expected
+    csv.write_csv(FRAMES[name], tmp_path / "file.csv")
+    assert (tmp_path / "file.csv").read_bytes() == expected.encode()
+
+
+def test_times_of_one_column_look_alike() -> None:
+    times = pd.to_datetime(["2026-01-01T00:00:00.000001Z", None, "2026-01-01T01:02:03Z"], format="ISO8601")
+    frame = pd.DataFrame({"time": times, "n": 1})
+    assert csv.csv_text(frame) == frame.to_csv(index=False, lineterminator="\n")
