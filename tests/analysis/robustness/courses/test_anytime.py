@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 from synthetic_store import Row, genotype, trial
 
 from analysis import Results
-from analysis.robustness.checklist import NO, OPEN, YES, checklist
 from analysis.robustness.collapse import Collapse
 from analysis.robustness.courses.anytime import (
     TIMES,
@@ -20,7 +18,6 @@ from analysis.robustness.courses.anytime import (
     seconds,
 )
 from analysis.robustness.courses.curves import curves
-from analysis.robustness.proxies import proxy_agreement
 
 Study = Callable[..., Results]
 COLUMN = "cifar10_test_regret"
@@ -86,21 +83,3 @@ def test_onset_is_the_epoch_from_which_a_search_stays_collapsed(study: Study) ->
 )
 def test_cost_is_that_of_the_scarcer_resource(resources: Row, expected: tuple[float, str]) -> None:
     assert hours_factor({"resources": resources}) == expected
-
-
-def test_training_free_scores_count_a_cell_once_and_turn_what_is_better_low(study: Study) -> None:
-    cells = [genotype(i) for i in (0, 0, 11, 22, 33, 44, 55)]
-    trials = [trial("m", s, genotype=g) for s, g in enumerate(cells)]
-    for row in trials:
-        row |= {"proxy_synflow": row["cifar10_test_accuracy"] * 2, "proxy_ntk_condition": row["cifar10_test_accuracy"]}
-    found = proxy_agreement(study(trials).trials, "cifar10_test_accuracy").set_index("proxy")
-    assert found.loc["synflow", "cells"] == 6
-    assert (found["tau"].round(12).to_dict()) == {"synflow": 1.0, "ntk_condition": -1.0}
-    assert np.isnan(proxy_agreement(study(trials[:3], name="few").trials, "cifar10_test_accuracy")["tau"]).all()
-
-
-def test_checklist_answers_what_the_records_can(results: Results) -> None:
-    answers = checklist(results).data.set_index("question")["answer"]
-    assert answers["Was every method run with several seeds?"] == NO
-    assert answers["Is random search among the methods?"] == YES
-    assert answers["Are there ablations of what is new?"] == OPEN
