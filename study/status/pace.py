@@ -20,7 +20,7 @@ class Pace:
     """
 
     def __init__(self, rows: Iterable[Row], started_at: float, now: float) -> None:
-        known = [(row["finished_at"].timestamp(), row) for row in rows if row["finished_at"] is not None]
+        known = [(row["finished_at"], row) for row in rows if row["finished_at"] is not None]
         since = sorted((pair for pair in known if pair[0] >= started_at), key=lambda pair: pair[0])
         latest = since[-LATEST:]
         self.finished_at = max((time for time, _ in known), default=0.0)

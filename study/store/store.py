@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import cached_property
 from pathlib import Path
 
@@ -95,19 +95,22 @@ class Store:
 
     # finished trials ---------------------------------------------------------------------------------------------
 
-    def finished(self, columns: Iterable[str] = ("status",), cache: Cache | None = None) -> dict[str, Row]:
-        """Trial id -> the named columns of its row, for every finished trial.
+    def finished(self, columns: Collection[str] = ("status",), cache: Cache | None = None) -> dict[str, Row]:
+        """Trial id -> the named columns of its row, for every finished trial; times are seconds since the epoch.
 
         ``cache``, for the same columns, remembers between calls what was read of each file.
         """
-        wanted = list(dict.fromkeys(["trial_id", *columns]))
+        wanted = list(dict.fromkeys(["trial_id", *(name for name in columns if name != "finished_at")]))
+        timed = "finished_at" in columns
         found: dict[str, Row] = {}
         newest: dict[str, int] = {}
-        for table in self.trials.tables(list(dict.fromkeys([*wanted, "finished_at"])), cache):
+        for table in self.trials.tables([*wanted, "finished_at"], cache):
             times = table["finished_at"].cast(TRIALS.field("finished_at").type).cast(pa.int64()).to_pylist()
             for row, finished_at in zip(table.select(wanted).to_pylist(), times, strict=True):
                 if (finished_at or 0) > newest.get(row["trial_id"], -1):
                     found[row["trial_id"]], newest[row["trial_id"]] = row, finished_at or 0
+                    if timed:
+                        row["finished_at"] = None if finished_at is None else finished_at / 1e6
         return found
 
     def find(self, trial_id: str) -> Row | None:

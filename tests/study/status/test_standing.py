@@ -7,7 +7,7 @@ import io
 import os
 import threading
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ def finished(
 ) -> dict[str, Any]:
     return {
         "method": method,
-        "finished_at": datetime.fromtimestamp(NOW, UTC) - timedelta(seconds=seconds_ago),
+        "finished_at": NOW - seconds_ago,
         "search_wall_s": work_s,
         "retrain_wall_s": retrain_s,
     }
