@@ -1,18 +1,20 @@
 """What an epoch of each method costs, measured side by side: relative to first-order DARTS, or to random search.
 
-    python speed/method_cost.py
+    python speed/method_cost.py [methods]
 
 Each weight-sharing method runs a whole short search on digits at 16 x 16 pixels (8 channels, one cell a stage, one
 thread), so that warm-ups, stages and phases weigh as they do in a search. After every epoch of it comes one of DARTS.
 A searcher of the table runs a whole search, each epoch followed by 100 queries of random search. Times are CPU times.
-The ratios go to speed/method_cost.csv, which docs/methods.md shows.
+The ratios go to speed/method_cost.csv, which docs/methods.md shows; where methods are named, theirs alone are new.
 """
 
 from __future__ import annotations
 
 import csv
+import sys
 import time
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +78,16 @@ def random_queries() -> Iterator[float]:
         yield sum(cpu_s(search) for _ in range(QUERIES)) / QUERIES
 
 
-def main() -> None:
+def main(chosen: list[str]) -> None:
     """Measure, print and write the ratios."""
+    with CSV.open(newline="") as file:
+        kept = {method: list(rows) for method, rows in groupby(list(csv.reader(file))[1:], key=lambda row: row[0])}
     rows = []
     references = {True: epochs_of_darts(), False: random_queries()}
     for method, cls in METHODS.items():
+        if chosen and method not in chosen:
+            rows += kept.get(method, [])
+            continue
         for config in VARIANTS.get(method, [{}]):
             search, own, other = trial(method, config), 0.0, 0.0
             reference = references[search.spec.scale is not None]
@@ -96,4 +103,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

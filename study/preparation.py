@@ -15,7 +15,6 @@ from trainables.datasets import BatchStream, split
 from trainables.errors import ConfigError
 from trainables.later import torch
 from trainables.methods import method_named
-from trainables.spaces.nas_bench_201.fused import kernels
 from trainables.spec import Retrain, Scale, TrialSpec
 from trainables.trial import Surroundings
 
@@ -57,6 +56,8 @@ def prepare(
     )
     found = plan(study, fingerprints)
     if study.resources.gpu and address is None and found.needs_images():
+        from trainables.spaces.nas_bench_201.fused import kernels
+
         kernels()
     if found.needs_images():
         _check_batches(found, surroundings)

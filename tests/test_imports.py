@@ -1,4 +1,4 @@
-"""What reads methods, plans and names trials loads no heavy library: torch alone takes over a second to import."""
+"""What lists, plans, watches or reports loads no library it can do without: torch alone takes over a second."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 HEAVY = ("torch", "ray", "optuna", "sklearn", "scipy", "botorch", "pandas", "pyarrow", "PIL", "matplotlib", "triton")
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[1]
 LIGHT = (
     "trainables.benchmarks.columns",
     "trainables.benchmarks.signal",
@@ -24,7 +24,18 @@ LIGHT = (
     "trainables.spec",
     "trainables.training_free",
 )
-WITHOUT_TORCH = ("trainables.batch", "trainables.benchmarks.table", "trainables.trainable", "trainables.trial")
+WITHOUT_TORCH = (
+    "analysis.comparison.report",
+    "analysis.robustness.report",
+    "study.costs",
+    "study.preparation",
+    "study.status.watching",
+    "study.store.store",
+    "trainables.batch",
+    "trainables.benchmarks.table",
+    "trainables.gang",
+    "trainables.trial",
+)
 PLANNING = """
 from trainables.methods import METHODS
 from trainables.records import describe
@@ -53,12 +64,22 @@ def loaded(code: str) -> set[str]:
         [sys.executable, "-c", report], cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    return set(json.loads(done.stdout))
+    return set(json.loads(done.stdout.splitlines()[-1]))
 
 
 @pytest.mark.parametrize("module", LIGHT)
 def test_importing_loads_nothing_heavy(module: str) -> None:
     assert not loaded(f"import {module}")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["methods"], ["methods", "show", "drnas"], ["status", "results"]])
+def test_short_commands_load_nothing_heavy(arguments: list[str]) -> None:
+    code = f"from study.cli import app\napp({arguments!r}, standalone_mode=False)\nprint()"
+    assert loaded(code) <= {"pyarrow"}
+
+
+def test_a_sensitivity_report_needs_no_torch() -> None:
+    assert not loaded("import analysis.sensitivity.report") & {"torch", "ray"}
 
 
 @pytest.mark.parametrize("module", WITHOUT_TORCH)

@@ -1,0 +1,52 @@
+"""The house keeps its plan: dependencies point one way, and the top of each package is a table of contents."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+FORBIDDEN = {
+    "trainables": ("study", "analysis"),
+    "trainables/methods": ("ray", "pandas", "matplotlib"),
+    "study/store": ("analysis", "study.running", "study.status", "study.cli", "ray", "torch"),
+    "study/status": ("analysis", "study.running", "study.cli", "ray"),
+    "study/running": ("analysis", "study.status", "study.cli"),
+    "analysis": ("torch", "ray", "study.running", "study.status", "study.cli", "study.config", "study.plan"),
+    "analysis/statistics": ("analysis.results", "analysis.pages", "trainables.methods", "pandas", "matplotlib"),
+    "analysis/results": ("analysis.pages.page", "analysis.robustness", "analysis.comparison", "analysis.sensitivity"),
+    "analysis/pages": ("analysis.robustness", "analysis.comparison", "analysis.sensitivity"),
+    "analysis/robustness": ("analysis.comparison", "analysis.sensitivity"),
+    "analysis/comparison": ("analysis.robustness", "analysis.sensitivity"),
+    "analysis/sensitivity": ("analysis.robustness", "analysis.comparison"),
+}
+"""Folder -> what no file in it imports, at its top or later."""
+
+
+def imports(file: Path) -> set[str]:
+    """The modules that a file names in its imports, ``package.name`` of what is imported from a package too."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+@pytest.mark.parametrize("folder", FORBIDDEN)
+def test_dependencies_point_one_way(folder: str) -> None:
+    wrong = {
+        f"{file.relative_to(PROJECT)} imports {module}"
+        for file in (PROJECT / folder).rglob("*.py")
+        for module in imports(file)
+        if any(module == name or module.startswith(f"{name}.") for name in FORBIDDEN[folder])
+    }
+    assert wrong == set()
+
+
+@pytest.mark.parametrize("package", ["study", "analysis"])
+def test_the_top_of_a_package_is_a_table_of_contents(package: str) -> None:
+    assert len([path for path in (PROJECT / package).iterdir() if path.is_file()]) <= 12
