@@ -25,8 +25,6 @@ LIGHT = (
     "trainables.training_free",
 )
 WITHOUT_TORCH = (
-    "analysis.comparison.report",
-    "analysis.robustness.report",
     "study.costs",
     "study.preparation",
     "study.status.watching",
@@ -78,8 +76,9 @@ def test_short_commands_load_nothing_heavy(arguments: list[str]) -> None:
     assert loaded(code) <= {"pyarrow"}
 
 
-def test_a_sensitivity_report_needs_no_torch() -> None:
-    assert not loaded("import analysis.sensitivity.report") & {"torch", "ray"}
+@pytest.mark.parametrize("report", ["comparison", "robustness", "sensitivity"])
+def test_a_report_needs_no_torch(report: str) -> None:
+    assert not loaded(f"import analysis.{report}.report") & {"torch", "ray"}
 
 
 @pytest.mark.parametrize("module", WITHOUT_TORCH)
