@@ -10,12 +10,15 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from trainables.benchmarks.accuracies import ACCURACIES
 from trainables.errors import ConfigError, choose
 from trainables.hyperparameters import Scalar
 from trainables.spec import DatasetSpec, Frozen, Precision
 from trainables.training_free import PROXIES
 
 SPACES = ("nas_bench_201",)
+OBJECTIVES = (*(a.column for a in ACCURACIES if a.split == "valid"), "supernet_valid_accuracy")
+"""Columns of a trial that a hyperparameter search may maximise."""
 
 
 class SearchRange(Frozen):
@@ -118,9 +121,10 @@ class Search(Frozen):
     @field_validator("objective")
     @classmethod
     def _never_test(cls, value: str) -> str:
-        if "test" in value or not value.endswith("_accuracy"):
+        if value not in OBJECTIVES:
             raise ValueError(
-                "must be a validation accuracy: choosing hyperparameters on test accuracy biases the report"
+                "must be a validation accuracy, since choosing hyperparameters on test accuracy biases the report: "
+                f"{', '.join(OBJECTIVES)}"
             )
         return value
 

@@ -31,6 +31,10 @@ from trainables.errors import ConfigError
             {"search": {"algorithm": "optuna", "samples": 3, "objective": "cifar10_test_accuracy"}},
             r"`search.objective` must be a validation accuracy",
         ),
+        (
+            {"search": {"algorithm": "optuna", "samples": 3, "objective": "cifar10_valid_acuracy"}},
+            r"`search.objective`.*: cifar10_valid_accuracy, cifar100_valid_accuracy.*supernet_valid_accuracy",
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence(tiny_study: dict[str, Any], change: dict[str, Any], sentence: str) -> None:

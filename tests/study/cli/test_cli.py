@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 import typer
 from inline import Inline
 
+from analysis.robustness.collapse import Collapse
+from analysis.statistics.estimate import MARGIN
 from study import cli
 from study.store.store import Store
 
@@ -48,6 +51,14 @@ def surface(command: Any, path: str = "") -> Iterator[tuple[str, set[str]]]:
 def test_the_surface_is_frozen() -> None:
     found = dict(surface(typer.main.get_command(cli.app)))
     assert found == {path: set(words.split()) for path, words in SURFACE.items()}
+
+
+def test_defaults_are_those_of_the_reports() -> None:
+    """They stand in the command line, too, since it shows its help without loading a report."""
+    commands = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
+    given = {name: {one.name: one.default for one in commands[name].params} for name in ("report", "compare")}
+    assert given["report"]["margin"] == given["compare"]["margin"] == MARGIN
+    assert (given["report"]["collapse_skips"], given["report"]["collapse_below"]) == astuple(Collapse())
 
 
 @pytest.mark.parametrize("path", SURFACE)
