@@ -153,6 +153,7 @@ def _print_plan(console: Console, prepared: Prepared) -> None:
 def _conclude(console: Console, path: str, outcome: Outcome, table: BenchmarkTable) -> None:
     """The table a run ends with, and where the report is."""
     import analysis
+    from analysis.pages.words import mean_std, number
     from analysis.robustness.report import write_report
     from analysis.robustness.sections import Options
     from analysis.robustness.summary import final_table
@@ -165,9 +166,7 @@ def _conclude(console: Console, path: str, outcome: Outcome, table: BenchmarkTab
             shown.add_column(heading, justify="left" if heading == "method" else "right")
         for row in frame.itertuples():
             counts = (str(row.n), str(row.ok), str(row.failed), str(row.diverged))
-            shown.add_row(
-                row.variant, *counts, f"{row.mean:.2f} ± {row.std:.2f}", f"{row.worst:.2f}", f"{row.regret:.2f}"
-            )
+            shown.add_row(row.variant, *counts, mean_std(row.mean, row.std), number(row.worst), number(row.regret))
         console.print(shown)
         report_file = write_report(results, report_path(path, results.name), Options(table=table))
         console.print(f"report: {report_file}", soft_wrap=True, highlight=False)

@@ -52,7 +52,8 @@ def test_running_again_runs_nothing_and_growing_runs_only_what_is_new(
 def test_divergence_is_a_row_with_its_reason(tiny_study: dict[str, Any], run_study: RunStudy, tmp_path: Path) -> None:
     tiny_study["scale"]["epochs"] = 2
     tiny_study |= {"methods": {"darts": {"weight_lr": [0.025, 1e30]}}, "seeds": 1} | drills.ONE_WORKER
-    assert run_study(drills.write_study(tmp_path, tiny_study), tmp_path / "store")[0] == 1
+    code, said = run_study(drills.write_study(tmp_path, tiny_study), tmp_path / "store")
+    assert code == 1 and "(one seed)" in " ".join(said.split()) and "± nan" not in said
     trials, _ = drills.rows(tmp_path / "store", "tiny")
     diverged = next(t for t in trials if t["status"] == "diverged")
     assert len(trials) == 2 and "training loss became nan" in diverged["error"] and diverged["genotype"] is None
