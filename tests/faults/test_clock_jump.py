@@ -17,7 +17,7 @@ from study.running.stopping import Budget, Stop
 from study.store.claims import Claims
 from study.store.files import Files
 from study.store.store import Store
-from trainables import batch
+from trainables import records
 from trainables.watchdog import Limits, Watchdog
 
 HOUR_S = 3600.0
@@ -30,7 +30,7 @@ def jumping(monkeypatch: pytest.MonkeyPatch) -> None:
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + next(hours) * HOUR_S)
     monkeypatch.setattr(
-        batch, "datetime", SimpleNamespace(now=lambda zone: datetime.now(zone) + timedelta(hours=next(hours)))
+        records, "datetime", SimpleNamespace(now=lambda zone: datetime.now(zone) + timedelta(hours=next(hours)))
     )
 
 
