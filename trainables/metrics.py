@@ -48,4 +48,3 @@ COURSE = (
     Metric("simulated_s", "table searchers: training that the queries so far stand for"),
     Metric("wall_s", "of the epoch"),
 )
-METRICS = (*LEARNING, *DIAGNOSTICS, *COURSE)

@@ -51,7 +51,7 @@ def write_comparison(
     """Write the page at ``output`` (.html) and its files beside it.
 
     ``column`` is the value compared, by default the study's headline; ``margin`` (points) the difference that matters;
-    ``against`` an arm that all others are compared with. Raises ConfigError and StoreError; see comparison.compare.
+    ``against`` an arm that all others are compared with. Raises ConfigError and StoreError; see compare.compare.
     """
     output = check_output(output)
     trials = results.trials
@@ -81,7 +81,7 @@ def write_comparison(
 
 
 def build(found: Comparisons, trials: pd.DataFrame, generator: np.random.Generator) -> list[Section]:
-    """All sections after the summary. Draws figures: call it inside drawing.style()."""
+    """All sections after the summary. Draws figures: call it inside style.style()."""
     return [
         _differences(found),
         _probabilities(found),

@@ -1,4 +1,4 @@
-"""The tables of a comparison report, each made of analysis.comparison's objects."""
+"""The tables of a comparison report, each made of the objects of compare.py."""
 
 from __future__ import annotations
 

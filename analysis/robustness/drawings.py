@@ -137,7 +137,7 @@ def seed_curves(
 ) -> Axes:
     """One variant against its budget: every seed faint, the mean bold with its t interval, all variants' means in grey.
 
-    ``curve`` and ``summary`` are robustness.curves and curve_summary of all variants. Above LINES_UP_TO seeds a band
+    ``curve`` and ``summary`` are the lines and the summary of courses.curves.Curves. Above LINES_UP_TO seeds a band
     from the 10th to the 90th percentile replaces the seeds. ``logarithmic``: linear below 0.1, so that 0 shows.
     ``marks`` are budgets, such as that of a seed's collapse, that get a cross at the lower edge.
     """

@@ -82,7 +82,7 @@ class Options:
 
 
 def build(results: Results, options: Options) -> list[Section]:
-    """All sections of the page after its summary. Draws figures: call it inside drawing.style()."""
+    """All sections of the page after its summary. Draws figures: call it inside style.style()."""
     trials, rule = results.trials, options.collapse
     return [
         accuracy(trials),

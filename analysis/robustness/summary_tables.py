@@ -1,4 +1,4 @@
-"""The tables of a report, each made of one frame of robustness.py."""
+"""The tables of a report, each made of one frame of summary.py."""
 
 from __future__ import annotations
 

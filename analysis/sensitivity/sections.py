@@ -33,7 +33,7 @@ _DEFINITIONS = {
 
 
 def build(found: Sensitivity) -> list[Section]:
-    """All sections after the summary. Draws figures: call it inside drawing.style()."""
+    """All sections after the summary. Draws figures: call it inside style.style()."""
     return [
         _variance(found),
         _importance(found),

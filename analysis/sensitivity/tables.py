@@ -1,4 +1,4 @@
-"""The tables of a sensitivity report, each made of analysis.sensitivity's objects."""
+"""The tables of a sensitivity report, each made of the objects of study.py and numbers/."""
 
 from __future__ import annotations
 

@@ -47,11 +47,6 @@ def course(budget: npt.ArrayLike, values: npt.ArrayLike) -> Course:
     return Course(grid, mean, se, mean - multiplier * se, mean + multiplier * se, n, method)
 
 
-def best_so_far(regrets: npt.ArrayLike) -> FloatArray:
-    """The lowest regret up to each point, by the oracle: what a perfect choice of the epoch could have had."""
-    return np.fmin.accumulate(np.asarray(regrets, dtype=np.float64), axis=1)
-
-
 def early_stopping_regret(regrets: npt.ArrayLike) -> FloatArray:
     """Regret at the last known point less the lowest along the way, [seeds]; 0 where the search ended at its best."""
     matrix = np.asarray(regrets, dtype=np.float64)

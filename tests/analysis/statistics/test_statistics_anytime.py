@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from statistics_golden import golden
 
-from analysis.statistics.anytime import best_so_far, course, early_stopping_regret, onset
+from analysis.statistics.anytime import course, early_stopping_regret, onset
 from analysis.statistics.intervals import t_interval
 
 
@@ -18,7 +18,6 @@ def test_regret_course_matches_golden() -> None:
     assert found.mean.tolist() == case.approx("mean_regret")
     assert found.se.tolist() == case.approx("se")
     assert regrets[:, -1].tolist() == case.approx("final_regret_per_seed")
-    assert best_so_far(regrets).mean(axis=0).tolist() == case.approx("best_so_far_regret_mean")
     assert early_stopping_regret(regrets).tolist() == case.approx("late_degradation")
 
 
