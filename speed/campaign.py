@@ -41,11 +41,13 @@ PIECE = 16 * 2**20
 
 
 def place(spec: TrialSpec, first: list[str]) -> int:
-    """Where in ``first`` a trial comes: entries such as gaea:level=single."""
+    """Where in ``first`` a trial comes: entries such as darts, gaea:level=single or gaea:level=single@0, of seed 0."""
     for index, wanted in enumerate(first):
-        method, _, setting = wanted.partition(":")
+        name, _, seed = wanted.partition("@")
+        method, _, setting = name.partition(":")
         key, _, value = setting.partition("=")
-        if spec.method == method and (not key or str(spec.hyperparameters[key]) == value):
+        fits = spec.method == method and (not key or str(spec.hyperparameters[key]) == value)
+        if fits and (not seed or spec.seed == int(seed)):
             return index
     return len(first)
 
