@@ -53,30 +53,45 @@ def place(spec: TrialSpec, first: list[str]) -> int:
 
 
 class Deadline:
-    """Says of lanes whether they have to stop: all of them at a time, and those before that cannot end by it."""
+    """Says of lanes whether they have to stop: all of them at a time, and those before that cannot end by it.
+
+    A lane's pace is that of its epochs since lanes or trials last changed, but for the one during which they did:
+    before, other lanes took their share of the device, or kernels were compiled.
+    """
 
     def __init__(self, lanes: list[Batch], ends: float) -> None:
         """``ends`` of the monotonic clock."""
         self.lanes, self.ends = lanes, ends
         self.resting: set[int] = set()
         self.lock = threading.Lock()
+        self.running: list[tuple[int, str | None]] = []
+        self.settled: dict[int, int] = {}
+        """by lane: the epochs after which its pace counts"""
 
     def __call__(self, lane: Batch) -> bool:
         with self.lock:
-            left = {id(other): remaining_s(other) for other in self.lanes if id(other) not in self.resting}
-            if all(seconds is not None for seconds in left.values()):
-                ordered = sorted(left, key=lambda name: left[name] or 0.0)
-                able = ending_in_time([left[name] or 0.0 for name in ordered], self.ends - time.monotonic())
+            awake = {id(other): other for other in self.lanes if other.queue and id(other) not in self.resting}
+            running = [(name, other.trial and other.trial.spec.id) for name, other in awake.items()]
+            if running != self.running:
+                self.running = running
+                self.settled = {name: 1 + done(other) for name, other in awake.items()}
+            left = {name: seconds_left(other, self.settled[name]) for name, other in awake.items()}
+            known = {name: seconds for name, seconds in left.items() if seconds is not None}
+            if len(known) == len(left):
+                ordered = sorted(known, key=lambda name: known[name])
+                able = ending_in_time([known[name] for name in ordered], self.ends - time.monotonic())
                 self.resting.update(ordered[able:] if able else ())
             return time.monotonic() > self.ends or id(lane) in self.resting
 
 
-def remaining_s(lane: Batch) -> float | None:
-    """How long a lane's trial takes to its end at the pace of its last epochs; None before there is one."""
+def done(lane: Batch) -> int:
+    return lane.trial.epochs_done if lane.trial else 0
+
+
+def seconds_left(lane: Batch, settled: int) -> float | None:
+    """How long a lane's trial takes to its end at the pace of its last epochs; None before PACED are ``settled``."""
     trial = lane.trial
-    if not lane.queue:
-        return 0.0
-    if trial is None or trial.epochs_in_all is None or len(trial.epochs) < PACED:
+    if trial is None or trial.epochs_in_all is None or len(trial.epochs) - settled < PACED:
         return None
     pace = sorted(epoch["wall_s"] for epoch in trial.epochs[-PACED:])[PACED // 2]
     return pace * (trial.epochs_in_all - trial.epochs_done)

@@ -125,6 +125,16 @@ def test_the_tables_of_searchers_are_what_the_stored_rows_say(study: str, header
     assert set(rows(header)) == expected
 
 
+def test_the_table_of_published_settings_is_what_the_stored_rows_say() -> None:
+    trials = analysis.load(ROOT / "results", "paper_scale").trials
+    found = trials.groupby("variant", observed=True)["cifar10_test_accuracy"].agg(["size", "mean"])
+    expected = {
+        (str(name).replace(" (defaults)", ""), f"{row['size']:.0f}", f"{row['mean']:.2f}")
+        for name, row in found.iterrows()
+    }
+    assert {row[:3] for row in rows("| method, as published |")} == expected
+
+
 def test_the_gains_of_tuning_are_what_the_stored_rows_say() -> None:
     """Of the weight-sharing methods; those of the table searchers are compared with the page that the README makes."""
     trials = analysis.load(ROOT / "results", "sensitivity_cifar10_small").trials

@@ -7,13 +7,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import campaign
 import pyarrow.dataset as pads
 import pytest
 import yaml
-from campaign import ending_in_time
+from campaign import Deadline, ending_in_time
 
 PROJECT = Path(__file__).parents[1]
 
@@ -93,3 +94,31 @@ def test_lanes_that_cannot_all_end_in_time_leave_it_to_those_nearest_to_their_en
     assert ending_in_time([100.0, 100.0, 100.0], 80.0) == 2  # a third of the time each, and a margin
     assert ending_in_time([20.0, 100.0, 100.0], 30.0) == 1
     assert ending_in_time([100.0, 100.0], 40.0) == 0
+
+
+def lanes_in_time(monkeypatch: pytest.MonkeyPatch, seconds: float) -> list[int]:
+    """Epochs of 50 that three lanes came to: one alone takes 4 s an epoch, three take 9 s; kernels take 20 s once."""
+    trials = [
+        SimpleNamespace(spec=SimpleNamespace(id=str(seed)), epochs=[], epochs_done=0, epochs_in_all=50)
+        for seed in range(3)
+    ]
+    lanes: list[Any] = [SimpleNamespace(queue=[trial], trial=trial) for trial in trials]
+    now = 0.0
+    monkeypatch.setattr(campaign.time, "monotonic", lambda: now)
+    deadline = Deadline(lanes, seconds)
+    awake = lanes
+    while awake := [lane for lane in awake if lane.queue and not deadline(lane)]:
+        wall_s = {1: 4.0, 2: 7.0, 3: 9.0}[len(awake)] + (20.0 if now == 0 else 0.0)
+        now += wall_s
+        for lane in awake:
+            lane.trial.epochs.append({"wall_s": wall_s})
+            lane.trial.epochs_done += 1
+            if lane.trial.epochs_done == 50:
+                lane.queue, lane.trial = [], None
+    return [trial.epochs_done for trial in trials]
+
+
+def test_lanes_rest_by_the_pace_of_those_that_run_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert lanes_in_time(monkeypatch, 550.0) == [50, 50, 50]  # 470 s, and a margin
+    assert lanes_in_time(monkeypatch, 450.0) == [50, 50, 4]  # two of them need 378 s, the margin of which is just there
+    assert lanes_in_time(monkeypatch, 260.0) == [50, 4, 4]

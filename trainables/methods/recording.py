@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -18,8 +17,6 @@ from trainables.later import torch
 from trainables.streams import Streams
 
 Step = Callable[[], None]
-AHEAD = 4
-"""Replays that may wait for the device. With its queue full, the driver lets no other trial of the process launch."""
 
 
 class Recorder(Protocol):
@@ -68,19 +65,4 @@ class CudaGraphs:
             graph.capture_end()
         # the memory pool of recordings lives as long as one of them does: the last is kept until there is a next
         self._last = graph
-        return bounded(graph.replay)
-
-
-def bounded(launch: Step) -> Step:
-    """``launch`` on the present stream, at most AHEAD times before the device has come to its end."""
-    under_way: deque[torch.cuda.Event] = deque()
-
-    def launched() -> None:
-        launch()
-        ended = torch.cuda.Event(blocking=True)
-        ended.record()
-        under_way.append(ended)
-        if len(under_way) > AHEAD:
-            under_way.popleft().synchronize()
-
-    return launched
+        return graph.replay
