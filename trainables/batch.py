@@ -2,12 +2,18 @@
 
 Whatever happens to a trial ends as its row in the store: it finished, failed, diverged, was stopped by the search it
 belongs to, or killed its process too often. A trial that is left in the middle has its last epoch in the store.
+
+``save`` is what writes, at the end of each step: so trials of milliseconds, of which a step has many, share a file, and
+one of hours has its own as soon as it ends. Until then a trial that ended is claimed like one in progress; where its
+process dies first, it is run again, from its last checkpoint to the same row.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -36,12 +42,12 @@ class TrialStore(Protocol):
 
     def find(self, trial_id: str) -> Row | None: ...
     def find_epochs(self, trial_id: str) -> list[Row]: ...
-    def write(self, trial: Row, epochs: list[Row]) -> None: ...
+    def write(self, finished: Sequence[tuple[Row, list[Row]]]) -> None: ...
     def read_checkpoint(self, trial_id: str) -> bytes | None: ...
     def write_checkpoint(self, trial_id: str, content: bytes) -> None: ...
     def claim(self, trial_id: str, run_id: str) -> int | None: ...
     def holds(self, trial_id: str) -> bool: ...
-    def release(self, trial_id: str) -> None: ...
+    def release(self, *trial_ids: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,12 @@ class Batch:
         suggested = assignment.hyperparameters
         self.queue = [suggest(spec, suggested) if suggested else spec for spec in work.batches[assignment.batch][part]]
         self.trial: Trial | None = None
+        self.claimed = ""
+        """the id of the trial at hand"""
         self.saved_epochs = 0
+        self.unwritten: list[tuple[Row, list[Row]]] = []
+        """the rows, and those of the epochs, of the trials that ended since the last ``save``"""
+        self._writing = threading.Lock()
         self.ended: list[Row] = []
         """what is REPORTED of the trials whose row is in the store"""
         self.stale: list[str] = []
@@ -106,7 +117,7 @@ class Batch:
         spec = self.queue[0]
         if self.trial is None and not self._take_on(spec):
             return
-        if not self.store.holds(spec.id):
+        if not self.store.holds(self.claimed):
             self._defer()
             return
         failure = self._run(spec)
@@ -126,25 +137,37 @@ class Batch:
             self._hand_back()
 
     def save(self) -> None:
-        """Put what the trial in progress has done into the store, if anything is new."""
+        """Put into the store what is new: the trials that ended, what the one in progress has done."""
+        self.write_ended()
         if self.trial is not None and self.trial.epochs_done > self.saved_epochs:
             self.store.write_checkpoint(self.trial.spec.id, serialise(self.trial))
             self.saved_epochs = self.trial.epochs_done
 
+    def write_ended(self) -> None:
+        """Put the trials that ended into the store. The watchdog may do so beside the lane's own thread."""
+        with self._writing:
+            if ended := list(self.unwritten):
+                self.store.write(ended)
+                del self.unwritten[: len(ended)]
+                for row, _ in ended:
+                    self._count(row)
+
     def leave(self) -> None:
-        """Let go of the trial in progress, whose epochs are saved, for any worker to go on with."""
-        if self.trial is not None:
-            self.store.release(self.trial.spec.id)
-            self.trial = None
+        """Let go of the trial in progress, whose epochs are saved, and of what could not be written, for any worker."""
+        in_progress = [] if self.trial is None else [self.trial.spec.id]
+        self.store.release(*in_progress, *(row["trial_id"] for row, _ in self.unwritten))
+        self.trial, self.unwritten = None, []
 
     def give_up(self, reason: str, stack: str) -> None:
         """Record the trial at hand as failed. For the watchdog, while ``advance`` is stuck at ``stack``."""
         self._finish({"status": "failed", "error": reason, "traceback": redact(stack)})
+        self.write_ended()
 
     def _take_on(self, spec: TrialSpec) -> bool:
         """Claim a trial; False if nothing is to be run for it now: the store has it, another runs it, it kills us."""
-        attempts = self.store.claim(spec.id, self.work.run_id)
-        if (row := self.store.find(spec.id)) is not None:
+        self.claimed = spec.id
+        attempts = self.store.claim(self.claimed, self.work.run_id)
+        if (row := self.store.find(self.claimed)) is not None:
             self._recall(spec, row)
             self._hand_back()
         elif attempts is None:
@@ -153,6 +176,8 @@ class Batch:
             reason = f"the worker process died {MOST_ATTEMPTS} times while it ran this trial"
             self._finish({"status": "failed", "error": reason})
         else:
+            if attempts > 1:
+                self.write_ended()  # no other trial is to suffer, and be counted, if this is what killed the process
             return True
         return False
 
@@ -202,14 +227,13 @@ class Batch:
         self.queue.append(spec)
 
     def _finish(self, result: Row) -> None:
-        """Look up what the trial at hand came to, and put its row and its epochs into the store."""
+        """Look up what the trial at hand came to: its row and its epochs, which are to be written."""
         spec, epochs = self.queue[0], self.trial.epochs if self.trial else []
         table = self.work.surroundings.table()
         outcome = {"notes": self.assignment.note} | (self.trial.record() if self.trial else {}) | result
         row = trial_row(spec, self.work.study, outcome, table)
-        self.store.write(row, epoch_rows(epochs, table))
+        self.unwritten.append((row, epoch_rows(epochs, table)))
         self._add_signal(spec, epochs)
-        self._count(row)
         self.queue.pop(0)
         self.trial = None
 

@@ -103,6 +103,7 @@ class SearchTrainable(tune.Trainable):
             stack = traceback.format_stack(sys._current_frames()[self.watchdogs[lane].thread])
             self.lanes[lane].give_up(reason, "".join(stack))
             for other in self.lanes:
+                other.write_ended()
                 other.leave()
         finally:
             os._exit(1)

@@ -28,6 +28,15 @@ def to_table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
     return pa.Table.from_pylist(list(rows), schema=schema)
 
 
+def together(trials: Iterable[Sequence[Row]], schema: pa.Schema) -> pa.Table:
+    """The rows of several trials as one table, whose hyperparameters may have one name and several types."""
+    alike: dict[frozenset[tuple[str, type]], list[Row]] = {}
+    for rows in trials:
+        extra = set(rows[0]).difference(schema.names) if rows else ()
+        alike.setdefault(frozenset((key, type(rows[0][key])) for key in extra), []).extend(rows)
+    return concatenated([to_table(rows, schema) for rows in alike.values()])
+
+
 def concatenated(tables: Sequence[pa.Table]) -> pa.Table:
     """All rows under the union of the columns, in the order of ``unified``; null where a table lacks one."""
     schema = unified([table.schema for table in tables])
@@ -71,8 +80,8 @@ def encoded(table: pa.Table) -> pa.Buffer:
 
 
 def encoded_whole(table: pa.Table) -> pa.Buffer:
-    """The same of a single trial, which is read as a whole: in a third of the time, and smaller, since most of such a
-    file is what would tell where its parts are."""
+    """The same of what a worker has just finished, which is read as a whole: in a third of the time, and smaller, since
+    most of such a file is what would tell where its parts are."""
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="lz4", use_dictionary=False, write_statistics=False)
     return sink.getvalue()

@@ -74,11 +74,11 @@ class Claims:
         """Whether the trial is still this process's: not taken over, not finished by another."""
         return trial_id in self._held
 
-    def release(self, trial_id: str) -> None:
-        """Let go of a trial that is finished or handed back."""
+    def release(self, *trial_ids: str) -> None:
+        """Let go of trials that are finished or handed back."""
         with self._lock:
-            if self._held.pop(trial_id, None) is not None:
-                self._files.delete(path(trial_id))
+            held = [path(trial_id) for trial_id in trial_ids if self._held.pop(trial_id, None) is not None]
+            list(self._files.map(self._files.delete, held))
 
     def _is_at_work(self, trial_id: str, content: bytes, claim: Claim | None) -> bool:
         if claim is not None and claim.machine == machine() and (claim.pid == os.getpid() or not is_alive(claim.pid)):

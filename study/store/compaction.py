@@ -1,8 +1,8 @@
 """Merging the files of finished trials while the study runs, at a cost that grows as the number of rows does.
 
-Files of single trials become one; ten merged files whose row counts have equally many digits become one; a file of
-``most`` rows is left alone for ever. So a row is written again some five times in all, and a million trials end in a
-few dozen files.
+Files of single trials, and of single steps of workers, become one; ten merged files whose row counts have equally many
+digits become one; a file of ``most`` rows is left alone for ever. So a row is written again some five times in all, and
+a million trials end in a few dozen files.
 
 It may be killed at any point, and several may work at once. What is merged appears first; its sources go only once a
 listing shows it, and shows them as they were read. A source that vanishes before it is read has been merged by another.
@@ -22,7 +22,7 @@ from study.store.rows import RowFiles, is_merged, version
 
 FILES_OF_A_SIZE = 10
 SINGLE_FILES = 500
-"""Files of single trials that become one; it bounds the memory that reading them takes."""
+"""Files of single trials that become one; it bounds the memory that reading them takes, as ``most`` does for steps."""
 LISTING_LAGS_S = (0.0, 1.0, 3.0)
 """When a listing is looked at for what was just written. Where it lags longer, the sources stay until the next time."""
 

@@ -12,8 +12,9 @@ from __future__ import annotations
 import re
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -165,8 +166,17 @@ class Files:
         raise AssertionError
 
     def map(self, function: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
-        """``function`` of each item in order, several at once where the answers come over a network."""
-        return map(function, items) if self.is_local else self._pool.map(function, items)
+        """``function`` of each item in order; where the answers come over a network, of some items ahead of need."""
+        if self.is_local:
+            yield from map(function, items)
+            return
+        ahead: deque[Future[T]] = deque()
+        for item in items:
+            ahead.append(self._pool.submit(function, item))
+            if len(ahead) > AT_ONCE:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:

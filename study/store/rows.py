@@ -1,4 +1,5 @@
-"""The rows of one kind, a folder of Parquet files: ``<trial id>.parquet`` for a trial, ``compact-*.parquet`` for many.
+"""The rows of one kind, a folder of Parquet files: ``<trial id>.parquet`` for a trial that a worker finished alone,
+``step-*.parquet`` for those it finished within one step, ``compact-*.parquet`` for what was merged.
 
 Files are merged while others read them (study/store/compaction.py). A merged file appears before those it replaces go,
 so a file that is gone when it comes to be read has been merged, and the folder is listed again until no merged file is
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -20,9 +21,9 @@ import pyarrow.compute as pc
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from study.store.arrow import ROW_GROUP, Row, concatenated, encoded, encoded_whole, gathered, to_table
+from study.store.arrow import ROW_GROUP, Row, concatenated, encoded, encoded_whole, gathered, together
 from study.store.files import Files, one_line
-from study.store.schema import MERGED
+from study.store.schema import MERGED, STEP
 from trainables.errors import StoreError
 
 T = TypeVar("T")
@@ -33,7 +34,7 @@ Cache = dict[Version, pa.Table]
 READ_WHOLE = 2**20
 """Files up to this size (bytes) are read whole: one request is faster than three for parts."""
 LATEST = "_latest"
-"""The file that names the newest merged file. It is read by its own name: while it says the same, no file is new."""
+"""The file that names the newest file of many trials. It is read by its name: while it says the same, none is new."""
 
 
 @dataclass
@@ -58,20 +59,27 @@ class RowFiles:
         found = self.files.listing(self.folder)
         return [info for info in found if info.extension == "parquet" and not info.base_name.startswith("_")]
 
-    def write(self, trial_id: str, rows: Sequence[Row]) -> None:
-        """One trial's rows, in a file of its own."""
-        self.files.write(f"{self.folder}/{trial_id}.parquet", encoded_whole(to_table(rows, self.schema)))
+    def write(self, trials: Mapping[str, Sequence[Row]]) -> None:
+        """The rows of trials that finished together, by their ids, in one file: that of the trial, where it is one."""
+        content = encoded_whole(together(trials.values(), self.schema))
+        if len(trials) == 1:
+            self.files.write(f"{self.folder}/{next(iter(trials))}.parquet", content)
+        else:
+            self.announce(self._write_many(STEP, content))
 
     def write_merged(self, table: pa.Table) -> str:
-        """Many trials' rows; returns the file's name, which says what is in it: the same rows make the same file."""
-        content = encoded(table)
-        name = f"{MERGED}{hashlib.sha256(content).hexdigest()[:16]}.parquet"
+        """Many trials' rows; returns the file's name."""
+        return self._write_many(MERGED, encoded(table))
+
+    def _write_many(self, kind: str, content: pa.Buffer) -> str:
+        """The name says what is in the file: the same rows make the same file."""
+        name = f"{kind}{hashlib.sha256(content).hexdigest()[:16]}.parquet"
         self.files.write(f"{self.folder}/{name}", content)
         return name
 
-    def announce(self, merged: str) -> None:
-        """Tell all who look for single trials of a new merged file, before the files that it replaces go."""
-        self.files.write(f"{self.folder}/{LATEST}", f"{merged} {uuid.uuid4().hex}".encode())
+    def announce(self, name: str) -> None:
+        """Tell all who look for single trials of a new file of many: before claims or the files that it replaces go."""
+        self.files.write(f"{self.folder}/{LATEST}", f"{name} {uuid.uuid4().hex}".encode())
 
     def rewrite(self, transform: Callable[[list[Row]], list[Row]]) -> None:
         """Replace every file by what ``transform`` makes of its rows, ROW_GROUP at a time."""
@@ -86,7 +94,7 @@ class RowFiles:
         """Drop the rows of these trials."""
         for trial_id in trial_ids:
             self.files.delete(f"{self.folder}/{trial_id}.parquet")
-        self.list_merged()
+        self.list_many()
         gone = np.array(sorted(trial_ids), dtype="S")
         for info in self.listing():
             if np.isin(gone, self._ids.get(info.path, ())).any() and (table := self.read(info)) is not None:
@@ -183,24 +191,24 @@ class RowFiles:
     # one trial ---------------------------------------------------------------------------------------------------
 
     def find(self, trial_id: str) -> list[Row]:
-        """The rows of one trial, asked for by its own name; of merged files only the part that holds them is read."""
+        """The rows of one trial, asked for by its own name; of large files only the part that holds them is read."""
         name = f"{self.folder}/{trial_id}.parquet"
         if (content := self.files.read(name)) is not None:
             source = pa.BufferReader(content)
             return self._reading(name, lambda: pq.read_table(source, use_threads=False).to_pylist()) or []
         if (latest := self.files.read(f"{self.folder}/{LATEST}")) != self._latest:
-            self.list_merged()
+            self.list_many()
             if latest is None or any(path.endswith(latest.split()[0].decode()) for path in self._ids):
                 self._latest = latest  # else the listing lags behind, and is to be looked at again
         tables = [self._rows_of(path, trial_id) for path in self._paths_of(trial_id)]
         while None in tables:
-            self.list_merged()
+            self.list_many()
             tables = [self._rows_of(path, trial_id) for path in self._paths_of(trial_id)]
         return list(self.distinct(concatenated(tables)).to_pylist()) if tables else []
 
-    def list_merged(self) -> None:
-        """Bring the index of merged files up to date: the ids in each are read once."""
-        listed = {info.path: info for info in self.listing() if is_merged(info)}
+    def list_many(self) -> None:
+        """Bring the index of the files of many trials up to date: the ids in each are read once."""
+        listed = {info.path: info for info in self.listing() if info.base_name.startswith((STEP, MERGED))}
         news = [info for path, info in listed.items() if path not in self._ids]
         tables = list(self.files.map(lambda info: self.read(info, self.key[:1]), news))
         self._ids = {path: ids for path, ids in self._ids.items() if path in listed}
@@ -220,12 +228,12 @@ class RowFiles:
             ) from None
 
     def _paths_of(self, trial_id: str) -> list[str]:
-        """The merged files that hold a trial: one, as a rule."""
+        """The files of many trials that hold this one: one, as a rule."""
         places = [(path, ids, int(np.searchsorted(ids, trial_id.encode()))) for path, ids in self._ids.items()]
         return [path for path, ids, place in places if place < len(ids) and ids[place] == trial_id.encode()]
 
     def _rows_of(self, path: str, trial_id: str) -> pa.Table | None:
-        """A trial's rows in a merged file, or None if the file is gone."""
+        """A trial's rows in a file of many, or None if the file is gone."""
 
         def get() -> pa.Table:
             wanted = pc.field(self.key[0]) == trial_id
@@ -233,7 +241,7 @@ class RowFiles:
 
         table = self._reading(path, get)
         if table is None:
-            del self._ids[path]
+            self._ids.pop(path, None)
         return table
 
 

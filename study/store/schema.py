@@ -16,6 +16,8 @@ from trainables.training_free import PROXIES
 SCHEMA_VERSION = 1
 MERGED = "compact-"
 """How the name of a file with many trials begins."""
+STEP = "step-"
+"""The same of trials that a worker finished within one step, before they are merged."""
 
 STATUSES = ("ok", "diverged", "failed", "stopped")
 """ok: a derived cell. diverged: a loss or parameter stopped being finite. failed: an error, a dead worker, a limit.

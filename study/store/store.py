@@ -1,20 +1,22 @@
-"""The result store: a folder (or object-storage prefix) of Parquet files, one finished trial a file, written whole.
+"""The result store: a folder (or object-storage prefix) of Parquet files of finished trials, each written whole.
 
     <store>/<study>/study.yaml         the study as run
                     environment.json   versions, hardware, fingerprints of data and table
-                    trials/            <trial id>.parquet, one row; compact-*.parquet, many; _latest names the newest
+                    trials/            <trial id>.parquet, one row; step-*.parquet, the rows that a worker finished
+                                       within a step; compact-*.parquet, merged ones; _latest names the newest
                     epochs/            the same: one row a trial-epoch
                     checkpoints/       trials in progress, and the claims of those who run them
 
-A trial's epochs are written before its row, so a row that exists is complete. Whether a trial is finished is asked by
-its own name; listings serve to read many, and one that lags behind at worst has a trial asked for by its name in vain.
+A trial's epochs are written before its row, so a row that exists is complete; its claim goes after, so whoever gets the
+claim finds the row. Whether a trial is finished is asked by its own name; listings serve to read many, and one that lags
+behind at worst has a trial asked for by its name in vain.
 """
 
 from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -121,13 +123,13 @@ class Store:
         """The epochs of one finished trial, in order."""
         return sorted(self.epochs.find(trial_id), key=lambda row: int(row["epoch"]))
 
-    def write(self, trial: Row, epochs: list[Row]) -> None:
-        """Store a finished trial: its epochs, then its row, then drop its checkpoint and claim."""
-        trial_id = trial["trial_id"]
-        self.epochs.write(trial_id, [{"trial_id": trial_id, **row} for row in epochs])
-        self.trials.write(trial_id, [{"schema_version": SCHEMA_VERSION, **trial}])
-        self.delete_checkpoint(trial_id)
-        self.release(trial_id)
+    def write(self, finished: Sequence[tuple[Row, list[Row]]]) -> None:
+        """Store finished trials together: all their epochs, then their rows, then drop their checkpoints and claims."""
+        found = {trial["trial_id"]: (trial, epochs) for trial, epochs in finished}
+        self.epochs.write({i: [{"trial_id": i, **epoch} for epoch in epochs] for i, (_, epochs) in found.items()})
+        self.trials.write({i: [{"schema_version": SCHEMA_VERSION, **trial}] for i, (trial, _) in found.items()})
+        list(self.files.map(self.delete_checkpoint, found))
+        self.release(*found)
 
     def rewrite(self, transform: Callable[[str, list[Row]], list[Row]]) -> None:
         """Replace every file of ``trials`` and ``epochs`` by ``transform(kind, rows)``, some thousand at a time."""
@@ -178,6 +180,6 @@ class Store:
         """Whether a claimed trial is still this worker's. Costs nothing."""
         return self.claims.holds(trial_id)
 
-    def release(self, trial_id: str) -> None:
-        """Hand a claimed trial back; whoever comes next goes on from its checkpoint."""
-        self.claims.release(trial_id)
+    def release(self, *trial_ids: str) -> None:
+        """Hand claimed trials back; whoever comes next goes on from their checkpoints."""
+        self.claims.release(*trial_ids)

@@ -53,10 +53,10 @@ def test_a_trial_repeated_by_an_earlier_clock_is_the_one_that_counts(tmp_path: P
     store = Store(tmp_path, "s")
     store.prepare()
     row, now = {"trial_id": "t", "method": "darts"}, datetime.now(UTC)
-    store.write(row | {"status": "failed", "finished_at": now}, [])
+    store.write([(row | {"status": "failed", "finished_at": now}, [])])
     store.compact()
     store.remove(["t"])
-    store.write(row | {"status": "ok", "finished_at": now - timedelta(hours=1)}, [])
+    store.write([(row | {"status": "ok", "finished_at": now - timedelta(hours=1)}, [])])
     assert store.find("t")["status"] == store.finished()["t"]["status"] == "ok"  # type: ignore[index]
 
 

@@ -65,6 +65,7 @@ class Inline:
         batch = Batch(self.work, assignment, Watchdog(Limits(), lambda reason: None))
         while batch.queue:
             batch.advance()
+        batch.save()
         return {
             "complete": True, "objective": mean(batch.objectives), "signal": mean(batch.signals), "stale": batch.stale,
             "out_of_memory": batch.out_of_memory,

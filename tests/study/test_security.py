@@ -57,6 +57,7 @@ def run(work: Work) -> dict[str, Any]:
     batch = Batch(work, Assignment(0), Watchdog(Limits(), lambda reason: None))
     while batch.queue:
         batch.advance()
+    batch.save()
     (reported,) = batch.ended
     row = work.store.find(trial(work).id)
     assert row is not None and row["error"] == reported["error"]

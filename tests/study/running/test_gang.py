@@ -74,6 +74,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     single = Batch(work(store), Assignment(0), watchdogs(1)[0])
     while single.queue:
         single.advance()
+    single.save()
     return rows(store)
 
 

@@ -80,7 +80,7 @@ def study(table_study: dict[str, Any], tmp_path: Path) -> tuple[Store, Study, li
 
 def write(store: Store, spec: TrialSpec, status: str = "ok") -> None:
     row = {"trial_id": spec.id, "method": spec.method, "status": status, "search_wall_s": 2.0}
-    store.write(row | {"finished_at": datetime.now(UTC)}, [])
+    store.write([(row | {"finished_at": datetime.now(UTC)}, [])])
 
 
 def test_every_trial_is_counted_once(study: tuple[Store, Study, list[TrialSpec]]) -> None:

@@ -39,7 +39,7 @@ def trial_id(number: int) -> str:
 
 def fill(rows: RowFiles, numbers: range, finished_at: int = 1) -> None:
     for number in numbers:
-        rows.write(trial_id(number), [{"trial_id": trial_id(number), "epoch": 1, "finished_at": finished_at}])
+        rows.write({trial_id(number): [{"trial_id": trial_id(number), "epoch": 1, "finished_at": finished_at}]})
 
 
 def ids(rows: RowFiles) -> set[str]:
@@ -226,8 +226,8 @@ def test_of_two_rows_with_one_key_the_newest_stays(tmp_path: Path) -> None:
 def test_epochs_are_told_apart_by_trial_and_epoch(tmp_path: Path) -> None:
     rows = rows_in(tmp_path, key=["trial_id", "epoch"], newest=None)
     for name in "abb":
-        rows.write(name + name, [{"trial_id": name, "epoch": epoch} for epoch in (2, 1)])
-    rows.write("c", [])
+        rows.write({name + name: [{"trial_id": name, "epoch": epoch} for epoch in (2, 1)]})
+    rows.write({"c": []})
     compact(rows, MOST)
     (only,) = rows.tables()
     assert list(zip(*(only[n].to_pylist() for n in ("trial_id", "epoch")), strict=True)) == [
@@ -238,11 +238,11 @@ def test_epochs_are_told_apart_by_trial_and_epoch(tmp_path: Path) -> None:
 def test_hyperparameters_of_one_name_and_several_types(tmp_path: Path) -> None:
     rows = rows_in(tmp_path)
     for number, value in enumerate((1, 2.5, None, 3)):
-        rows.write(f"{number}", [{"trial_id": f"{number}"} | ({} if value is None else {"hp.a": value})])
+        rows.write({f"{number}": [{"trial_id": f"{number}"} | ({} if value is None else {"hp.a": value})]})
     compact(rows, MOST)
     assert [rows.find(f"{n}")[0]["hp.a"] for n in range(4)] == [1.0, 2.5, None, 3.0]
-    rows.write("4", [{"trial_id": "4", "hp.a": "cosine"}])
-    rows.write("5", [{"trial_id": "5", "hp.a": 5}])
+    rows.write({"4": [{"trial_id": "4", "hp.a": "cosine"}]})
+    rows.write({"5": [{"trial_id": "5", "hp.a": 5}]})
     compact(rows, MOST)
     assert [rows.find(n)[0]["hp.a"] for n in "345"] == [3.0, "cosine", "5"]
 

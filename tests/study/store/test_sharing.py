@@ -51,6 +51,7 @@ def advance(batch: Batch, until: Callable[[], bool]) -> None:
     while not until():
         assert batch.queue and time.monotonic() < deadline
         batch.advance()
+        batch.save()
 
 
 def undisturbed(spec: TrialSpec, epochs: int) -> Trial:
@@ -70,9 +71,8 @@ def test_a_trial_that_another_runs_is_left_to_it(work: Work) -> None:
         batch.advance()
     assert len(batch.ended) == 2, "it waits for the other"
     there = Store(work.store.uri, work.store.study)  # type: ignore[attr-defined]
-    there.write(
-        {"trial_id": first.id, "method": first.method, "config": "", "seed": 0, "status": "ok", "error": None}, []
-    )
+    row = {"trial_id": first.id, "method": first.method, "config": "", "seed": 0, "status": "ok", "error": None}
+    there.write([(row, [])])
     advance(batch, lambda: not batch.queue)
     assert [row["trial_id"] for row in batch.ended] == [second.id, third.id, first.id]
 

@@ -25,7 +25,7 @@ def fill(store: Store, count: int) -> None:
     store.prepare()
     for index in range(count):
         epochs = [{"epoch": e + 1, "train_loss": 0.5 * e} for e in range(3)]
-        store.write(row(f"{index:016x}", **{"hp.arch_lr": 0.1 * index, "hp.order": "first"}), epochs)
+        store.write([(row(f"{index:016x}", **{"hp.arch_lr": 0.1 * index, "hp.order": "first"}), epochs)])
 
 
 def everything(store: Store) -> dict[str, list[dict[str, Any]]]:
@@ -55,7 +55,7 @@ def test_compacting_changes_nothing_that_is_read(tmp_path: Path) -> None:
     assert [len(list((tmp_path / "s" / kind).glob("*.parquet"))) for kind in ("trials", "epochs")] == [1, 1]
     assert everything(store) == before
     assert Store(tmp_path, "s").find(f"{3:016x}") == before["trials"][3]
-    store.write(row(f"{7:016x}"), [])
+    store.write([(row(f"{7:016x}"), [])])
     store.compact()
     assert everything(store)["trials"][:7] == before["trials"] and store.find(f"{7:016x}")
 
@@ -66,7 +66,7 @@ def test_of_two_rows_of_a_trial_the_one_that_finished_last_counts(tmp_path: Path
     store.prepare()
     late, early = datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
     for name, status, finished_at in (("a", "failed", early), ("b", "ok", late), ("c", "failed", early)):
-        store.trials.write(name, [row("t", status=status, finished_at=finished_at)])
+        store.trials.write({name: [row("t", status=status, finished_at=finished_at)]})
     assert store.finished() == {"t": {"trial_id": "t", "status": "ok"}}
     store.compact()
     assert store.find("t")["status"] == "ok" and len(next(store.trials.tables())) == 1  # type: ignore[index]
@@ -83,8 +83,8 @@ def test_what_was_read_before_is_not_read_again(tmp_path: Path, monkeypatch: pyt
         store.trials, "read", lambda info, columns: read.append(info.base_name) or original(info, columns)
     )
     assert store.finished(("status",), cache) == first and read == []
-    store.write(row("e" * 16), [])
-    store.write(row(f"{0:016x}", status="failed", finished_at=datetime(2026, 1, 1, tzinfo=UTC)), [])
+    store.write([(row("e" * 16), [])])
+    store.write([(row(f"{0:016x}", status="failed", finished_at=datetime(2026, 1, 1, tzinfo=UTC)), [])])
     assert store.finished(("status",), cache)[f"{0:016x}"]["status"] == "failed"
     assert sorted(read) == [f"{0:016x}.parquet", "e" * 16 + ".parquet"]
     Store(tmp_path, "s").compact()
@@ -95,8 +95,8 @@ def test_removing_trials_from_small_and_merged_files(tmp_path: Path) -> None:
     store = Store(tmp_path, "s")
     fill(store, 3)
     store.compact()
-    store.write(row("e" * 16), [{"epoch": 1}])
-    store.write(row("d" * 16), [{"epoch": 1}])
+    store.write([(row("e" * 16), [{"epoch": 1}])])
+    store.write([(row("d" * 16), [{"epoch": 1}])])
     store.remove([f"{1:016x}", "e" * 16])
     assert set(store.finished()) == {f"{0:016x}", f"{2:016x}", "d" * 16}
     assert {e["trial_id"] for e in everything(store)["epochs"]} == {f"{0:016x}", f"{2:016x}", "d" * 16}
@@ -114,7 +114,7 @@ def test_a_report_reads_what_is_merged_meanwhile(tmp_path: Path, monkeypatch: py
             return found
         listings[0] += 1
         if listings[0] in (1, 3):
-            store.write(row("e" * 15 + str(listings[0])), [])
+            store.write([(row("e" * 15 + str(listings[0])), [])])
             store.compact()
         return found
 
@@ -128,7 +128,7 @@ def test_rewriting_keeps_columns_that_only_some_rows_have(tmp_path: Path, monkey
     monkeypatch.setattr("study.store.rows.ROW_GROUP", 2)
     store = Store(tmp_path, "s")
     fill(store, 3)
-    store.write(row("e" * 16), [{"epoch": 1}])
+    store.write([(row("e" * 16), [{"epoch": 1}])])
     store.compact()
     before = everything(store)
     store.rewrite(lambda kind, rows: [r | {"genotype": kind} for r in rows])
@@ -140,8 +140,8 @@ def test_epochs_of_one_trial_come_in_order_wherever_they_lie(tmp_path: Path) -> 
     fill(store, 3)
     assert [epoch["epoch"] for epoch in store.find_epochs(f"{1:016x}")] == [1, 2, 3]
     store.compact()
-    store.epochs.write("x", [{"trial_id": f"{1:016x}", "epoch": 4}, {"trial_id": f"{1:016x}", "epoch": 3}])
-    store.epochs.write("y", [])
+    store.epochs.write({"x": [{"trial_id": f"{1:016x}", "epoch": 4}, {"trial_id": f"{1:016x}", "epoch": 3}]})
+    store.epochs.write({"y": []})
     store.compact()
     assert [epoch["epoch"] for epoch in store.find_epochs(f"{1:016x}")] == [1, 2, 3, 4]
     assert Store(tmp_path, "s").find_epochs("e" * 16) == []
@@ -164,7 +164,7 @@ def test_a_claim_goes_with_the_trial(tmp_path: Path) -> None:
     store.prepare()
     assert [store.claim("a", "run 1"), store.claim("a", "run 1"), store.claim("a", "run 2")] == [1, 2, 1]
     assert store.holds("a") and not other.holds("a")
-    store.write(row("a"), [])
+    store.write([(row("a"), [])])
     assert store.in_progress() == [] and not store.holds("a")
 
 
@@ -182,7 +182,7 @@ def test_checkpoints_are_replaced_and_dropped(tmp_path: Path) -> None:
     store.write_checkpoint("a", b"one")
     store.write_checkpoint("a", b"two")
     assert store.read_checkpoint("a") == b"two" and store.checkpoints() == ["a"]
-    store.write(row("a"), [])
+    store.write([(row("a"), [])])
     assert store.checkpoints() == [] and store.read_checkpoint("a") is None
 
 

@@ -66,7 +66,7 @@ def run_trials(store: Store, numbers: range) -> None:
         store.write_checkpoint(trial_id, b"state" * number)
         assert store.read_checkpoint(trial_id) == b"state" * number
         row = {"trial_id": trial_id, "method": "darts", "status": "ok", "seed": number, "hp.arch_lr": 0.1}
-        store.write(row, [{"epoch": epoch + 1, "train_loss": 0.5} for epoch in range(2)])
+        store.write([(row, [{"epoch": epoch + 1, "train_loss": 0.5} for epoch in range(2)])])
 
 
 def plan_of(raw: dict[str, Any]) -> list[TrialSpec]:
@@ -141,7 +141,7 @@ def test_a_small_file_is_one_request_and_a_short_trial_eleven(
     s3.calm()
     trial_id = "e" * 16
     store.claim(trial_id, "run"), store.find(trial_id), store.read_checkpoint(trial_id)
-    store.write({"trial_id": trial_id, "method": "darts", "status": "ok"}, [])
+    store.write([({"trial_id": trial_id, "method": "darts", "status": "ok"}, [])])
     assert len(s3.requests) <= 11, s3.requests
 
 
