@@ -7,8 +7,8 @@
                     epochs/            the same: one row a trial-epoch
                     checkpoints/       trials in progress, and the claims of those who run them
 
-A trial's epochs are written before its row, so a row that exists is complete; its claim goes after, so whoever gets the
-claim finds the row. Whether a trial is finished is asked by its own name; listings serve to read many, and one that lags
+A trial's epochs are written before its row, so a row that exists is complete, and its claim goes last, so whoever gets
+it finds the row. Whether a trial is finished is asked by its own name; listings serve to read many, and one that lags
 behind at worst has a trial asked for by its name in vain.
 """
 
