@@ -159,9 +159,8 @@ class Batch:
         self.trial, self.unwritten = None, []
 
     def give_up(self, reason: str, stack: str) -> None:
-        """Record the trial at hand as failed. For the watchdog, while ``advance`` is stuck at ``stack``."""
+        """End the trial at hand as failed. For the watchdog, while ``advance`` is stuck at ``stack``."""
         self._finish({"status": "failed", "error": reason, "traceback": redact(stack)})
-        self.write_ended()
 
     def _take_on(self, spec: TrialSpec) -> bool:
         """Claim a trial; False if nothing is to be run for it now: the store has it, another runs it, it kills us."""

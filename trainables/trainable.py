@@ -97,14 +97,14 @@ class SearchTrainable(tune.Trainable):
     def _give_up(self, lane: int, reason: str) -> None:
         """Record the trial of a lane as failed and end this process. Runs beside the lane's thread, which may be stuck.
 
-        The others' trials are let go of, so that this does not count as a death of theirs.
+        What ended in any lane is written, and what is in progress let go of, so that this is no death of theirs.
         """
         try:
             stack = traceback.format_stack(sys._current_frames()[self.watchdogs[lane].thread])
             self.lanes[lane].give_up(reason, "".join(stack))
-            for other in self.lanes:
-                other.write_ended()
-                other.leave()
+            for each in self.lanes:
+                each.write_ended()
+                each.leave()
         finally:
             os._exit(1)
 

@@ -42,6 +42,10 @@ def fill(rows: RowFiles, numbers: range, finished_at: int = 1) -> None:
         rows.write({trial_id(number): [{"trial_id": trial_id(number), "epoch": 1, "finished_at": finished_at}]})
 
 
+def fill_step(rows: RowFiles, numbers: range) -> None:
+    rows.write({trial_id(n): [{"trial_id": trial_id(n), "epoch": 1, "finished_at": 1}] for n in numbers})
+
+
 def ids(rows: RowFiles) -> set[str]:
     return {i for table in rows.tables(["trial_id"]) for i in table["trial_id"].to_pylist()}
 
@@ -245,6 +249,36 @@ def test_hyperparameters_of_one_name_and_several_types(tmp_path: Path) -> None:
     rows.write({"5": [{"trial_id": "5", "hp.a": 5}]})
     compact(rows, MOST)
     assert [rows.find(n)[0]["hp.a"] for n in "345"] == [3.0, "cosine", "5"]
+
+
+def test_hyperparameters_of_one_name_and_several_types_in_one_step(tmp_path: Path) -> None:
+    """As two methods have them, whose trials a worker runs one after another."""
+    rows, values = rows_in(tmp_path), {"0": 1, "1": 2.5, "2": 3}
+    rows.write({name: [{"trial_id": name, "hp.a": value}] for name, value in values.items()} | {"3": []})
+    rows.write({"4": [{"trial_id": "4", "hp.a": True, "hp.b": 1}], "5": [{"trial_id": "5", "hp.a": "cosine"}]})
+    assert [rows.find(name)[0]["hp.a"] for name in "0124"] == [1.0, 2.5, 3.0, "true"] and rows.find("3") == []
+    assert [rows.find(name)[0]["hp.b"] for name in "45"] == [1, None] and rows.find("5")[0]["hp.a"] == "cosine"
+
+
+@pytest.mark.parametrize("change", range(1, 6))
+def test_a_trial_of_a_step_is_found_at_every_moment_of_its_merging(tmp_path: Path, change: int) -> None:
+    """A merged file, what announces it, two files that go, and then; killed there, merging is repeated."""
+    reader = rows_in(tmp_path)
+    for numbers in (range(2), range(2, 5)):
+        fill_step(rows_in(tmp_path), numbers)
+        assert [len(reader.find(trial_id(n))) for n in numbers] == [1] * len(numbers)
+    found: list[int] = []
+
+    def look() -> None:
+        found.extend(len(reader.find(trial_id(n))) for n in range(5))
+        raise Killed
+
+    with pytest.raises(Killed):
+        compact(before_change(rows_in(tmp_path), change, look), MOST)
+        look()
+    compact(rows_in(tmp_path), MOST)
+    found.extend(len(reader.find(trial_id(n))) for n in range(5))
+    assert found == [1] * 10 and ids(rows_in(tmp_path)) == {trial_id(n) for n in range(5)}
 
 
 @pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="only Linux tells how much a process has read")

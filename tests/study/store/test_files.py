@@ -54,6 +54,16 @@ def test_what_may_go_well_the_next_time(error: OSError, transient: bool) -> None
     assert is_transient(error) is transient
 
 
+@pytest.mark.parametrize("is_local", [True, False])
+def test_few_answers_are_held_that_nobody_has_taken(is_local: bool, tmp_path: Path) -> None:
+    there, asked = Files(str(tmp_path)), list[int]()
+    there.is_local = is_local
+    answers = there.map(lambda number: asked.append(number) or number, range(100))
+    for number in range(100):
+        assert next(answers) == number and len(asked) <= number + 1 + (0 if is_local else files.AT_ONCE)
+    assert next(answers, None) is None
+
+
 def test_a_failing_network_is_waited_for_and_at_last_given_up(tmp_path: Path, waits: list[float]) -> None:
     there = Files(str(tmp_path), "s")
     there.read("nothing")

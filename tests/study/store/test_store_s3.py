@@ -145,6 +145,23 @@ def test_a_small_file_is_one_request_and_a_short_trial_eleven(
     assert len(s3.requests) <= 11, s3.requests
 
 
+def test_short_trials_of_one_step_are_nine_requests_each_and_four_for_all(
+    store: Store, s3: FaultyS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "BEAT_S", 600.0)
+    run_trials(store, range(1))
+    s3.calm()
+    trial_ids = [f"{number:016x}" for number in range(1, 11)]
+    for trial_id in trial_ids:
+        store.claim(trial_id, "run"), store.find(trial_id), store.read_checkpoint(trial_id)
+    store.write([({"trial_id": i, "method": "darts", "seed": 1, "status": "ok"}, [{"epoch": 1}]) for i in trial_ids])
+    assert len(s3.requests) <= 10 * 9 + 4, s3.requests
+    reader = Store(store.uri, store.study)
+    s3.calm()
+    assert all(reader.find(trial_id) for trial_id in trial_ids)
+    assert sum("list-type" in request for request in s3.requests) == 1, s3.requests
+
+
 WRITER = """
 import sys
 from study.store.files import Files
