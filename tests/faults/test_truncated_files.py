@@ -42,12 +42,12 @@ def test_a_truncated_checkpoint_is_said_and_its_trial_begun_anew_when_asked_for(
     assert drills.rows(tmp_path, "table") == undisturbed
 
 
-@pytest.mark.parametrize("compacted", [False, True])
+@pytest.mark.parametrize(("in_a_step", "compacted"), [(1, False), (2, False), (1, True)])
 def test_a_truncated_result_file_is_named_and_what_it_held_is_run_anew(
-    compacted: bool, table_study: dict[str, Any], undisturbed: drills.Rows, tmp_path: Path
+    in_a_step: int, compacted: bool, table_study: dict[str, Any], undisturbed: drills.Rows, tmp_path: Path
 ) -> None:
     """Nothing runs before it is deleted; then the trials that it held do, and no others."""
-    store = Inline(table_study, tmp_path).run().prepared.store
+    store = Inline(table_study, tmp_path, in_a_step=in_a_step).run().prepared.store
     if compacted:
         store.compact()
     damaged = sorted((tmp_path / "table/trials").glob("*.parquet"))[0]
@@ -56,21 +56,23 @@ def test_a_truncated_result_file_is_named_and_what_it_held_is_run_anew(
         Inline(table_study, tmp_path)
     damaged.unlink()
     kept = set(store.finished())
+    assert len(kept) == (0 if compacted else 6 - in_a_step)
     again = Inline(table_study, tmp_path)
     assert {spec.id for spec in again.work.batches[0]} == {row["trial_id"] for row in undisturbed[0]} - kept
     again.run()
     assert drills.rows(tmp_path, "table") == undisturbed
 
 
+@pytest.mark.parametrize("in_a_step", [1, 2])
 def test_a_result_file_truncated_while_a_study_runs_is_named_by_whoever_reads_it(
-    table_study: dict[str, Any], tmp_path: Path
+    in_a_step: int, table_study: dict[str, Any], tmp_path: Path
 ) -> None:
     """Also by a worker, which asks for one trial."""
-    store = Inline(table_study, tmp_path).run().prepared.store
+    store = Inline(table_study, tmp_path, in_a_step=in_a_step).run().prepared.store
     trial_id = next(iter(store.finished()))
-    damaged = tmp_path / f"table/trials/{trial_id}.parquet"
+    damaged = next((tmp_path / "table/trials").glob("*.parquet" if in_a_step > 1 else f"{trial_id}.parquet"))
     damaged.write_bytes(damaged.read_bytes()[:-100])
-    with pytest.raises(StoreError, match=f"must be a whole Parquet file, but .*{trial_id}.parquet"):
+    with pytest.raises(StoreError, match=f"must be a whole Parquet file, but .*{damaged.name}"):
         Store(tmp_path, "table").find(trial_id)
 
 

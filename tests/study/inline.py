@@ -17,9 +17,15 @@ from trainables.watchdog import Limits, Watchdog
 
 
 class Inline:
-    """One run of a study. ``slots`` assignments are out at once, and come back in a random order."""
+    """One run of a study. ``slots`` assignments are out at once, and come back in a random order.
 
-    def __init__(self, raw: dict[str, Any], store: Path, budget: Budget | None = None, share: float = 0.0) -> None:
+    ``in_a_step`` trials of an assignment end within one step of the worker.
+    """
+
+    def __init__(
+        self, raw: dict[str, Any], store: Path, budget: Budget | None = None, share: float = 0.0, in_a_step: int = 1
+    ) -> None:
+        self.in_a_step = in_a_step
         self.prepared = prepare(parse(raw), str(store))
         self.prepared.store.prepare()
         plan, search = self.prepared.plan, self.prepared.study.search
@@ -65,6 +71,8 @@ class Inline:
         batch = Batch(self.work, assignment, Watchdog(Limits(), lambda reason: None))
         while batch.queue:
             batch.advance()
+            if len(batch.unwritten) == self.in_a_step:
+                batch.save()
         batch.save()
         return {
             "complete": True, "objective": mean(batch.objectives), "signal": mean(batch.signals), "stale": batch.stale,
