@@ -58,9 +58,10 @@ def test_what_may_go_well_the_next_time(error: OSError, transient: bool) -> None
 def test_few_answers_are_held_that_nobody_has_taken(is_local: bool, tmp_path: Path) -> None:
     there, asked = Files(str(tmp_path)), list[int]()
     there.is_local = is_local
+    ahead = there._at_once
     answers = there.map(lambda number: asked.append(number) or number, range(100))
     for number in range(100):
-        assert next(answers) == number and len(asked) <= number + 1 + (0 if is_local else files.AT_ONCE)
+        assert next(answers) == number and len(asked) <= number + 1 + ahead
     assert next(answers, None) is None
 
 
