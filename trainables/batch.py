@@ -13,9 +13,10 @@ from typing import Any, Protocol
 
 from trainables.benchmarks.signal import read_signal
 from trainables.checkpoints import restore, serialise
+from trainables.errors import StoreError
 from trainables.later import torch
 from trainables.methods import Diverged, config_of, method_named
-from trainables.records import Row, epoch_rows, trial_row
+from trainables.records import Row, epoch_rows, row_of_unwritable, trial_row
 from trainables.secrets import redact
 from trainables.spaces.nas_bench_201 import Genotype
 from trainables.spec import TrialSpec
@@ -205,9 +206,18 @@ class Batch:
         """Look up what the trial at hand came to, and put its row and its epochs into the store."""
         spec, epochs = self.queue[0], self.trial.epochs if self.trial else []
         table = self.work.surroundings.table()
-        outcome = {"notes": self.assignment.note} | (self.trial.record() if self.trial else {}) | result
-        row = trial_row(spec, self.work.study, outcome, table)
-        self.store.write(row, epoch_rows(epochs, table))
+        share = self.assignment.gpu / self.work.together
+        outcome = (
+            {"notes": self.assignment.note, "gpu_share": share} | (self.trial.record() if self.trial else {}) | result
+        )
+        try:
+            row = trial_row(spec, self.work.study, outcome, table)
+            self.store.write(row, epoch_rows(epochs, table))
+        except StoreError:
+            raise
+        except Exception as error:  # the same whenever this trial is written: as a death of its worker it would return
+            row, epochs = row_of_unwritable(spec, self.work.study, error), []
+            self.store.write(row, epochs)
         self._add_signal(spec, epochs)
         self._count(row)
         self.queue.pop(0)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from study.cli.options import (
     BenchmarkOption,
@@ -17,6 +16,7 @@ from study.cli.options import (
     TableOption,
     ValueOption,
 )
+from study.cli.printing import console
 from trainables.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def report(
 
     options = Options(Collapse(collapse_skips, collapse_below), margin, open_table(benchmark))
     results, beside = _results(store, study, table, value, "report")
-    Console(soft_wrap=True).print(f"report: {write_report(results, output or beside, options)}")
+    console(soft_wrap=True).print(f"report: {write_report(results, output or beside, options)}")
 
 
 def compare(
@@ -62,7 +62,7 @@ def compare(
 
     results, beside = _results(store, study, table, value, "comparison")
     written = write_comparison(results, output or beside, column=column, margin=margin, against=against)
-    Console(soft_wrap=True).print(f"comparison: {written}")
+    console(soft_wrap=True).print(f"comparison: {written}")
 
 
 def sensitivity(
@@ -81,7 +81,7 @@ def sensitivity(
     results, beside = _results(store, study, table, value, "sensitivity")
     reference = None if default is None else _setting(default)
     written = write_sensitivity(results, output or beside, method=method, column=column, default=reference)
-    Console(soft_wrap=True).print(f"sensitivity: {written}")
+    console(soft_wrap=True).print(f"sensitivity: {written}")
 
 
 def _results(

@@ -162,7 +162,7 @@ def _cluster(address: str | None, console: Console) -> Iterator[None]:
             "start one with `ray start --head`, set RAY_AUTH_MODE=token if it asks for a token, or leave --address out"
         ) from None
     if context.dashboard_url:
-        console.print(f"Ray dashboard: http://{context.dashboard_url}", highlight=False)
+        console.print(f"Ray dashboard: http://{context.dashboard_url}")
     try:
         yield
     finally:

@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property
-from pathlib import Path
 from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from trainables.errors import StoreError
+from trainables.errors import StoreError, shown
+from trainables.reading import Unreadable, whole_path
 from trainables.secrets import redact, refuse_credentials
 
 WAITS_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
@@ -42,17 +42,26 @@ S = TypeVar("S")
 
 
 def whole(uri: str) -> str:
-    """The address as it is understood in any working folder."""
-    return uri if "://" in uri else str(Path(uri).expanduser().resolve())
+    """The address as it is understood in any working folder. Raises StoreError."""
+    try:
+        if not uri:
+            raise Unreadable("it is empty")
+        uri.encode()
+        return uri if "://" in uri else str(whole_path(uri))
+    except (Unreadable, UnicodeEncodeError) as error:
+        raise StoreError(f"a store must be a folder or an address, but {shown(uri)} is not: {error}") from None
 
 
 def locate(uri: str) -> tuple[pafs.FileSystem, str]:
     """The file system of an address and the path in it. Raises StoreError, also where the address holds credentials."""
     refuse_credentials(uri)
+    uri = whole(uri)
     if "://" not in uri:
-        return pafs.LocalFileSystem(), whole(uri)
+        return pafs.LocalFileSystem(), uri
     try:
         filesystem, path = pafs.FileSystem.from_uri(uri)
+        if not path.strip("/"):
+            raise ValueError("it names no bucket and no folder")
     except (pa.ArrowException, OSError, ValueError) as error:
         raise StoreError(
             f"a store must be a folder or an address that pyarrow opens, but {uri} is not ({one_line(error)})"

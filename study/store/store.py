@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterable
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.fs as pafs
@@ -28,6 +29,7 @@ from study.store.files import Files, one_line, whole
 from study.store.rows import Cache, RowFiles
 from study.store.schema import EPOCHS, SCHEMA_VERSION, TRIALS
 from trainables.errors import StoreError
+from trainables.reading import Unreadable, decoded, from_json, from_yaml
 from trainables.secrets import refuse_credentials
 
 MOST_TRIALS = 50_000
@@ -86,9 +88,31 @@ class Store:
             ) from None
 
     def read_text(self, name: str) -> str | None:
-        """A small file of the study (study.yaml, environment.json), or None if there is none yet."""
+        """A small file of the study (study.yaml, environment.json), or None if there is none yet. Raises StoreError."""
         content = self.files.read(name)
-        return None if content is None else content.decode()
+        try:
+            return None if content is None else decoded(content)
+        except Unreadable as error:
+            raise self._damaged(name, error) from None
+
+    def read_keys(self, name: str) -> dict[str, Any] | None:
+        """What such a file says. Raises StoreError."""
+        text = self.read_text(name)
+        if text is None:
+            return None
+        try:
+            keys = from_yaml(text) if name.endswith(".yaml") else from_json(text)
+        except Unreadable as error:
+            raise self._damaged(name, error) from None
+        if not isinstance(keys, dict):
+            raise self._damaged(name, "it is empty" if not text.strip("\0\n ") else "it holds no keys")
+        return keys
+
+    def _damaged(self, name: str, reason: object) -> StoreError:
+        return StoreError(
+            f"a study's {name} must be whole, but that in {self.path} is not: {reason}; delete it and run the study "
+            "again, which writes it anew"
+        )
 
     def write_text(self, name: str, text: str) -> None:
         self.files.write(name, text.encode())
