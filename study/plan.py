@@ -61,6 +61,11 @@ def plan(study: Study, fingerprints: Fingerprints) -> Plan:
     adaptive: list[Adaptive] = []
     search = study.search
     generator = np.random.default_rng(search.seed if search else 0)
+    if search and not any(_is_range(axis) for _, axes in study.settings() for axis in axes.values()):
+        raise ConfigError(
+            "the study has a `search` but no hyperparameter to search; give one as {low: ..., high: ...} or as `search`"
+            + (" (stopping seeds early by their accuracy would bias every mean over seeds)" if search.scheduler else "")
+        )
     _check_size(study)
     for name, axes in study.settings():
         method = method_named(name)
@@ -80,11 +85,6 @@ def plan(study: Study, fingerprints: Fingerprints) -> Plan:
             for suggestion in drawn or [{}]:
                 config = method.Config.parse(name, values | suggestion)
                 trials |= {spec.id: spec for spec in _seeds(study, name, config, fingerprints)}
-    if search and not any(_is_range(axis) for _, axes in study.settings() for axis in axes.values()):
-        raise ConfigError(
-            "the study has a `search` but no hyperparameter to search; give one as {low: ..., high: ...} or as `search`"
-            + (" (stopping seeds early by their accuracy would bias every mean over seeds)" if search.scheduler else "")
-        )
     return Plan(list(trials.values()), adaptive)
 
 

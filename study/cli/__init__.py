@@ -39,15 +39,17 @@ def main() -> None:
     """Entry point: what the user or their machine has to mend is one sentence and exit code 2, never a traceback."""
     printing.show_any_character()
     code: int | str | None = 2
+    reason: str | None = None
     try:
         app()
     except SystemExit as ended:
         code = ended.code
     except NasStudyError as error:
-        printing.fail(error)
+        reason = str(error)
     except OSError as error:
-        printing.fail(f"what a command reads and writes must be within its reach, but: {' '.join(str(error).split())}")
-    if (reason := printing.unprinted()) is not None:
-        printing.fail(f"standard output must take what is printed, but it does not: {reason}")
-        code = 2
+        reason = f"what a command reads and writes must be within its reach, but: {' '.join(str(error).split())}"
+    if (lost := printing.unprinted()) is not None:
+        code, reason = 2, f"standard output must take what is printed, but it does not: {lost}"
+    if reason is not None:
+        printing.fail(reason)
     sys.exit(code)

@@ -22,9 +22,9 @@ def show_any_character() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def fail(sentence: object) -> None:
+def fail(sentence: str) -> None:
     """The one sentence of a command that ends with exit code 2."""
-    console(stderr=True, soft_wrap=True).print(Text("error: ", "bold red"), Text(str(sentence)), sep="")
+    console(stderr=True, soft_wrap=True).print(Text("error: ", "bold red"), Text(sentence), sep="")
 
 
 def unprinted() -> str | None:
