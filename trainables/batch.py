@@ -16,7 +16,7 @@ from trainables.checkpoints import restore, serialise
 from trainables.errors import StoreError
 from trainables.later import torch
 from trainables.methods import Diverged, config_of, method_named
-from trainables.records import Row, epoch_rows, row_of_unwritable, trial_row
+from trainables.records import Row, epoch_rows, trial_row, without_what_cannot_be_written
 from trainables.secrets import redact
 from trainables.spaces.nas_bench_201 import Genotype
 from trainables.spec import TrialSpec
@@ -210,14 +210,7 @@ class Batch:
         outcome = (
             {"notes": self.assignment.note, "gpu_share": share} | (self.trial.record() if self.trial else {}) | result
         )
-        try:
-            row = trial_row(spec, self.work.study, outcome, table)
-            self.store.write(row, epoch_rows(epochs, table))
-        except StoreError:
-            raise
-        except Exception as error:  # the same whenever this trial is written: as a death of its worker it would return
-            row, epochs = row_of_unwritable(spec, self.work.study, error), []
-            self.store.write(row, epochs)
+        row = written(self.store, trial_row(spec, self.work.study, outcome, table), epoch_rows(epochs, table))
         self._add_signal(spec, epochs)
         self._count(row)
         self.queue.pop(0)
@@ -230,6 +223,18 @@ class Batch:
     def _add_signal(self, spec: TrialSpec, epochs: list[Row]) -> None:
         if self.assignment.until is not None:
             self.signals.append(signal_at(self.assignment.until, spec, epochs, self.work.surroundings))
+
+
+def written(store: TrialStore, row: Row, epochs: list[Row]) -> Row:
+    """Put a trial into the store, or what can be written of it and why no more; returns its row."""
+    try:
+        store.write(row, epochs)
+    except StoreError:
+        raise
+    except Exception as error:  # would meet every worker that comes to write this trial
+        row = without_what_cannot_be_written(row, error)
+        store.write(row, [])
+    return row
 
 
 def suggest(spec: TrialSpec, values: dict[str, Any]) -> TrialSpec:

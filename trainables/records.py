@@ -32,14 +32,11 @@ def trial_row(spec: TrialSpec, study: str, outcome: Row, table: BenchmarkTable) 
     return row | {"table_fingerprint": table.fingerprint} | looked_up
 
 
-def row_of_unwritable(spec: TrialSpec, study: str, error: Exception) -> Row:
-    """The row of a trial whose own cannot be written: what is always text or small, and why."""
-    known = ("trial_id", "study", "method", "method_version", "config", "space", "dataset", "seed")
-    row = describe(spec, study)
+def without_what_cannot_be_written(row: Row, error: Exception) -> Row:
+    """The failed row that a trial leaves whose own no file can hold: its identity, and why."""
+    identity = ("trial_id", "study", "method", "method_version", "config", "space", "dataset", "seed", "finished_at")
     reason = f"the row of this trial cannot be written: {type(error).__name__}: {' '.join(str(error).split())}"
-    return {name: row[name] for name in known} | {
-        "status": "failed", "error": redact(reason), "finished_at": datetime.now(UTC),
-    }  # fmt: skip
+    return {name: row[name] for name in identity} | {"status": "failed", "error": redact(reason)}
 
 
 def epoch_rows(epochs: list[Row], table: BenchmarkTable) -> list[Row]:

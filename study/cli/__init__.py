@@ -13,6 +13,7 @@ import sys
 import typer
 
 from study.cli import catalogue, printing, reporting, running
+from study.store.waiting import telling
 from trainables.errors import NasStudyError
 
 app = typer.Typer(
@@ -41,7 +42,8 @@ def main() -> None:
     code: int | str | None = 2
     reason: str | None = None
     try:
-        app()
+        with telling(printing.console(stderr=True, soft_wrap=True).print):
+            app()
     except SystemExit as ended:
         code = ended.code
     except NasStudyError as error:

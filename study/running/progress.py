@@ -58,7 +58,7 @@ class ProgressDisplay(TrialProgressCallback):
         return Group(self.bar, *lines[:16])
 
     def on_step_begin(self, iteration: int, trials: list[Any], **_: Any) -> None:
-        if self.stop.requested and not self.announced:
+        if self.stop.requested and not self.announced and not self.stop.mistake:
             self.announced = True
             rest = ": finishing the epochs under way (a second signal does not wait)"
             self.say(str(self.stop.reason), "yellow", rest)

@@ -21,6 +21,7 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.fs as pafs
 
+from study.store.waiting import waiting_for
 from trainables.errors import StoreError, shown
 from trainables.reading import Unreadable, whole_path
 from trainables.secrets import redact, refuse_credentials
@@ -59,7 +60,8 @@ def locate(uri: str) -> tuple[pafs.FileSystem, str]:
     if "://" not in uri:
         return pafs.LocalFileSystem(), uri
     try:
-        filesystem, path = pafs.FileSystem.from_uri(uri)
+        with waiting_for(uri):  # that of S3 asks for the bucket's region
+            filesystem, path = pafs.FileSystem.from_uri(uri)
         if not path.strip("/"):
             raise ValueError("it names no bucket and no folder")
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -158,6 +160,10 @@ class Files:
 
         Before anything has succeeded nothing is waited for: then it is the address that is wrong, or the network.
         """
+        with waiting_for(self.root):
+            return self._attempt(action, *arguments)
+
+    def _attempt(self, action: Callable[..., T], *arguments: object) -> T:
         for wait_s in (*WAITS_S, None):
             try:
                 result = action(*arguments)

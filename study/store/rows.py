@@ -187,7 +187,11 @@ class RowFiles:
         name = f"{self.folder}/{trial_id}.parquet"
         if (content := self.files.read(name)) is not None:
             source = pa.BufferReader(content)
-            return self._reading(name, lambda: pq.read_table(source, use_threads=False).to_pylist()) or []
+            rows = self._reading(name, lambda: pq.read_table(source, use_threads=False).to_pylist()) or []
+            own = [row for row in rows if row[self.key[0]] == trial_id]
+            if rows and not own:
+                raise misnamed(f"{self.files.root}/{name}")
+            return own
         if (latest := self.files.read(f"{self.folder}/{LATEST}")) != self._latest:
             self.list_merged()
             if latest is None or any(path.endswith(latest.split()[0].decode()) for path in self._ids):
@@ -235,6 +239,14 @@ class RowFiles:
         if table is None:
             del self._ids[path]
         return table
+
+
+def misnamed(path: str) -> StoreError:
+    """Of a file that somebody copied or renamed: the trial it is named after would never be finished."""
+    return StoreError(
+        f"a result file must hold the trial that it is named after, but {path} holds another; delete it if it is a "
+        "copy, else give it the name of its trial_id, and run the study again"
+    )
 
 
 def version(info: pafs.FileInfo) -> Version:

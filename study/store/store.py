@@ -12,6 +12,7 @@ its own name; listings serve to read many, and one that lags behind at worst has
 
 from __future__ import annotations
 
+import re
 import threading
 import uuid
 from collections.abc import Callable, Collection, Iterable
@@ -136,6 +137,13 @@ class Store:
                     if timed:
                         row["finished_at"] = None if finished_at is None else finished_at / 1e6
         return found
+
+    def check_names(self, finished: Collection[str]) -> None:
+        """Raises StoreError where a file is named after a trial that is not ``finished``, and holds another's row."""
+        for info in self.trials.listing():
+            name = info.base_name.removesuffix(".parquet")
+            if re.fullmatch("[0-9a-f]{16}", name) and name not in finished:
+                self.find(name)
 
     def find(self, trial_id: str) -> Row | None:
         """The row of one trial; None while it is not finished."""
