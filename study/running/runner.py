@@ -17,6 +17,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -151,6 +152,8 @@ def run(
 def _cluster(address: str | None, console: Console) -> Iterator[None]:
     """A private Ray on this machine, or the cluster at ``address``, for as long as the block runs."""
     os.environ.update(ENVIRONMENT)
+    if cache := os.environ.get("NAS_STUDY_CACHE"):
+        os.environ["NAS_STUDY_CACHE"] = str(Path(cache).absolute())  # workers are in a folder of Ray's
     # Tune would hand credentials to workers in a description that Ray logs for all to read; they find them themselves
     class_cache.ENV_VARS_TO_PROPAGATE -= {name for name in class_cache.ENV_VARS_TO_PROPAGATE if is_secret(name)}
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
