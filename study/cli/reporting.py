@@ -17,7 +17,8 @@ from study.cli.options import (
     ValueOption,
 )
 from study.cli.printing import console
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, shown
+from trainables.reading import Unreadable, from_yaml
 
 if TYPE_CHECKING:
     from analysis import Results
@@ -100,12 +101,13 @@ def _results(
 
 def _setting(text: str) -> dict[str, Any]:
     """``lr=0.1,order=second`` -> values by name; numbers are read as numbers."""
-    import yaml
-
     pairs = [part.partition("=") for part in text.split(",")]
     if not all(name and sign for name, sign, _ in pairs):
-        raise ConfigError(f"--default must be a list such as lr=0.1,depth=2, but got {text!r}")
-    return {name.strip(): yaml.safe_load(value) for name, _, value in pairs}
+        raise ConfigError(f"--default must be a list such as lr=0.1,depth=2, but got {shown(text)}")
+    try:
+        return {name.strip(): from_yaml(value) for name, _, value in pairs}
+    except Unreadable as error:
+        raise ConfigError(f"--default must be a list such as lr=0.1,depth=2, but {shown(text)}: {error}") from None
 
 
 def report_path(store: str, study: str) -> Path:

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from inline import Inline
 
@@ -227,6 +229,33 @@ def test_stray_files_among_checkpoints_are_no_trials(
         (tmp_path / "store/table/checkpoints" / name).write_text("mine")
     code, out, _ = nas_study("status", str(tmp_path / "store"))
     assert code == 0 and "random_search" in out
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("seed", ["one"]),
+        ("search_wall_s", ["long"]),
+        ("finished_at", ["yesterday"]),
+        ("status", [3]),
+        ("hp.queries", [[5]]),
+        ("hp.queries", [{"a": 1}]),
+        ("trial_id", None),
+    ],
+)
+def test_a_result_file_with_other_columns_is_named(
+    nas_study: NasStudy, table_study: dict[str, Any], tmp_path: Path, column: str, values: list[Any] | None
+) -> None:
+    """Text where numbers belong, lists, none at all."""
+    prepared = Inline(table_study | {"seeds": 1}, tmp_path).run().prepared
+    save(prepared.store, prepared.study, environment(prepared.fingerprints, "", {}))
+    file = sorted((tmp_path / "table/trials").glob("*.parquet"))[0]
+    table = pq.read_table(file)
+    other = table.drop_columns([column])
+    pq.write_table(other if values is None else other.append_column(column, pa.array(values)), file)
+    for command in ("status", "report", "compact"):
+        said = refused(nas_study(command, str(tmp_path)))
+        assert f"`{column}` is missing, double or of another type; delete the file" in said and file.name in said
 
 
 def test_a_study_called_trials_hides_no_other(nas_study: NasStudy, table_study: dict[str, Any], tmp_path: Path) -> None:
