@@ -114,5 +114,6 @@ def report_path(store: str, study: str) -> Path:
     """Beside the results, or in the working folder if they are not on a disk."""
     if "://" in store:
         return Path(f"{study}-report") / "report.html"
-    folder = Path(store) if (Path(store) / "study.yaml").exists() else Path(store) / study
+    place = Path(store).expanduser()
+    folder = place if (place / "study.yaml").exists() else place / study
     return folder / "report" / "report.html"

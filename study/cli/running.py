@@ -122,7 +122,9 @@ def _logs(folder: Path | None, study: str) -> list[Any]:
         return []
     from study.running.loggers import TensorBoardLogs
 
-    return [TensorBoardLogs(folder / study)]
+    place = folder.expanduser() / study
+    place.mkdir(parents=True, exist_ok=True)
+    return [TensorBoardLogs(place)]
 
 
 def _seeds(text: str) -> Any:

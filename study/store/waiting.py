@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-QUIET_S = 4.0
+QUIET_S = 3.0
 LOOK_EVERY_S = 0.5
 
 _under_way: dict[int, tuple[float, str]] = {}

@@ -156,6 +156,21 @@ def test_options_that_mean_nothing(nas_study: NasStudy, tmp_path: Path, options:
     assert sentence in refused(dry_run(nas_study, study, *options))
 
 
+def test_curves_that_cannot_be_written_are_said_before_anything_runs(nas_study: NasStudy, tmp_path: Path) -> None:
+    study = tmp_path / "study.yaml"
+    study.write_text(STUDY)
+    for folder in ("/dev/null/x", "x" * 300):
+        said = refused(nas_study("run", str(study), "--store", str(tmp_path / "s"), "--tensorboard", folder))
+        assert "must be within its reach" in said and folder in said
+
+
+@pytest.mark.parametrize("setting", ["lr", "lr=[1", "lr=1,lr", "lr=" + "9" * 5000, "lr=&a [*a]"])
+def test_a_default_that_is_no_setting(nas_study: NasStudy, setting: str) -> None:
+    results = Path(__file__).parents[3] / "results"
+    said = refused(nas_study("sensitivity", str(results), "--study", "svge_small", "--default", setting))
+    assert "--default must be a list such as lr=0.1,depth=2" in said
+
+
 @pytest.mark.parametrize("option", ["--max-hours", "--max-trials"])
 @pytest.mark.parametrize("value", ["nan", "inf", "-1", "1e300", "9" * 5000])
 def test_numbers_out_of_all_bounds(nas_study: NasStudy, option: str, value: str) -> None:
