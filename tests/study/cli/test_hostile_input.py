@@ -301,3 +301,15 @@ def test_an_output_without_the_characters_is_given_their_numbers(monkeypatch: py
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 0 and b"arXiv:2006.10355" in said.getvalue() and b"\\u" in said.getvalue()
+
+
+def test_the_largest_seed_is_a_seed_like_others(nas_study: NasStudy, tmp_path: Path) -> None:
+    """Every searcher draws from it, its row holds it, and ``status`` finds it."""
+    names = ("random_search", "regularized_evolution", "local_search", "reinforce", "tpe")
+    searchers = {name: {"queries": 12} for name in names}
+    raw = {"name": "x", "dataset": "cifar10", "methods": searchers, "seeds": [2**63 - 1]}
+    prepared = Inline(raw, tmp_path).run().prepared
+    save(prepared.store, prepared.study, environment(prepared.fingerprints, "", {}))
+    rows = prepared.store.finished(("seed", "status", "error")).values()
+    assert [(row["seed"], row["status"], row["error"]) for row in rows] == [(2**63 - 1, "ok", None)] * 5
+    assert nas_study("status", str(tmp_path))[0] == 0
