@@ -16,6 +16,8 @@ from typing import Any
 
 LONGEST = 100
 """Characters of what was given that a message repeats."""
+MOST_NAMED = 100
+"""Names among which a message has to choose."""
 
 
 class NasStudyError(Exception):
@@ -43,7 +45,9 @@ def choose(kind: str, given: str, known: Iterable[str]) -> str:
     names = sorted(known)
     nearest = difflib.get_close_matches(given[:LONGEST], names, n=1)  # its time grows with the square of the length
     hint = f" did you mean {shown(nearest[0])}?" if nearest else ""
-    return f"unknown {kind} {shown(given)};{hint} choose one of: {', '.join(names)}"
+    listed = [name if len(name) <= LONGEST else shown(name) for name in names[:MOST_NAMED]]
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"unknown {kind} {shown(given)};{hint} choose one of: {', '.join(listed)}{more}"
 
 
 class _Shown(reprlib.Repr):

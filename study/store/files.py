@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property
+from pathlib import Path
 from typing import TypeVar
 
 import pyarrow as pa
@@ -93,6 +94,9 @@ class Files:
         """A file's content, or None if there is none. Raises StoreError."""
 
         def get() -> bytes:
+            place = Path(f"{self.root}/{name}")
+            if self.is_local and place.exists() and not place.is_file():
+                raise OSError("it is no regular file")  # a pipe would be waited for
             with self.filesystem.open_input_stream(f"{self.root}/{name}") as stream:
                 return bytes(stream.read())
 

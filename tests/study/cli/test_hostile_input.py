@@ -235,6 +235,17 @@ def test_what_describes_a_stored_study_is_named_where_it_is_damaged(
     assert nas_study(*run)[0] == 0
 
 
+@pytest.mark.parametrize("name", ["study.yaml", "environment.json"])
+def test_a_pipe_in_a_store_is_not_waited_for(
+    nas_study: NasStudy, table_study: dict[str, Any], tmp_path: Path, name: str
+) -> None:
+    prepared = Inline(table_study | {"seeds": 1}, tmp_path).prepared
+    save(prepared.store, prepared.study, environment(prepared.fingerprints, "", {}))
+    (tmp_path / "table" / name).unlink()
+    os.mkfifo(tmp_path / "table" / name)
+    assert f"{name} is not (it is no regular file)" in refused(nas_study("status", str(tmp_path)))
+
+
 def test_stray_files_among_checkpoints_are_no_trials(
     nas_study: NasStudy, table_study: dict[str, Any], tmp_path: Path
 ) -> None:
