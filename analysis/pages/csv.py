@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,25 +27,51 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
 
 def _blocks(frame: pd.DataFrame) -> Iterator[str]:
     yield ",".join(_quoted(str(column)) for column in frame.columns) + "\n"
+    columns = [_column(frame[column]) for column in frame.columns]
     for start in range(0, len(frame), BLOCK):
-        block = frame.iloc[start : start + BLOCK]
-        lines = pc.binary_join_element_wise(*(_texts(block[column]) for column in block.columns), ",")
+        part = slice(start, start + BLOCK)
+        lines = pc.binary_join_element_wise(*(texts(part) for texts in columns), ",")
         yield pc.binary_join(pa.ListArray.from_arrays([0, len(lines)], lines), "\n")[0].as_py() + "\n"
 
 
-def _texts(values: pd.Series) -> pa.Array:
+def _column(values: pd.Series) -> Callable[[slice], pa.Array]:
+    """What makes a part of the column text; a value that recurs in the column is made text once."""
+    if values.dtype == object:  # may hold 1, 1.0 and True, which are equal as well
+        return lambda part: pa.array(map(_text, values.iloc[part].tolist()), pa.string())
+    if isinstance(values.dtype, pd.StringDtype):
+        return lambda part: _quoted_all(pa.table({"": values.iloc[part]})[0].combine_chunks().cast(pa.string()))
+    if values.dtype == "datetime64[us, UTC]":
+        return _times(values)
     if isinstance(values.dtype, pd.CategoricalDtype):
-        codes, distinct = values.cat.codes.to_numpy(), values.cat.categories.tolist()
+        codes, texts = values.cat.codes.to_numpy(), map(_text, values.cat.categories)
     elif values.dtype == np.float64:
         codes, bits = pd.factorize(values.to_numpy().view(np.int64))  # by bits: 0.0 and -0.0 are equal, not the same
-        distinct = bits.view(np.float64).tolist()
-    elif values.dtype == object:  # may hold 1, 1.0 and True, which are equal as well
-        codes, distinct = np.arange(len(values)), values.tolist()
+        distinct = bits.view(np.float64)
+        if len(distinct) > len(values) / 2 and len(values) > BLOCK:  # few recur, and all texts at once are large
+            return lambda part: _column(values.iloc[part])(slice(None))
+        codes, texts = np.where(np.isnan(distinct)[codes], -1, codes), map(repr, distinct.tolist())
     else:
         codes, found = pd.factorize(values)
-        distinct = pd.Series(found).astype(str).tolist()  # times have fractions of a second where any has
-    texts = pa.array([*map(_text, distinct), ""], pa.string())
-    return texts.take(pa.array(np.where(codes < 0, len(distinct), codes)))
+        texts = map(_quoted, pd.Series(found).astype(str))
+    return _lookup(codes.astype(np.int32), pa.array(texts, pa.string()))
+
+
+def _times(values: pd.Series) -> Callable[[slice], pa.Array]:
+    """All with a fraction of a second where any has one."""
+    whole = bool((values.dropna().dt.microsecond == 0).all())
+    kind = pa.timestamp("s" if whole else "us", "UTC")
+    return lambda part: pc.fill_null(pc.strftime(pa.array(values.iloc[part], kind), "%Y-%m-%d %H:%M:%S+00:00"), "")
+
+
+def _lookup(codes: np.ndarray, texts: pa.Array) -> Callable[[slice], pa.Array]:
+    return lambda part: pc.fill_null(texts.take(pa.array(codes[part], mask=codes[part] < 0)), "")
+
+
+def _quoted_all(texts: pa.Array) -> pa.Array:
+    """``_quoted`` of every text; missing ones are empty."""
+    texts = pc.fill_null(texts, "")
+    special = pc.match_substring_regex(texts, '[,"\n\r]')
+    return pa.array(map(_quoted, texts.to_pylist()), pa.string()) if pc.any(special).as_py() else texts
 
 
 def _text(value: object) -> str:

@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.fs as pafs
 
 from analysis.results.grids import Grid, Layout, lay_out
 from study.store.rows import RowFiles
@@ -87,12 +88,20 @@ class Epochs:
 
     def _tables(self, columns: Collection[str]) -> Iterator[tuple[np.ndarray, pa.Table]]:
         """The places and rows of each file, in what ``columns`` are when it is its turn: none is read for none."""
-        for info, places in self._layout.places:
-            if columns and self._rows:
-                table = self._rows.read(info, sorted(columns))
-                if table is None or len(table) != len(places):
-                    raise _MergedError
-                yield places, table
+        rows = self._rows
+        if rows is None:
+            return
+
+        def read(file: tuple[pafs.FileInfo, np.ndarray]) -> pa.Table | None:
+            return rows.read(file[0], sorted(columns)) if columns else None
+
+        tables = rows.files.map(read, self._layout.places)
+        for (_, places), table in zip(self._layout.places, tables, strict=True):
+            if not columns:
+                return
+            if table is None or len(table) != len(places):
+                raise _MergedError
+            yield places, table
 
     def _anew(self, read: Callable[[], T]) -> T:
         """What ``read`` gives, again from the start with the files of then where one has been merged meanwhile."""

@@ -9,13 +9,16 @@ full) is not. Listings are only ever a hint: on some storage they lag behind wha
 
 from __future__ import annotations
 
+import os
 import re
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -184,12 +187,22 @@ class Files:
         raise AssertionError
 
     def map(self, function: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
-        """``function`` of each item in order, several at once where the answers come over a network."""
-        return map(function, items) if self.is_local else self._pool.map(function, items)
+        """``function`` of each item in order, of some of them before they are asked for, several at once."""
+        rest, under_way = iter(items), deque[Future[T]]()
+        for item in islice(rest, self._at_once):
+            under_way.append(self._pool.submit(function, item))
+        while under_way:
+            result = under_way.popleft().result()
+            under_way.extend(self._pool.submit(function, item) for item in islice(rest, 1))
+            yield result
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(AT_ONCE, "store")
+        return ThreadPoolExecutor(self._at_once, "store")
+
+    @property
+    def _at_once(self) -> int:
+        return (os.cpu_count() or 1) if self.is_local else AT_ONCE
 
     def _put(self, path: str, content: bytes | pa.Buffer) -> None:
         with self.filesystem.open_output_stream(path) as stream:
