@@ -2,23 +2,53 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from trainables.benchmarks.accuracies import ACCURACIES
-from trainables.errors import ConfigError, choose
+from trainables.errors import ConfigError, choose, shown
 from trainables.hyperparameters import Scalar
-from trainables.spec import DatasetSpec, Frozen, Precision
+from trainables.reading import Unreadable, from_yaml, read_text
+from trainables.spec import (
+    MOST_CELLS,
+    MOST_CHANNELS,
+    MOST_EPOCHS,
+    MOST_IN_A_BATCH,
+    MOST_SEED,
+    DatasetSpec,
+    Frozen,
+    Precision,
+)
 from trainables.training_free import PROXIES
 
 SPACES = ("nas_bench_201",)
 OBJECTIVES = (*(a.column for a in ACCURACIES if a.split == "valid"), "supernet_valid_accuracy")
 """Columns of a trial that a hyperparameter search may maximise."""
+
+
+MOST_SEEDS = 1_000_000
+MOST_SUGGESTIONS = 100_000
+LONGEST_NAME = 200
+"""Characters; a folder's name may have 255 bytes."""
+MOST_SECONDS = 1e9
+"""Thirty years."""
 
 
 class SearchRange(Frozen):
@@ -29,26 +59,69 @@ class SearchRange(Frozen):
     log: bool = False
 
 
-Axis = Scalar | list[Scalar] | SearchRange
+def _scalar(value: Any) -> Any:
+    if not isinstance(value, bool | int | float | str) or (isinstance(value, float) and not math.isfinite(value)):
+        raise ValueError(
+            "must be a number, a word or true or false, a list of such values, a range such as {low: 1.0e-4, high: "
+            "1.0e-1}, or the word `search`"
+        )
+    return value
+
+
+def _filled(value: Any) -> Any:
+    if isinstance(value, list) and not value:
+        raise ValueError("must hold at least one value")
+    return value
+
+
+def _form(value: Any) -> str:
+    if isinstance(value, list):
+        return "a list"
+    return "keys" if isinstance(value, dict | SearchRange) else "a value"
+
+
+Value = Annotated[Scalar, BeforeValidator(_scalar)]
+Axis = Annotated[
+    Annotated[Value, Tag("a value")]
+    | Annotated[list[Value], BeforeValidator(_filled), Tag("a list")]
+    | Annotated[SearchRange, Tag("keys")],
+    Discriminator(_form),
+]
 """One hyperparameter: a value, a grid axis, a range, or the word ``search`` (the method's declared range)."""
+
+Axes = dict[str, Axis]
+
+
+def _settings(value: Any) -> Any:
+    if value is not None and not isinstance(value, dict | list):
+        raise ValueError("must hold hyperparameters, such as {arch_lr: 1.0e-3}, or be a list of such settings")
+    return [axes or {} for axes in value] if isinstance(value, list) else value or {}
+
+
+Settings = Annotated[
+    Annotated[Axes, Tag("keys")] | Annotated[list[Axes], BeforeValidator(_filled), Tag("a list")],
+    Discriminator(_form),
+    BeforeValidator(_settings),
+]
+"""Of one method: its axes, all combinations of which are run, or a list of such settings, each for itself."""
 
 
 class PartialScale(Frozen):
     """What a study says about scale; whatever it leaves out is each method's paper setting."""
 
-    channels: int | None = Field(None, ge=1)
-    cells: int | None = Field(None, ge=1)
-    epochs: int | None = Field(None, ge=1)
-    batch_size: int | None = Field(None, ge=2)
+    channels: int | None = Field(None, ge=1, le=MOST_CHANNELS)
+    cells: int | None = Field(None, ge=1, le=MOST_CELLS)
+    epochs: int | None = Field(None, ge=1, le=MOST_EPOCHS)
+    batch_size: int | None = Field(None, ge=2, le=MOST_IN_A_BATCH)
 
 
 class RetrainStudy(Frozen):
     """Training derived cells from scratch; the sizes it leaves out are those of ``scale``."""
 
-    epochs: int = Field(200, ge=1)
-    channels: int | None = Field(None, ge=1)
-    cells: int | None = Field(None, ge=1)
-    batch_size: int | None = Field(None, ge=2)
+    epochs: int = Field(200, ge=1, le=MOST_EPOCHS)
+    channels: int | None = Field(None, ge=1, le=MOST_CHANNELS)
+    cells: int | None = Field(None, ge=1, le=MOST_CELLS)
+    batch_size: int | None = Field(None, ge=2, le=MOST_IN_A_BATCH)
     learning_rate: float = Field(0.1, gt=0)
     weight_decay: float = Field(5e-4, ge=0)
 
@@ -58,7 +131,7 @@ class Evaluate(Frozen):
 
     retrain: RetrainStudy | None = None
     proxies: tuple[str, ...] = Field((), description="training-free scores of the derived cell")
-    hessian_every: int | None = Field(None, ge=1, description="epochs between Hessian eigenvalues")
+    hessian_every: int | None = Field(None, ge=1, le=MOST_EPOCHS, description="epochs between Hessian eigenvalues")
 
     @field_validator("proxies", mode="before")
     @classmethod
@@ -78,20 +151,25 @@ class Resources(Frozen):
     are processes, which take turns; trials ``together`` are in one process, where they run on a GPU at the same time.
     """
 
-    cpu: float = Field(1, gt=0)
-    gpu: Annotated[float, Field(ge=0)] | Literal["auto"] = 0.0
+    cpu: float = Field(1, gt=0, le=10_000)
+    gpu: Annotated[float, Field(ge=0, le=1_000)] | Literal["auto"] = 0.0
     together: int = Field(
         1, ge=1, le=64, description="trials that one worker runs side by side; `cpu` and `gpu` are then the worker's"
     )
     memory_gib: float | None = Field(
-        None, gt=0, description="reserved on the host for the trial's process; a trial that passes it is given up"
+        None,
+        gt=0,
+        le=1_000_000,
+        description="reserved on the host for the trial's process; a trial that passes it is given up",
     )
-    trial_timeout_s: float | None = Field(None, gt=0, description="a trial that runs longer is given up")
+    trial_timeout_s: float | None = Field(
+        None, gt=0, le=MOST_SECONDS, description="a trial that runs longer is given up"
+    )
 
     @field_validator("gpu", mode="before")
     @classmethod
     def _share_or_auto(cls, value: Any) -> Any:
-        if isinstance(value, str) and value != "auto":
+        if value != "auto" and (isinstance(value, bool) or not isinstance(value, int | float)):
             raise ValueError("must be a share of a GPU such as 0.25, or auto")
         return value
 
@@ -106,13 +184,16 @@ class Search(Frozen):
     """A hyperparameter search over the axes given as ranges."""
 
     algorithm: Literal["random", "optuna"]
-    samples: int = Field(ge=1)
-    seed: int = Field(0, ge=0, description="of the sampler, not of the trials")
+    samples: int = Field(ge=1, le=MOST_SUGGESTIONS)
+    seed: int = Field(0, ge=0, lt=2**32, description="of the sampler, not of the trials")
     objective: str = Field(
         "cifar10_valid_accuracy", description="optuna: the trial column whose mean over the seeds is maximised"
     )
     parallel: int = Field(
-        4, ge=1, description="optuna: suggestions made at once; part of the result, so it is not taken from the machine"
+        4,
+        ge=1,
+        le=MOST_SUGGESTIONS,
+        description="optuna: suggestions made at once; part of the result, so it is not taken from the machine",
     )
     scheduler: Literal["asha", "median"] | None = Field(
         None, description="stop suggestions early that look bad on validation (study/early_stopping.py)"
@@ -134,12 +215,12 @@ class Study(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    name: str
+    name: str = Field(max_length=LONGEST_NAME)
     space: str = "nas_bench_201"
     dataset: DatasetSpec
     scale: PartialScale = PartialScale()
-    methods: dict[str, dict[str, Annotated[Axis, Field(union_mode="left_to_right")]]] = Field(min_length=1)
-    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    methods: dict[str, Settings] = Field(min_length=1)
+    seeds: list[Annotated[int, Field(ge=0, le=MOST_SEED, strict=True)]] = Field(min_length=1, max_length=MOST_SEEDS)
     evaluate: Evaluate = Evaluate()
     precision: Precision = Field("float32", description="of products and convolutions; tf32 is faster, on GPUs only")
     resources: Resources = Resources()
@@ -162,22 +243,25 @@ class Study(BaseModel):
     @field_validator("dataset", mode="before")
     @classmethod
     def _named_dataset(cls, value: Any) -> Any:
+        if not isinstance(value, str | dict | DatasetSpec):
+            raise ValueError("must be a name such as cifar10, or keys such as {name: cifar10, image_size: 16}")
         return {"name": value} if isinstance(value, str) else value
 
     @field_validator("scale", mode="before")
     @classmethod
     def _paper_scale(cls, value: Any) -> Any:
+        if value != "paper" and not isinstance(value, dict | PartialScale):
+            raise ValueError("must be the word `paper`, or keys such as {epochs: 50, cells: 5}")
         return {} if value == "paper" else value
-
-    @field_validator("methods", mode="before")
-    @classmethod
-    def _empty_method(cls, value: Any) -> Any:
-        return {name: axes or {} for name, axes in value.items()} if isinstance(value, dict) else value
 
     @field_validator("seeds", mode="before")
     @classmethod
     def _count_of_seeds(cls, value: Any) -> Any:
-        return list(range(value)) if isinstance(value, int) and not isinstance(value, bool) and value > 0 else value
+        if isinstance(value, list):
+            return value
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_SEEDS:
+            raise ValueError(f"must be a number of seeds from 1 to {MOST_SEEDS}, or a list of them such as [0, 1, 7]")
+        return list(range(value))
 
     @field_validator("seeds")
     @classmethod
@@ -185,6 +269,12 @@ class Study(BaseModel):
         if len(set(value)) < len(value):
             raise ValueError("must be distinct: the same seed twice is the same trial, not another sample")
         return value
+
+    def settings(self) -> Iterator[tuple[str, Axes]]:
+        """Each method's name and axes, several times where it has several settings."""
+        for name, some in self.methods.items():
+            for axes in some if isinstance(some, list) else [some]:
+                yield name, axes
 
     def as_yaml(self) -> str:
         """The study as run, complete and readable by ``load``."""
@@ -200,23 +290,27 @@ def shipped() -> dict[str, str]:
 def load(study: str, overrides: list[str] | None = None) -> Study:
     """Read a shipped study by name or a YAML file by path, apply ``key=value`` overrides. Raises ConfigError."""
     known = shipped()
-    if study in known:
-        text = known[study]
-    elif Path(study).is_file():
-        text = Path(study).read_text()
-    elif study.endswith((".yaml", ".yml")) or "/" in study:
-        raise ConfigError(f"a study file must exist, but there is none at {study}")
-    else:
+    place = Path(study)
+    if study not in known and place.suffix not in (".yaml", ".yml") and "/" not in study and not _is_file(place):
         raise ConfigError(f"{choose('study', study, known)}; or give the path of a YAML file")
     try:
-        raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"a study file must be YAML, but {study} is not: {' '.join(str(error).split())}") from None
+        raw = from_yaml(known[study] if study in known else read_text(place))
+    except Unreadable as error:
+        raise ConfigError(f"a study must be a file of readable YAML, but {shown(study)} is not: {error}") from None
     if not isinstance(raw, dict):
-        raise ConfigError(f"a study file must hold keys such as name, dataset and methods, but {study} holds {raw!r}")
+        raise ConfigError(
+            f"a study file must hold keys such as name, dataset and methods, but {study} holds {shown(raw)}"
+        )
     for override in overrides or []:
         _override(raw, override)
     return parse(raw)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # no file has such a name
+        return False
 
 
 def parse(raw: dict[str, Any]) -> Study:
@@ -231,13 +325,11 @@ def parse(raw: dict[str, Any]) -> Study:
             raise ConfigError(f"in the study: {choose('key', where, known)}") from None
         if first["type"] == "missing":
             raise ConfigError(f"a study must have the key `{where}`, but it is missing") from None
-        message = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
-        raise ConfigError(f"in the study: `{where}` {message}, but got {first['input']!r}") from None
+        message = re.sub(r"^(Value error, |(Input|String|List|Dictionary) (?=should))", "", first["msg"])
+        raise ConfigError(f"in the study: `{where}` {message}, but got {shown(first['input'])}") from None
 
 
-_UNION_BRANCHES = {
-    "bool", "int", "float", "str", "list[union[bool,int,float,str]]", "SearchRange", "constrained-float",
-}  # fmt: skip
+_UNION_BRANCHES = {"a value", "a list", "keys", "constrained-float", "bool", "int", "float", "str"}
 
 
 def _keys_at(location: tuple[int | str, ...]) -> set[str]:
@@ -255,14 +347,16 @@ def _override(raw: dict[str, Any], override: str) -> None:
     """Apply one ``a.b.c=value`` to the raw study; the value is YAML."""
     path, equals, value = override.partition("=")
     if not equals or not path:
-        raise ConfigError(f"an override must read key=value, such as scale.epochs=5, but got {override!r}")
+        raise ConfigError(f"an override must read key=value, such as scale.epochs=5, but got {shown(override)}")
     *parents, last = path.split(".")
     place = raw
     for key in parents:
+        if isinstance(place.get(key), list):
+            raise ConfigError(f"an override changes one key, but `{key}` in {shown(override)} is a list; give it whole")
         if not isinstance(place.get(key), dict):
             place[key] = {"name": place[key]} if key == "dataset" and isinstance(place.get(key), str) else {}
         place = place[key]
     try:
-        place[last] = yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise ConfigError(f"the value of an override must be YAML, but got {override!r}") from None
+        place[last] = from_yaml(value)
+    except Unreadable as error:
+        raise ConfigError(f"the value of an override must be YAML, but {shown(override)} is not: {error}") from None

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import yaml
+from pydantic import BaseModel, ValidationError
 
 from study.config import Study
 from study.plan import Fingerprints
@@ -51,19 +51,38 @@ def _version(package: str) -> str | None:
         return None
 
 
+class Recorded(BaseModel):
+    """What the plan of a study needs of its environment.json; None and {} in files of older versions."""
+
+    dataset_fingerprint: str | None = None
+    signal_fingerprints: dict[int, str] = {}
+
+
+def recorded(store: Store) -> Recorded:
+    """Raises StoreError."""
+    try:
+        return Recorded.model_validate(store.read_keys("environment.json") or {})
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        raise StoreError(
+            f"a study's environment.json must be as a run wrote it, but `{where}` of that in {store.path} is not; "
+            "delete it and run the study again, which writes it anew"
+        ) from None
+
+
 def check_unchanged(store: Store, study: Study, fingerprints: Fingerprints) -> None:
     """Refuse to mix results of different spaces, data, scales or evaluations in one study. Raises StoreError."""
-    text = store.read_text("study.yaml")
-    if text is None:
+    keys = store.read_keys("study.yaml")
+    if keys is None:
         return
-    before, now = LATER | yaml.safe_load(text), LATER | yaml.safe_load(study.as_yaml())
+    before, now = LATER | keys, LATER | study.model_dump(mode="json", exclude_none=True)
     for key in SHARED_KEYS:
         if before.get(key) != now.get(key):
             raise StoreError(
                 f"all trials of a study share its {key}, but {store.path} was run with {before.get(key)} and now it is "
                 f"{now.get(key)}; change the study's name or use another --store"
             )
-    earlier = json.loads(store.read_text("environment.json") or "{}").get("dataset_fingerprint")
+    earlier = recorded(store).dataset_fingerprint
     if None not in (earlier, fingerprints.images) and earlier != fingerprints.images:
         raise StoreError(
             f"all trials of a study share its images, but {store.path} was run on images with fingerprint {earlier} "
@@ -73,8 +92,7 @@ def check_unchanged(store: Store, study: Study, fingerprints: Fingerprints) -> N
 
 def save(store: Store, study: Study, found: dict[str, Any]) -> None:
     """Write study.yaml and environment.json; a run without images keeps the fingerprint of an earlier one with."""
-    earlier = json.loads(store.read_text("environment.json") or "{}")
-    found["dataset_fingerprint"] = found["dataset_fingerprint"] or earlier.get("dataset_fingerprint")
+    found["dataset_fingerprint"] = found["dataset_fingerprint"] or recorded(store).dataset_fingerprint
     store.write_text("study.yaml", study.as_yaml())
     store.write_text("environment.json", json.dumps(found, indent=2, sort_keys=True) + "\n")
 

@@ -13,16 +13,19 @@ from statistics import mean
 from typing import Any
 
 from study.store.store import Row
+from trainables.datasets import ImageData
 from trainables.later import F, Tensor, torch
 from trainables.methods import config_of, method_named
 from trainables.spaces.nas_bench_201 import EDGES, Genotype
 from trainables.spaces.nas_bench_201.genotype import CONV_3X3
-from trainables.spec import TrialSpec
+from trainables.spec import Retrain, Scale, TrialSpec
 from trainables.trial import Surroundings
 
 START_S = 0.02
 QUERY_S = 3e-5
 """Of random search: a cheap searcher's trial is mostly the writing of its record (speed/trial_overhead.py)."""
+LARGEST_PROBE = (64, 8, 256)
+"""Channels, cells a stage and images a batch that are measured themselves: a dry run has to end."""
 
 
 class Estimator:
@@ -50,21 +53,25 @@ class Estimator:
             return QUERY_S * epochs * method.relative_cost(config)
         images = self.surroundings.images(spec.dataset)
         steps = len(images.train_images) // 2 // spec.scale.batch_size
-        step = _supernet_step_s(
-            spec.scale.channels, spec.scale.cells, spec.scale.batch_size, images.channels, images.image_size,
-            images.classes, self.surroundings.device,
-        )  # fmt: skip
+        step = _scaled(_supernet_step_s, spec.scale, images, self.surroundings.device)
         return 2 * steps * epochs * step * method.relative_cost(config)
 
     def _retraining(self, spec: TrialSpec) -> float:
         if spec.retrain is None:
             return 0.0
         images = self.surroundings.images(spec.dataset)
-        step = _network_step_s(
-            spec.retrain.channels, spec.retrain.cells, spec.retrain.batch_size, images.channels, images.image_size,
-            images.classes, self.surroundings.device,
-        )  # fmt: skip
+        step = _scaled(_network_step_s, spec.retrain, images, self.surroundings.device)
         return len(images.train_images) // spec.retrain.batch_size * spec.retrain.epochs * step
+
+
+def _scaled(step_s: Callable[..., float], size: Scale | Retrain, images: ImageData, device: str) -> float:
+    """Seconds of a step; where the network is very large, from one that is not, by what its work grows with."""
+    channels, cells, batch = (
+        min(largest, asked)
+        for largest, asked in zip(LARGEST_PROBE, (size.channels, size.cells, size.batch_size), strict=True)
+    )
+    measured = step_s(channels, cells, batch, images.channels, images.image_size, images.classes, device)
+    return measured * (size.channels / channels) ** 2 * (size.cells / cells) * (size.batch_size / batch)
 
 
 @lru_cache

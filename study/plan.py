@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,8 @@ from trainables.methods import SearchMethod, method_named
 from trainables.spec import Retrain, Scale, TrialSpec
 
 Values = dict[str, Scalar]
+MOST_TRIALS = 1_000_000
+"""Of one study; each is planned in the memory of the driver."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,13 @@ def plan(study: Study, fingerprints: Fingerprints) -> Plan:
     adaptive: list[Adaptive] = []
     search = study.search
     generator = np.random.default_rng(search.seed if search else 0)
-    for name, axes in study.methods.items():
+    if search and not any(_is_range(axis) for _, axes in study.settings() for axis in axes.values()):
+        raise ConfigError(
+            "the study has a `search` but no hyperparameter to search; give one as {low: ..., high: ...} or as `search`"
+            + (" (stopping seeds early by their accuracy would bias every mean over seeds)" if search.scheduler else "")
+        )
+    _check_size(study)
+    for name, axes in study.settings():
         method = method_named(name)
         ranges = {key: _range(name, method, key, axis) for key, axis in axes.items() if _is_range(axis)}
         if ranges and search is None:
@@ -76,12 +85,21 @@ def plan(study: Study, fingerprints: Fingerprints) -> Plan:
             for suggestion in drawn or [{}]:
                 config = method.Config.parse(name, values | suggestion)
                 trials |= {spec.id: spec for spec in _seeds(study, name, config, fingerprints)}
-    if search and not any(_is_range(axis) for axes in study.methods.values() for axis in axes.values()):
-        raise ConfigError(
-            "the study has a `search` but no hyperparameter to search; give one as {low: ..., high: ...} or as `search`"
-            + (" (stopping seeds early by their accuracy would bias every mean over seeds)" if search.scheduler else "")
-        )
     return Plan(list(trials.values()), adaptive)
+
+
+def _check_size(study: Study) -> None:
+    """Count the trials before any is made. Raises ConfigError."""
+    samples = study.search.samples if study.search else 1
+    count = 0
+    for _, axes in study.settings():
+        searched = samples if any(_is_range(axis) for axis in axes.values()) else 1
+        count += len(study.seeds) * searched * math.prod(len(a) for a in axes.values() if isinstance(a, list))
+    if count > MOST_TRIALS:
+        raise ConfigError(
+            f"a study has at most {MOST_TRIALS} trials, but this one has {count}; list fewer values, samples or seeds, "
+            "or make several studies of it"
+        )
 
 
 def _adaptive(

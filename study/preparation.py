@@ -12,9 +12,10 @@ from study.store.store import Store
 from trainables import datasets
 from trainables.benchmarks.signal import signal_fingerprints
 from trainables.datasets import BatchStream, split
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, shown
 from trainables.later import torch
 from trainables.methods import method_named
+from trainables.reading import Unreadable, whole_path
 from trainables.spec import Retrain, Scale, TrialSpec
 from trainables.trial import Surroundings
 
@@ -45,9 +46,7 @@ def prepare(
             "precision out"
         )
     surroundings = Surroundings(
-        data and data.expanduser().resolve(),
-        benchmark and benchmark.expanduser().resolve(),
-        "cuda" if study.resources.gpu else "cpu",
+        _anywhere("--data", data), _anywhere("--benchmark", benchmark), "cuda" if study.resources.gpu else "cpu"
     )
     signals = signal_fingerprints(surroundings.table(), study.dataset.name)
     found = plan(study, Fingerprints("unread", signals))  # wrong names before slow reading
@@ -64,6 +63,14 @@ def prepare(
     results = Store(store, study.name)
     check_unchanged(results, study, fingerprints)
     return Prepared(study, found, results, surroundings, fingerprints)
+
+
+def _anywhere(option: str, path: Path | None) -> Path | None:
+    """The path as workers in other folders understand it."""
+    try:
+        return path and whole_path(path)
+    except Unreadable as error:
+        raise ConfigError(f"{option} must name a file or a folder, but {shown(str(path))} does not: {error}") from None
 
 
 def _check_batches(found: Plan, surroundings: Surroundings) -> None:

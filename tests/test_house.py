@@ -50,3 +50,16 @@ def test_dependencies_point_one_way(folder: str) -> None:
 @pytest.mark.parametrize("package", ["study", "analysis"])
 def test_the_top_of_a_package_is_a_table_of_contents(package: str) -> None:
     assert len([path for path in (PROJECT / package).iterdir() if path.is_file()]) <= 12
+
+
+@pytest.mark.parametrize(
+    ("call", "where"),
+    [
+        ("Console(", {"study/cli/printing.py"}),  # names and paths are no markup
+        ("yaml.safe_load", {"study/running/hosts.py"}),  # of a file of Ray's; what users write: trainables/reading.py
+    ],
+)
+def test_there_is_one_way_to_print_and_to_read(call: str, where: set[str]) -> None:
+    files = [file for package in ("study", "trainables", "analysis") for file in (PROJECT / package).rglob("*.py")]
+    found = {str(file.relative_to(PROJECT)) for file in files if call in file.read_text(encoding="utf-8")}
+    assert found == where

@@ -19,9 +19,10 @@ from typing import Any, Protocol
 
 from trainables.benchmarks.signal import read_signal
 from trainables.checkpoints import restore, serialise
+from trainables.errors import StoreError
 from trainables.later import torch
 from trainables.methods import Diverged, config_of, method_named
-from trainables.records import Row, epoch_rows, trial_row
+from trainables.records import Row, epoch_rows, trial_row, without_what_cannot_be_written
 from trainables.secrets import redact
 from trainables.spaces.nas_bench_201 import Genotype
 from trainables.spec import TrialSpec
@@ -147,9 +148,9 @@ class Batch:
         """Put the trials that ended into the store. The watchdog may do so beside the lane's own thread."""
         with self._writing:
             if ended := list(self.unwritten):
-                self.store.write(ended)
+                rows = written(self.store, ended)
                 del self.unwritten[: len(ended)]
-                for row, _ in ended:
+                for row in rows:
                     self._count(row)
 
     def leave(self) -> None:
@@ -229,9 +230,9 @@ class Batch:
         """Look up what the trial at hand came to: its row and its epochs, which are to be written."""
         spec, epochs = self.queue[0], self.trial.epochs if self.trial else []
         table = self.work.surroundings.table()
-        outcome = {"notes": self.assignment.note} | (self.trial.record() if self.trial else {}) | result
-        row = trial_row(spec, self.work.study, outcome, table)
-        self.unwritten.append((row, epoch_rows(epochs, table)))
+        known = {"notes": self.assignment.note, "gpu_share": self.assignment.gpu / self.work.together}
+        outcome = known | (self.trial.record() if self.trial else {}) | result
+        self.unwritten.append((trial_row(spec, self.work.study, outcome, table), epoch_rows(epochs, table)))
         self._add_signal(spec, epochs)
         self.queue.pop(0)
         self.trial = None
@@ -243,6 +244,21 @@ class Batch:
     def _add_signal(self, spec: TrialSpec, epochs: list[Row]) -> None:
         if self.assignment.until is not None:
             self.signals.append(signal_at(self.assignment.until, spec, epochs, self.work.surroundings))
+
+
+def written(store: TrialStore, ended: list[tuple[Row, list[Row]]]) -> list[Row]:
+    """Put trials into the store, or of one what can be written and why no more; returns their rows."""
+    try:
+        store.write(ended)
+    except StoreError:
+        raise
+    except Exception as error:  # would meet every worker that comes to write this
+        if len(ended) > 1:
+            return [row for one in ended for row in written(store, [one])]
+        row = without_what_cannot_be_written(ended[0][0], error)
+        store.write([(row, [])])
+        return [row]
+    return [row for row, _ in ended]
 
 
 def suggest(spec: TrialSpec, values: dict[str, Any]) -> TrialSpec:

@@ -10,7 +10,14 @@ NasStudyError
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterable
+from typing import Any
+
+LONGEST = 100
+"""Characters of what was given that a message repeats."""
+MOST_NAMED = 100
+"""Names among which a message has to choose."""
 
 
 class NasStudyError(Exception):
@@ -36,6 +43,25 @@ class StoreError(NasStudyError):
 def choose(kind: str, given: str, known: Iterable[str]) -> str:
     """The sentence for an unknown name: names the nearest known one first, then all of them."""
     names = sorted(known)
-    nearest = difflib.get_close_matches(given, names, n=1)
-    hint = f" did you mean {nearest[0]!r}?" if nearest else ""
-    return f"unknown {kind} {given!r};{hint} choose one of: {', '.join(names)}"
+    nearest = difflib.get_close_matches(given[:LONGEST], names, n=1)  # its time grows with the square of the length
+    hint = f" did you mean {shown(nearest[0])}?" if nearest else ""
+    listed = [name if len(name) <= LONGEST else shown(name) for name in names[:MOST_NAMED]]
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"unknown {kind} {shown(given)};{hint} choose one of: {', '.join(listed)}{more}"
+
+
+class _Shown(reprlib.Repr):
+    """Never longer than a line or two, and quick whatever the value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = LONGEST
+
+    def repr_int(self, x: int, level: int) -> str:
+        return repr(x) if x.bit_length() < 300 else f"a number of some {x.bit_length() * 3 // 10} digits"
+
+
+def shown(value: Any) -> str:
+    """A value as part of a sentence: as Python writes plain ones, shortened."""
+    plain = value.item() if getattr(value, "ndim", None) == 0 else value  # NumPy's 2.5 is the user's 2.5
+    return _Shown().repr(plain)

@@ -13,9 +13,11 @@ from typing import Any, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
-from trainables.errors import ConfigError, choose
+from trainables.errors import ConfigError, choose, shown
 
 Scalar = bool | int | float | str
+MOST_COUNT, MOST_NUMBER = 1_000_000, 1e30
+"""What a hyperparameter may be that declares no upper bound of its own: a whole number, another one."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,12 @@ Ranges = Mapping[str, Range | tuple[Scalar, ...]]
 def hyperparameter(default: Scalar, doc: str, *, source: str, search: Range | None = None, **bounds: Any) -> Any:
     """Declare one hyperparameter.
 
-    ``bounds`` are pydantic's (gt, ge, lt, le): values outside are refused. ``search`` is the range that a
-    hyperparameter search draws from when the study names none; choices (bool, Literal) need none.
+    ``bounds`` are pydantic's (gt, ge, lt, le): values outside are refused. A number without an upper one has that of
+    its kind, so that none overflows and a count comes to an end. ``search`` is the range that a hyperparameter search
+    draws from when the study names none; choices (bool, Literal) need none.
     """
+    if isinstance(default, int | float) and not isinstance(default, bool) and not {"le", "lt"} & set(bounds):
+        bounds["le"] = MOST_COUNT if isinstance(default, int) else MOST_NUMBER
     extra: dict[str, Any] = {"source": source, "search": asdict(search) if search else None, "bounds": bounds}
     return Field(default=default, description=doc, json_schema_extra=extra, **bounds)
 
@@ -72,7 +77,7 @@ class MethodConfig(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             name = str(first["loc"][0]) if first["loc"] else "config"
-            given = f", but got {name}={first['input']!r}" if first["loc"] else ""
+            given = f", but got {name}={shown(first['input'])}" if first["loc"] else ""
             message = first["msg"].removeprefix("Input ").removeprefix("Value error, ")
             raise ConfigError(f"{method}: `{name}` {message}{given}") from None
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from trainables.benchmarks.accuracies import MEAN_COLUMNS
 from trainables.methods import config_of, method_named
+from trainables.secrets import redact
 from trainables.spaces.nas_bench_201.genotype import Genotype
 from trainables.spec import TrialSpec
 
@@ -29,6 +30,13 @@ def trial_row(spec: TrialSpec, study: str, outcome: Row, table: BenchmarkTable) 
     row = describe(spec, study) | {"error": None, "notes": None, "finished_at": datetime.now(UTC)} | outcome
     looked_up = {name: values[0] for name, values in look_up(table, [row.get("genotype")]).items()}
     return row | {"table_fingerprint": table.fingerprint} | looked_up
+
+
+def without_what_cannot_be_written(row: Row, error: Exception) -> Row:
+    """The failed row that a trial leaves whose own no file can hold: its identity, and why."""
+    identity = ("trial_id", "study", "method", "method_version", "config", "space", "dataset", "seed", "finished_at")
+    reason = f"the row of this trial cannot be written: {type(error).__name__}: {' '.join(str(error).split())}"
+    return {name: row[name] for name in identity} | {"status": "failed", "error": redact(reason)}
 
 
 def epoch_rows(epochs: list[Row], table: BenchmarkTable) -> list[Row]:

@@ -8,7 +8,11 @@ from urllib.parse import parse_qsl, quote
 
 from trainables.errors import StoreError
 
-_SECRET_NAME = re.compile(r"SECRET|TOKEN|PASSW|CREDENTIAL|SIGNATURE|CONNECTION_STRING|(^|_)(KEY|SAS)(_|$)", re.I)
+_SECRET_NAME = re.compile(
+    r"SECRET|TOKEN|PASSW|PASSPHRASE|CREDENTIAL|SIGNATURE|CONNECTION_?STRING|(API|ACCESS|ACCOUNT|PRIVATE)_?KEY"
+    r"|(^|_)(KEY|SAS|PAT)(_|$)|_(PASS|PWD)(_|$)",  # PWD alone is the working folder
+    re.I,
+)
 _SHORTEST = 8
 """Shorter values ("true", "json") are settings, and too likely to occur in a message by chance."""
 _IN_ADDRESS = re.compile(r"(://)[^/\s@]*:[^\s@]*@")

@@ -10,6 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from trainables.hyperparameters import Scalar
 
+MOST_CHANNELS, MOST_CELLS, MOST_EPOCHS, MOST_IN_A_BATCH = 512, 100, 100_000, 65_536
+"""Far beyond what anybody has searched with; what a number leads to, a dry run's probe for one, has to end."""
+MOST_IMAGES = 100_000_000
+MOST_SEED = 2**63 - 1
+"""What the records hold."""
+
 
 class Frozen(BaseModel):
     """An immutable, strict value; unknown keys are refused."""
@@ -20,19 +26,27 @@ class Frozen(BaseModel):
 class Scale(Frozen):
     """How large a search is. The supernet's size, and how long it trains."""
 
-    channels: int = Field(16, ge=1, description="channels C of the first stage")
-    cells: int = Field(5, ge=1, description="cells N in each of the three stages")
-    epochs: int = Field(50, ge=1, description="search epochs")
-    batch_size: int = Field(64, ge=2, description="images in a training batch, and in an architecture batch")
+    channels: int = Field(16, ge=1, le=MOST_CHANNELS, description="channels C of the first stage")
+    cells: int = Field(5, ge=1, le=MOST_CELLS, description="cells N in each of the three stages")
+    epochs: int = Field(50, ge=1, le=MOST_EPOCHS, description="search epochs")
+    batch_size: int = Field(
+        64, ge=2, le=MOST_IN_A_BATCH, description="images in a training batch, and in an architecture batch"
+    )
 
 
 class DatasetSpec(Frozen):
     """Which images, apart from where they lie: the path is the user's and never part of a result's identity."""
 
     name: str
-    image_size: int | None = Field(None, ge=4, description="resample images to this side length; None keeps them")
-    train_images: int | None = Field(None, ge=16, description="use the first n training images; None uses all")
-    test_images: int | None = Field(None, ge=16, description="use the first n test images; None uses all")
+    image_size: int | None = Field(
+        None, ge=4, le=1024, description="resample images to this side length; None keeps them"
+    )
+    train_images: int | None = Field(
+        None, ge=16, le=MOST_IMAGES, description="use the first n training images; None uses all"
+    )
+    test_images: int | None = Field(
+        None, ge=16, le=MOST_IMAGES, description="use the first n test images; None uses all"
+    )
 
 
 class Retrain(Frozen):
@@ -41,10 +55,10 @@ class Retrain(Frozen):
     Recipe: SGD with Nesterov momentum 0.9, cosine to 0, weight decay 5e-4 (NAS-Bench-201, section 2.3).
     """
 
-    epochs: int = Field(200, ge=1)
-    channels: int = Field(16, ge=1)
-    cells: int = Field(5, ge=1)
-    batch_size: int = Field(256, ge=2)
+    epochs: int = Field(200, ge=1, le=MOST_EPOCHS)
+    channels: int = Field(16, ge=1, le=MOST_CHANNELS)
+    cells: int = Field(5, ge=1, le=MOST_CELLS)
+    batch_size: int = Field(256, ge=2, le=MOST_IN_A_BATCH)
     learning_rate: float = Field(0.1, gt=0)
     weight_decay: float = Field(5e-4, ge=0)
 
@@ -73,10 +87,10 @@ class TrialSpec(Frozen):
     signal_fingerprint: str | None
     scale: Scale | None
     retrain: Retrain | None
-    hessian_every: int | None = Field(None, ge=1)
+    hessian_every: int | None = Field(None, ge=1, le=MOST_EPOCHS)
     proxies: tuple[str, ...] = ()
     precision: Precision = "float32"
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, le=MOST_SEED)
 
     @property
     def id(self) -> str:

@@ -6,7 +6,6 @@ The trials of a study are one frame: a million of them take 0.8 GiB. Its epochs 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,7 +16,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import yaml
 
 from analysis.results.epochs import Epochs
 from analysis.results.variants import with_variants
@@ -100,16 +98,8 @@ def load(store: str | Path, study: str | None = None) -> Results:
         raise StoreError(
             f"records up to schema {SCHEMA_VERSION} can be read, but {own.path} has {newest}; update this program"
         )
-    try:
-        study_text = own.read_text("study.yaml") or ""
-        parsed = yaml.safe_load(study_text) or {}
-        environment = json.loads(own.read_text("environment.json") or "{}")
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: not JSON, or not UTF-8
-        raise StoreError(
-            f"study.yaml and environment.json must parse, but one in {own.path} does not: {error}"
-        ) from None
-    if not isinstance(parsed, dict) or not isinstance(environment, dict):
-        raise StoreError(f"study.yaml and environment.json must hold keys and values, but one in {own.path} does not")
+    study_text = own.read_text("study.yaml") or ""
+    parsed, environment = own.read_keys("study.yaml") or {}, own.read_keys("environment.json") or {}
     trials = table.to_pandas(types_mapper=PANDAS_TYPES.get, split_blocks=True, self_destruct=True)
     del table
     pa.default_memory_pool().release_unused()  # what is freed is as large as the frame that comes next

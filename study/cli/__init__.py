@@ -1,6 +1,6 @@
 """``nas-study``: run studies, watch them, report on them.
 
-Exit code 0: all well; 1: trials failed, diverged or are left; 2: nothing was run, because of the sentence printed;
+Exit code 0: all well; 1: trials failed, diverged or are left; 2: nothing more was done, for the reason printed;
 3: the run was told to end early (a signal, a budget) and trials are left: the same command goes on with them.
 
 Heavy packages are imported inside the commands, so that help and mistakes are answered at once.
@@ -11,10 +11,9 @@ from __future__ import annotations
 import sys
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
-from study.cli import catalogue, reporting, running
+from study.cli import catalogue, printing, reporting, running
+from study.store.waiting import telling
 from trainables.errors import NasStudyError
 
 app = typer.Typer(
@@ -38,9 +37,21 @@ app.add_typer(benchmark_app, name="benchmark")
 
 
 def main() -> None:
-    """Entry point: a user's mistake is one sentence and exit code 2, never a traceback."""
+    """Entry point: what the user or their machine has to mend is one sentence and exit code 2, never a traceback."""
+    printing.show_any_character()
+    code: int | str | None = 2
+    reason: str | None = None
     try:
-        app()
+        with telling(printing.console(stderr=True, soft_wrap=True).print):
+            app()
+    except SystemExit as ended:
+        code = ended.code
     except NasStudyError as error:
-        Console(stderr=True, soft_wrap=True).print("[bold red]error:[/]", Text(str(error)), highlight=False)
-        sys.exit(2)
+        reason = str(error)
+    except OSError as error:
+        reason = f"what a command reads and writes must be within its reach, but: {' '.join(str(error).split())}"
+    if (lost := printing.unprinted()) is not None:
+        code, reason = 2, f"standard output must take what is printed, but it does not: {lost}"
+    if reason is not None:
+        printing.fail(reason)
+    sys.exit(code)

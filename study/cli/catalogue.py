@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table as RichTable
 
 from study.cli.options import BenchmarkOption
+from study.cli.printing import console
 
 
 def methods_list(context: typer.Context) -> None:
@@ -23,7 +23,7 @@ def methods_list(context: typer.Context) -> None:
     for name, method in METHODS.items():
         needs = method.needs(method.Config())
         shown.add_row(name, {"images": "images", "table": "the table", "nothing": "nothing"}[needs], method.paper)
-    Console().print(shown)
+    console().print(shown)
 
 
 def methods_show(name: Annotated[str, typer.Argument(help="A method's name.")]) -> None:
@@ -32,14 +32,13 @@ def methods_show(name: Annotated[str, typer.Argument(help="A method's name.")]) 
     from trainables.methods import method_named
 
     method = method_named(name)
-    console = Console()
-    console.print(sys.modules[method.__module__].__doc__, markup=False, highlight=False)
+    console().print(sys.modules[method.__module__].__doc__)
     shown = RichTable("hyperparameter", "default", "range or choices", "meaning", "source of the default")
     for key, field in method.Config.model_fields.items():
         values = choices_of(field) or range_of(method.Config, name, key)
         listed = str(values) if isinstance(values, Range) else ", ".join(str(value) for value in values)
         shown.add_row(key, str(field.default), listed, field.description or "", source_of(field))
-    console.print(shown)
+    console().print(shown)
 
 
 def benchmark_info(benchmark: BenchmarkOption = None) -> None:
@@ -47,18 +46,18 @@ def benchmark_info(benchmark: BenchmarkOption = None) -> None:
     from trainables.benchmarks.accuracies import DATASETS, SPLITS
     from trainables.benchmarks.table import open_table
 
-    table, console = open_table(benchmark), Console(soft_wrap=True, highlight=False)
-    console.print(f"[bold]table {table.fingerprint}[/]")
+    table, out = open_table(benchmark), console(soft_wrap=True)
+    out.print(f"table {table.fingerprint}", style="bold")
     for dataset in DATASETS:
         for split in SPLITS:
             if not table.has(dataset, split):
-                console.print(f"{dataset} {split}: unknown; give a file that has it with --benchmark PATH")
+                out.print(f"{dataset} {split}: unknown; give a file that has it with --benchmark PATH")
                 continue
             cell, accuracy = table.oracle(dataset, split)
-            console.print(f"{dataset} {split}: best {accuracy:.3f} % {cell}")
-            console.print(f"    {table.sources[f'{dataset}_{split}']}", markup=False)
+            out.print(f"{dataset} {split}: best {accuracy:.3f} % {cell}")
+            out.print(f"    {table.sources[f'{dataset}_{split}']}")
         known = table.sources.get(f"{dataset}_valid_12ep", "unknown")
-        console.print(f"{dataset} valid after 12 epochs: {known}", markup=False)
+        out.print(f"{dataset} valid after 12 epochs: {known}")
 
 
 def benchmark_import(
@@ -72,10 +71,10 @@ def benchmark_import(
     from trainables.benchmarks.table import open_table
 
     converted = import_table(path, trust)
-    console = Console(soft_wrap=True)
-    console.print(f"converted to {converted}", highlight=False)
+    out = console(soft_wrap=True)
+    out.print(f"converted to {converted}")
     for name, source in open_table(path).sources.items():
-        console.print(f"  {name}: {source}", highlight=False)
+        out.print(f"  {name}: {source}")
 
 
 def benchmark_query(
@@ -99,4 +98,4 @@ def benchmark_query(
             numbers = [*table.per_seed(dataset, split, index)[0], table.accuracy(dataset, split, index)[0]]
             regret = table.regret(dataset, split, index)[0] if table.has(dataset, split) else np.nan
             shown.add_row(dataset, split, *("—" if np.isnan(v) else f"{v:.3f}" for v in [*numbers, regret]))
-    Console().print(shown)
+    console().print(shown)

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+def number(value: float | None) -> float | None:
+    """What click lets pass as a number in any range."""
+    if value is not None and math.isnan(value):
+        raise typer.BadParameter("nan is not a number that means anything here.")
+    return value
+
 
 StoreOption = Annotated[str, typer.Option(help="Where results go: a folder, or s3://bucket/prefix.")]
 StoreArgument = Annotated[str, typer.Argument(help="A result store, or one study's folder in it.")]

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from study.cli.options import (
     BenchmarkOption,
@@ -17,7 +16,9 @@ from study.cli.options import (
     TableOption,
     ValueOption,
 )
-from trainables.errors import ConfigError
+from study.cli.printing import console
+from trainables.errors import ConfigError, shown
+from trainables.reading import Unreadable, from_yaml
 
 if TYPE_CHECKING:
     from analysis import Results
@@ -44,7 +45,7 @@ def report(
 
     options = Options(Collapse(collapse_skips, collapse_below), margin, open_table(benchmark))
     results, beside = _results(store, study, table, value, "report")
-    Console(soft_wrap=True).print(f"report: {write_report(results, output or beside, options)}")
+    console(soft_wrap=True).print(f"report: {write_report(results, output or beside, options)}")
 
 
 def compare(
@@ -62,7 +63,7 @@ def compare(
 
     results, beside = _results(store, study, table, value, "comparison")
     written = write_comparison(results, output or beside, column=column, margin=margin, against=against)
-    Console(soft_wrap=True).print(f"comparison: {written}")
+    console(soft_wrap=True).print(f"comparison: {written}")
 
 
 def sensitivity(
@@ -81,7 +82,7 @@ def sensitivity(
     results, beside = _results(store, study, table, value, "sensitivity")
     reference = None if default is None else _setting(default)
     written = write_sensitivity(results, output or beside, method=method, column=column, default=reference)
-    Console(soft_wrap=True).print(f"sensitivity: {written}")
+    console(soft_wrap=True).print(f"sensitivity: {written}")
 
 
 def _results(
@@ -100,17 +101,19 @@ def _results(
 
 def _setting(text: str) -> dict[str, Any]:
     """``lr=0.1,order=second`` -> values by name; numbers are read as numbers."""
-    import yaml
-
     pairs = [part.partition("=") for part in text.split(",")]
     if not all(name and sign for name, sign, _ in pairs):
-        raise ConfigError(f"--default must be a list such as lr=0.1,depth=2, but got {text!r}")
-    return {name.strip(): yaml.safe_load(value) for name, _, value in pairs}
+        raise ConfigError(f"--default must be a list such as lr=0.1,depth=2, but got {shown(text)}")
+    try:
+        return {name.strip(): from_yaml(value) for name, _, value in pairs}
+    except Unreadable as error:
+        raise ConfigError(f"--default must be a list such as lr=0.1,depth=2, but {shown(text)}: {error}") from None
 
 
 def report_path(store: str, study: str) -> Path:
     """Beside the results, or in the working folder if they are not on a disk."""
     if "://" in store:
         return Path(f"{study}-report") / "report.html"
-    folder = Path(store) if (Path(store) / "study.yaml").exists() else Path(store) / study
+    place = Path(store).expanduser()
+    folder = place if (place / "study.yaml").exists() else place / study
     return folder / "report" / "report.html"

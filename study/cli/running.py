@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table as RichTable
+from rich.text import Text
 
-from study.cli.options import BenchmarkOption, StoreArgument, StoreOption, StudyOption
+from study.cli.options import BenchmarkOption, StoreArgument, StoreOption, StudyOption, number
+from study.cli.printing import console
 from study.cli.reporting import report_path
-from trainables.errors import ConfigError, choose
+from trainables.errors import ConfigError, choose, shown
 
 if TYPE_CHECKING:
     from study.preparation import Prepared
@@ -32,9 +35,12 @@ def run(
     address: Annotated[str | None, typer.Option(help="A running Ray cluster; default: this machine.")] = None,
     retry_failed: Annotated[bool, typer.Option(help="Run failed and diverged trials again.")] = False,
     max_hours: Annotated[
-        float | None, typer.Option(min=0.0, help="End after so long; what is under way is saved.")
+        float | None,
+        typer.Option(min=0.0, max=1e6, callback=number, help="End after so long; what is under way is saved."),
     ] = None,
-    max_trials: Annotated[int | None, typer.Option(min=1, help="Run so many trials and leave the others.")] = None,
+    max_trials: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000, help="Run so many trials and leave the others.")
+    ] = None,
     tensorboard: Annotated[
         Path | None, typer.Option(help="Also write curves of running trials here, for TensorBoard.")
     ] = None,
@@ -48,7 +54,7 @@ def run(
     from study.running.stopping import Budget
     from study.store.relooking import look_up_again
 
-    console = Console()
+    out = console()
     chosen = load(study, override)
     if seeds is not None:
         chosen = parse(chosen.model_dump(exclude_none=True) | {"seeds": _seeds(seeds)})
@@ -56,7 +62,7 @@ def run(
         chosen = parse(chosen.model_dump(exclude_none=True) | {"methods": _selected(chosen.methods, methods)})
     prepared = prepare(chosen, store, data=data, benchmark=benchmark, address=address)
     if dry_run:
-        _print_plan(console, prepared)
+        _print_plan(out, prepared)
         return
     prepared.store.prepare()
     table = prepared.surroundings.table()
@@ -64,22 +70,23 @@ def run(
         prepared.store, chosen, environment.environment(prepared.fingerprints, table.fingerprint, table.sources)
     )
     if (news := look_up_again(prepared.store, table)) is not None:
-        console.print(news)
+        out.print(news)
     if retry_failed:
         rows = prepared.store.finished()
         prepared.store.remove(i for i, row in rows.items() if row["status"] in ("failed", "diverged"))
     outcome = runner.run(
-        chosen, prepared.plan, prepared.store, prepared.surroundings, address=address, console=console,
+        chosen, prepared.plan, prepared.store, prepared.surroundings, address=address, console=out,
         budget=Budget(max_hours, max_trials), callbacks=_logs(tensorboard, chosen.name),
     )  # fmt: skip
     if outcome.exit_code == 3:
-        console.print(
-            f"[yellow]ended early[/] ({outcome.ended_early}): {outcome.left} trials are left, {outcome.begun} of them "
-            "saved at the epoch they had reached; the same command goes on with them",
+        out.print(
+            Text("ended early", "yellow"),
+            f"({outcome.ended_early}): {outcome.left} trials are left, {outcome.begun} of them saved at the epoch they "
+            "had reached; the same command goes on with them",
             soft_wrap=True,
         )
     else:
-        _conclude(console, prepared.store.path, outcome, table)
+        _conclude(out, prepared.store.path, outcome, table)
     raise typer.Exit(outcome.exit_code)
 
 
@@ -87,7 +94,7 @@ def status(
     store: StoreArgument = "store",
     study: StudyOption = None,
     watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")] = False,
-    every: Annotated[float, typer.Option(min=0.5, help="Seconds between two looks.")] = 5.0,
+    every: Annotated[float, typer.Option(min=0.5, max=1e6, callback=number, help="Seconds between two looks.")] = 5.0,
 ) -> None:
     """What is done, running, failed and left, and how long it will take: read from the store, from any host."""
     from study.status import watching
@@ -96,9 +103,9 @@ def status(
 
     observers = [Observer(found) for found in studies(store, study)]
     if watch:
-        watching.watch(observers, Console(), every)
+        watching.watch(observers, console(), every)
     else:
-        Console().print(watching.tables(observers))
+        console().print(watching.tables(observers))
 
 
 def compact(store: StoreArgument = "store", study: StudyOption = None) -> None:
@@ -107,7 +114,7 @@ def compact(store: StoreArgument = "store", study: StudyOption = None) -> None:
 
     for found in studies(store, study):
         found.compact()
-        Console(soft_wrap=True).print(f"{found.path}: {len(found.finished())} trials")
+        console(soft_wrap=True).print(f"{found.path}: {len(found.finished())} trials")
 
 
 def _logs(folder: Path | None, study: str) -> list[Any]:
@@ -115,13 +122,15 @@ def _logs(folder: Path | None, study: str) -> list[Any]:
         return []
     from study.running.loggers import TensorBoardLogs
 
-    return [TensorBoardLogs(folder / study)]
+    place = folder.expanduser() / study
+    place.mkdir(parents=True, exist_ok=True)
+    return [TensorBoardLogs(place)]
 
 
 def _seeds(text: str) -> Any:
-    parts = text.split(",")
-    if not all(part.strip().isdigit() for part in parts):
-        raise ConfigError(f"--seeds must be a number of seeds or a list such as 0,1,7, but got {text!r}")
+    parts = [part.strip() for part in text.split(",")]
+    if not all(re.fullmatch(r"[0-9]{1,19}", part) for part in parts):
+        raise ConfigError(f"--seeds must be a number of seeds or a list such as 0,1,7, but got {shown(text)}")
     return int(text) if len(parts) == 1 else [int(part) for part in parts]
 
 
@@ -132,7 +141,7 @@ def _selected(methods: dict[str, Any], text: str) -> dict[str, Any]:
     return {name: axes for name, axes in methods.items() if name in text.split(",")}
 
 
-def _print_plan(console: Console, prepared: Prepared) -> None:
+def _print_plan(out: Console, prepared: Prepared) -> None:
     """Trials by method and hyperparameters: how many, how many are done, what the rest costs."""
     from study.costs import costs
 
@@ -145,12 +154,12 @@ def _print_plan(console: Console, prepared: Prepared) -> None:
             line.method, line.config or "defaults", str(line.trials), str(line.done), f"{line.trial_s:.1f} s",
             f"{line.rest_s / 60:.1f} min",
         )  # fmt: skip
-    console.print(shown)
+    out.print(shown)
     rest = sum(line.rest_s for line in lines)
-    console.print(f"left: {sum(line.trials - line.done for line in lines)} trials, {rest / 3600:.2f} hours on one slot")
+    out.print(f"left: {sum(line.trials - line.done for line in lines)} trials, {rest / 3600:.2f} hours on one slot")
 
 
-def _conclude(console: Console, path: str, outcome: Outcome, table: BenchmarkTable) -> None:
+def _conclude(out: Console, path: str, outcome: Outcome, table: BenchmarkTable) -> None:
     """The table a run ends with, and where the report is."""
     import analysis
     from analysis.pages.words import mean_std, number
@@ -167,8 +176,8 @@ def _conclude(console: Console, path: str, outcome: Outcome, table: BenchmarkTab
         for row in frame.itertuples():
             counts = (str(row.n), str(row.ok), str(row.failed), str(row.diverged))
             shown.add_row(row.variant, *counts, mean_std(row.mean, row.std), number(row.worst), number(row.regret))
-        console.print(shown)
+        out.print(shown)
         report_file = write_report(results, report_path(path, results.name), Options(table=table))
-        console.print(f"report: {report_file}", soft_wrap=True, highlight=False)
+        out.print(f"report: {report_file}", soft_wrap=True)
     if outcome.left:
-        console.print(f"[yellow]{outcome.left} trials are left[/]; the same command goes on with them")
+        out.print(Text(f"{outcome.left} trials are left", "yellow"), "; the same command goes on with them", sep="")

@@ -1,7 +1,7 @@
 """What runs next: hands Tune the batches of a run one by one, so that only a few are ever waiting.
 
 A source knows which assignments there are and what follows from their results: the fixed batches of a plan, or the
-suggestions of a hyperparameter search (study/running/suggestions.py). All sources of a run share one Tuner and
+suggestions of a hyperparameter search (study/running/suggestions.py). All sources of a run share one run of Tune and
 its workers.
 """
 

@@ -8,12 +8,16 @@ from typing import Any, NamedTuple
 
 MISTAKE = "trainables.errors."
 """The module of all errors that are written for users, as tracebacks name it."""
+SETUP = re.compile("error raised in its creation task|failed to import on the worker|set up runtime environment", re.I)
+"""How Ray tells of a worker that never was one."""
 
 
 class Failure(NamedTuple):
     reason: str
     mendable: bool
     """by the user: what the worker said is a sentence for them"""
+    at_setup: bool = False
+    """before it took up a trial"""
 
 
 def failures(trial: Any) -> list[Failure]:
@@ -25,6 +29,10 @@ def failures(trial: Any) -> list[Failure]:
 
 
 def _failure(text: str) -> Failure:
+    return _reason(text)._replace(at_setup=SETUP.search(text) is not None)
+
+
+def _reason(text: str) -> Failure:
     """The user's mistake; what Ray knows of a process that died, and where; or the exception at a traceback's end."""
     lines = [line for line in text.splitlines() if line.strip()]
     if mistakes := [line for line in lines if line.startswith(MISTAKE)]:

@@ -146,7 +146,7 @@ def shares(
     console.print(f"measuring {len(kinds)} kinds of trials on a GPU")
     usages = ray.get([remote.remote(spec, surroundings, device) for spec in kinds.values()])
     for spec, usage in zip(kinds.values(), usages, strict=True):
-        console.print(f"  {spec.method}: {describe(usage)}", highlight=False)
+        console.print(f"  {spec.method}: {describe(usage)}")
     found = {name: share(usage) for name, usage in zip(kinds, usages, strict=True)}
     return lambda spec: found[kind(spec)]
 

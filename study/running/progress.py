@@ -58,29 +58,28 @@ class ProgressDisplay(TrialProgressCallback):
         return Group(self.bar, *lines[:16])
 
     def on_step_begin(self, iteration: int, trials: list[Any], **_: Any) -> None:
-        if self.stop.requested and not self.announced:
+        if self.stop.requested and not self.announced and not self.stop.mistake:
             self.announced = True
-            self.console.print(
-                f"[yellow]{self.stop.reason}[/]: finishing the epochs under way (a second signal does not wait)"
-            )
+            rest = ": finishing the epochs under way (a second signal does not wait)"
+            self.say(str(self.stop.reason), "yellow", rest)
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any) -> None:
         for row in result.get("finished", []):
             self.done.add(row["trial_id"])
             if row["status"] in ("failed", "diverged"):
-                self.console.print(
-                    f"[yellow]{row['status']}[/]: {row['method']} seed {row['seed']}", Text(f"({row['error']})")
-                )
+                self.say(row["status"], "yellow", f": {row['method']} seed {row['seed']} ({row['error']})")
         self.running[trial.trial_id] = result.get("running", [])
         partial = sum(run["epoch"] / run["epochs"] for run in self._runs() if run["epochs"])
         self.bar.update(self.task, completed=min(self.total, len(self.done) + partial))
         if not self.console.is_terminal and time.monotonic() - self.line_at >= LINE_EVERY_S:
             self.line_at = time.monotonic()
             now = "; ".join(describe(run) for run in self._runs()[:4])
-            self.console.print(
-                f"{len(self.done)}/{self.total} trials, {time.monotonic() - self.started:.0f} s: {now}",
-                highlight=False, soft_wrap=True,
-            )  # fmt: skip
+            since_s = time.monotonic() - self.started
+            self.console.print(f"{len(self.done)}/{self.total} trials, {since_s:.0f} s: {now}", soft_wrap=True)
+
+    def say(self, first: str, style: str, rest: str) -> None:
+        """A sentence that begins in a colour; nothing in it is markup."""
+        self.console.print(Text.assemble((first, style), rest))
 
     def _runs(self) -> list[dict[str, Any]]:
         return [run for _, runs in sorted(self.running.items()) for run in runs]
@@ -90,16 +89,13 @@ class ProgressDisplay(TrialProgressCallback):
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         self.running.pop(trial.trial_id, None)
-        self.console.print(
-            "[yellow]a worker is started anew[/]; its trials go on from their last epoch",
-            Text(f"({failures(trial)[-1].reason})"),
-        )
+        reason = failures(trial)[-1].reason
+        self.say("a worker is started anew", "yellow", f"; its trials go on from their last epoch ({reason})")
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         self.running.pop(trial.trial_id, None)
-        self.console.print(
-            "[red]the workers of a batch failed too often[/]; it is left", Text(f"({failures(trial)[-1].reason})")
-        )
+        reason = failures(trial)[-1].reason
+        self.say("the workers of a batch failed too often", "red", f"; it is left ({reason})")
 
 
 def describe(run: dict[str, Any]) -> str:

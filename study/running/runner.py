@@ -12,10 +12,13 @@ import functools
 import logging
 import os
 import tempfile
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import optuna
 import ray
@@ -46,6 +49,8 @@ from trainables.watchdog import Limits
 
 MOST_WORKER_DEATHS = 30
 """How often the worker of one batch is started anew; a trial that kills its worker is given up long before."""
+SECOND_TRY_AFTER_S = 30.0
+"""What a machine gets that was too busy to start Ray within Ray's own limit, half a minute."""
 FEWEST_WAITING = 4
 MOST_WAITING = 200
 """Batches that wait for a slot. A host that joins late fills up at this pace, and each costs Ray a reservation."""
@@ -99,9 +104,11 @@ def run(
 ) -> Outcome:
     """Run what is not finished; ``device`` is what ``gpu: auto`` measures, ``callbacks`` see every report of a worker.
 
-    Raises ConfigError where the cluster cannot give what a trial asks for.
+    Raises ConfigError where Ray does not start, the cluster cannot give what a trial asks for, or no worker can be set
+    up on it.
     """
     rows = store.finished(("status", "method", "config", "search_wall_s", "retrain_wall_s"))
+    store.check_names(rows)
     over = {trial_id for trial_id, row in rows.items() if row["status"] != "stopped"}
     todo = [spec for spec in plan.trials if spec.id not in over]
     stop = Stop(budget or Budget())
@@ -134,6 +141,8 @@ def run(
             done = over.intersection(spec.id for spec in plan.trials)
             with ProgressDisplay(console, _total(study, plan), done, stop) as display, tidying(store, display.done):
                 _tune(work, study.resources, dispatcher, [display, *callbacks], max(slots.values()))
+    if stop.mistake:
+        raise ConfigError(stop.mistake)
     if not stop.reason:
         store.compact()
     return _outcome(plan, store, searches, stop)
@@ -143,30 +152,56 @@ def run(
 def _cluster(address: str | None, console: Console) -> Iterator[None]:
     """A private Ray on this machine, or the cluster at ``address``, for as long as the block runs."""
     os.environ.update(ENVIRONMENT)
+    if cache := os.environ.get("NAS_STUDY_CACHE"):
+        os.environ["NAS_STUDY_CACHE"] = str(Path(cache).absolute())  # workers are in a folder of Ray's
     # Tune would hand credentials to workers in a description that Ray logs for all to read; they find them themselves
     class_cache.ENV_VARS_TO_PROPAGATE -= {name for name in class_cache.ENV_VARS_TO_PROPAGATE if is_secret(name)}
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    forwarded = {"env_vars": ENVIRONMENT | {"OMP_NUM_THREADS": "1"}}
-    try:
-        context = ray.init(
-            address=address or "local",
-            include_dashboard=False if address is None else None,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            runtime_env=forwarded,
-        )
-    except ConnectionError as error:
-        raise ConfigError(
-            f"--address must name a Ray cluster that this machine can reach, but {address} does not answer ({error}); "
-            "start one with `ray start --head`, set RAY_AUTH_MODE=token if it asks for a token, or leave --address out"
-        ) from None
+    with tempfile.TemporaryDirectory(prefix="nas-study-") as empty:
+        # Workers would else look for modules in the folder that the user is in first, and find a study.py of theirs
+        surroundings = {"env_vars": ENVIRONMENT | {"OMP_NUM_THREADS": "1"}, "working_dir": empty}
+        context = _connect(address, console, surroundings)
     if context.dashboard_url:
-        console.print(f"Ray dashboard: http://{context.dashboard_url}", highlight=False)
+        console.print(f"Ray dashboard: http://{context.dashboard_url}")
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _connect(address: str | None, console: Console, runtime_env: dict[str, Any]) -> Any:
+    """Start Ray or join a cluster; a machine too busy for Ray to start is given some time. Raises ConfigError."""
+    console.print("starting Ray …" if address is None else f"joining the Ray cluster at {address} …")
+    start = functools.partial(
+        ray.init,
+        address=address or "local",
+        include_dashboard=False if address is None else None,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        runtime_env=runtime_env,
+    )
+    try:
+        return start()
+    except Exception as error:  # Ray raises the class itself where it is too slow
+        ray.shutdown()
+        reason = " ".join(str(error).split())
+    if address is not None:
+        raise ConfigError(
+            f"--address must name a Ray cluster that this machine can reach, but {address} does not answer ({reason}); "
+            "start one with `ray start --head`, set RAY_AUTH_MODE=token if it asks for a token, or leave --address out"
+        )
+    console.print(f"Ray did not start ({reason}): once more in {SECOND_TRY_AFTER_S:.0f} s", soft_wrap=True)
+    time.sleep(SECOND_TRY_AFTER_S)
+    try:
+        return start()
+    except Exception as error:
+        ray.shutdown()
+        raise ConfigError(
+            f"a run needs Ray, but twice it did not start on this machine ({' '.join(str(error).split())}); see that "
+            "processors and memory are free, read the logs in /tmp/ray/session_latest/logs, or name a cluster that "
+            "runs with --address"
+        ) from None
 
 
 def _hosts(resources: Resources, address: str | None, console: Console) -> list[Host]:
@@ -181,7 +216,7 @@ def _hosts(resources: Resources, address: str | None, console: Console) -> list[
 
 
 def _tune(work: Work, resources: Resources, dispatcher: Dispatcher, callbacks: list[tune.Callback], slots: int) -> None:
-    """One Tuner over all batches. Trials that fail are rows in the store; nothing is read from Tune's results.
+    """One run of Tune over all batches. Trials that fail are rows in the store; nothing is read from Tune's results.
 
     Beside those that run as many batches wait as there are slots: an autoscaler sees them and starts hosts, and a host
     that joins the cluster meanwhile gets its share of them.
@@ -192,24 +227,21 @@ def _tune(work: Work, resources: Resources, dispatcher: Dispatcher, callbacks: l
         lambda config: tune.PlacementGroupFactory([reserved(resources, config["gpu"])]),
     )
     with tempfile.TemporaryDirectory(prefix="nas-study-") as scratch, contextlib.suppress(KeyboardInterrupt):
-        tune.Tuner(
+        tune.run(  # its Tuner would read back what trials reported, also of those that were never begun
             trainable,
-            tune_config=tune.TuneConfig(
-                search_alg=dispatcher,
-                scheduler=Fifo(dispatcher.stop),
-                num_samples=-1,
-                reuse_actors=True,
-                trial_dirname_creator=str,
-            ),
-            run_config=tune.RunConfig(
-                name=work.study,
-                storage_path=scratch,
-                verbose=0,
-                callbacks=callbacks,
-                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # it would lie on the driver's host
-                failure_config=tune.FailureConfig(max_failures=MOST_WORKER_DEATHS),
-            ),
-        ).fit()
+            name=work.study,
+            storage_path=scratch,
+            search_alg=dispatcher,
+            scheduler=Fifo(dispatcher.stop),
+            num_samples=-1,
+            reuse_actors=True,
+            trial_dirname_creator=str,
+            verbose=0,
+            callbacks=callbacks,
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # it would lie on the driver's host
+            max_failures=MOST_WORKER_DEATHS,
+            raise_on_failed_trial=False,
+        )
 
 
 def _take(stop: Stop, over: set[str], trials: list[TrialSpec]) -> bool:

@@ -21,6 +21,8 @@ from trainables.spec import TrialSpec
 
 STORE_FAILURES = 3
 """When the workers of a batch failed so often in a row because of the store, the run ends: others would fail, too."""
+SETUP_FAILURES = 3
+"""When so many workers could not even be set up, and no other was, the run ends: all of them lack something."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Stop:
         """why trials are left, once some are"""
         self.requested = False
         """whether to end now; trials that were taken up are else run to their end"""
+        self.mistake: str | None = None
+        """what the user has to mend before any trial can run"""
 
     def take(self, trials: list[TrialSpec]) -> list[TrialSpec]:
         """The first of the trials, as many as may be taken up."""
@@ -95,6 +99,8 @@ class Fifo(FIFOScheduler):
     def __init__(self, stop: Stop) -> None:
         super().__init__()
         self.stop = stop
+        self.never_set_up = 0
+        self.reported = False
 
     def choose_trial_to_run(self, tune_controller: Any) -> None:
         self.stop.check_time()
@@ -105,8 +111,19 @@ class Fifo(FIFOScheduler):
 
     def on_trial_error(self, tune_controller: Any, trial: TuneTrial) -> None:
         last = failures(trial)[-STORE_FAILURES:]
+        self.never_set_up += last[-1].at_setup
+        if self.never_set_up >= SETUP_FAILURES and not self._any_is_set_up(tune_controller) and not self.stop.mistake:
+            self.stop.mistake = (
+                f"workers must have what a trial needs, but {self.never_set_up} of them could not even be set up "
+                f"({last[-1].reason}); see that the same packages are installed on all hosts, and run the same command"
+            )
+            self.stop.request(self.stop.mistake)
         if len(last) == STORE_FAILURES and all(failure.mendable for failure in last) and not self.stop.requested:
             self.stop.request(last[-1].reason)
 
+    def _any_is_set_up(self, tune_controller: Any) -> bool:
+        return self.reported or any(t.status == TuneTrial.RUNNING for t in tune_controller.get_live_trials())
+
     def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:
+        self.reported = True
         return self.STOP if self.stop.requested else self.CONTINUE

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from dataclasses import dataclass
 
-import yaml
-
 from study.config import parse
+from study.environment import recorded
 from study.plan import Fingerprints, plan
 from study.status.pace import Pace
 from study.store.arrow import Row
@@ -18,7 +16,7 @@ from study.store.rows import Cache
 from study.store.store import Store
 from trainables.benchmarks.signal import signal_fingerprints
 from trainables.benchmarks.table import open_table
-from trainables.errors import StoreError
+from trainables.errors import ConfigError, StoreError
 
 
 @dataclass(frozen=True)
@@ -89,10 +87,16 @@ class Observer:
             return
         if texts[0] is None:
             raise StoreError(f"a study is described by its study.yaml, but {self.store.path} has none; run the study")
-        study, environment = parse(yaml.safe_load(texts[0])), json.loads(texts[1] or "{}")
-        signals = {int(epochs): known for epochs, known in environment.get("signal_fingerprints", {}).items()}
-        signals = signals or signal_fingerprints(open_table(), study.dataset.name)  # stores of schema 1 may lack them
-        found = plan(study, Fingerprints(environment.get("dataset_fingerprint"), signals))
+        environment = recorded(self.store)
+        try:
+            study = parse(self.store.read_keys("study.yaml") or {})
+        except ConfigError as error:
+            raise StoreError(
+                f"a study's study.yaml must be as a run wrote it, but {self.store.path}: {error}"
+            ) from None
+        signals = environment.signal_fingerprints  # stores of schema 1 may lack them
+        signals = signals or signal_fingerprints(open_table(), study.dataset.name)
+        found = plan(study, Fingerprints(environment.dataset_fingerprint, signals))
         self._method_of = {spec.id: spec.method for spec in found.trials}
         self._adaptive = Counter()
         for part in found.adaptive:
@@ -104,9 +108,10 @@ class Observer:
         latest = {SUFFIX: set[str](), ".pt": set[str]()}
         oldest = time.time() - SILENT_S
         for info in self.store.in_progress():
-            trial_id, _, kind = info.base_name.rpartition(".")
-            if trial_id not in finished and (kind == "pt" or info.mtime_ns / 1e9 >= oldest):
-                latest[f".{kind}"].add(trial_id)
+            trial_id, dot, kind = info.base_name.rpartition(".")
+            kind = dot + kind
+            if kind in latest and trial_id not in finished and (kind == ".pt" or info.mtime_ns / 1e9 >= oldest):
+                latest[kind].add(trial_id)
         return latest[SUFFIX], latest[".pt"] - latest[SUFFIX]
 
 

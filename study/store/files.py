@@ -25,7 +25,9 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from trainables.errors import StoreError
+from study.store.waiting import waiting_for
+from trainables.errors import StoreError, shown
+from trainables.reading import Unreadable, whole_path
 from trainables.secrets import redact, refuse_credentials
 
 WAITS_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
@@ -45,17 +47,27 @@ S = TypeVar("S")
 
 
 def whole(uri: str) -> str:
-    """The address as it is understood in any working folder."""
-    return uri if "://" in uri else str(Path(uri).expanduser().resolve())
+    """The address as it is understood in any working folder. Raises StoreError."""
+    try:
+        if not uri:
+            raise Unreadable("it is empty")
+        uri.encode()
+        return uri if "://" in uri else str(whole_path(uri))
+    except (Unreadable, UnicodeEncodeError) as error:
+        raise StoreError(f"a store must be a folder or an address, but {shown(uri)} is not: {error}") from None
 
 
 def locate(uri: str) -> tuple[pafs.FileSystem, str]:
     """The file system of an address and the path in it. Raises StoreError, also where the address holds credentials."""
     refuse_credentials(uri)
+    uri = whole(uri)
     if "://" not in uri:
-        return pafs.LocalFileSystem(), whole(uri)
+        return pafs.LocalFileSystem(), uri
     try:
-        filesystem, path = pafs.FileSystem.from_uri(uri)
+        with waiting_for(uri):  # that of S3 asks for the bucket's region
+            filesystem, path = pafs.FileSystem.from_uri(uri)
+        if not path.strip("/"):
+            raise ValueError("it names no bucket and no folder")
     except (pa.ArrowException, OSError, ValueError) as error:
         raise StoreError(
             f"a store must be a folder or an address that pyarrow opens, but {uri} is not ({one_line(error)})"
@@ -85,6 +97,9 @@ class Files:
         """A file's content, or None if there is none. Raises StoreError."""
 
         def get() -> bytes:
+            place = Path(f"{self.root}/{name}")
+            if self.is_local and place.exists() and not place.is_file():
+                raise OSError("it is no regular file")  # a pipe would be waited for
             with self.filesystem.open_input_stream(f"{self.root}/{name}") as stream:
                 return bytes(stream.read())
 
@@ -152,6 +167,10 @@ class Files:
 
         Before anything has succeeded nothing is waited for: then it is the address that is wrong, or the network.
         """
+        with waiting_for(self.root):
+            return self._attempt(action, *arguments)
+
+    def _attempt(self, action: Callable[..., T], *arguments: object) -> T:
         for wait_s in (*WAITS_S, None):
             try:
                 result = action(*arguments)

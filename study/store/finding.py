@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from study.store.files import Files
+from study.store.files import Files, whole
 from study.store.store import Store
 from trainables.errors import StoreError, choose
 
 
 def studies(uri: str | Path, name: str | None = None) -> list[Store]:
     """The studies at ``uri`` by name, or the one called ``name``. Raises StoreError where there is none."""
-    place = str(uri) if "://" in str(uri) else Path(uri).expanduser().resolve().as_posix()
+    place = whole(str(uri))
     files = Files(place)
-    if files.is_folder("trials"):
+    if files.is_folder("trials") and not files.is_folder("trials/trials"):  # a study may be called that
         path, question, options = place.partition("?")
         parent, _, own = path.rstrip("/").rpartition("/")
         if name not in (None, own):

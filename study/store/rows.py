@@ -54,6 +54,8 @@ class RowFiles:
         self._ids: dict[str, np.ndarray] = {}
         self._counts: dict[str, int] = {}
         self._latest: bytes | None = b""
+        self._known: list[pa.Schema] = []
+        """of files whose columns were found to be as they should"""
 
     def listing(self) -> list[pafs.FileInfo]:
         found = self.files.listing(self.folder)
@@ -155,6 +157,7 @@ class RowFiles:
         def get() -> pa.Table:
             with self.files.filesystem.open_input_file(info.path) as source:
                 file = pq.ParquetFile(source if info.size > READ_WHOLE else pa.BufferReader(source.read()))
+                self._check(file.schema_arrow, info.path)
                 present = file.schema_arrow.names
                 return file.read([n for n in columns or present if n in present], use_threads=False)
 
@@ -195,7 +198,14 @@ class RowFiles:
         name = f"{self.folder}/{trial_id}.parquet"
         if (content := self.files.read(name)) is not None:
             source = pa.BufferReader(content)
-            return self._reading(name, lambda: pq.read_table(source, use_threads=False).to_pylist()) or []
+            table = self._reading(name, lambda: pq.read_table(source, use_threads=False))
+            assert table is not None, "its content has been read"
+            self._check(table.schema, f"{self.files.root}/{name}")
+            rows = table.to_pylist()
+            own = [row for row in rows if row[self.key[0]] == trial_id]
+            if rows and not own:
+                raise misnamed(f"{self.files.root}/{name}")
+            return own
         if (latest := self.files.read(f"{self.folder}/{LATEST}")) != self._latest:
             self.list_many()
             if latest is None or any(path.endswith(latest.split()[0].decode()) for path in self._ids):
@@ -215,6 +225,23 @@ class RowFiles:
         for info, table in zip(news, tables, strict=True):
             if table is not None:
                 self._ids[info.path] = np.unique(table.column(0).to_numpy().astype("S"))
+
+    def _check(self, schema: pa.Schema, path: str) -> None:
+        """Raises StoreError where a file's columns are not those of records."""
+        if any(schema.equals(known) for known in self._known):
+            return
+        wrong = [name for name in schema.names if schema.names.count(name) > 1]
+        wrong += [name for name in self.key if schema.names and name not in schema.names]
+        for field in schema:
+            declared = field.name in self.schema.names
+            kinds = {kind(self.schema.field(field.name).type)} if declared else {"numbers", "text"}
+            wrong += [field.name] if kind(field.type) not in kinds | {"nothing"} else []
+        if wrong:
+            raise StoreError(
+                f"a result file must have the columns that this program writes, but in {path} `{wrong[0]}` is missing, "
+                "double or of another type; delete the file and run the study again"
+            )
+        self._known.append(schema)
 
     def _reading(self, path: str, get: Callable[[], T]) -> T | None:
         try:
@@ -243,6 +270,24 @@ class RowFiles:
         if table is None:
             self._ids.pop(path, None)
         return table
+
+
+def kind(type_: pa.DataType) -> str:
+    """What a column's values are to a reader, however wide."""
+    is_a = pa.types
+    if is_a.is_integer(type_) or is_a.is_floating(type_) or is_a.is_boolean(type_):
+        return "numbers"
+    if is_a.is_string(type_) or is_a.is_large_string(type_):
+        return "text"
+    return "nothing" if is_a.is_null(type_) else type_.__class__.__name__
+
+
+def misnamed(path: str) -> StoreError:
+    """Of a file that somebody copied or renamed: the trial it is named after would never be finished."""
+    return StoreError(
+        f"a result file must hold the trial that it is named after, but {path} holds another; delete it if it is a "
+        "copy, else give it the name of its trial_id, and run the study again"
+    )
 
 
 def version(info: pafs.FileInfo) -> Version:

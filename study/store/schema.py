@@ -59,6 +59,7 @@ TRIALS = pa.schema(
         ("search_wall_s", pa.float64()),
         ("retrain_wall_s", pa.float64()),
         ("peak_memory_mib", pa.float64()),
+        ("gpu_share", pa.float64()),  # of a GPU that the trial had to itself; 0 on CPUs, null of older rows
         ("device", pa.string()),
         ("host", pa.string()),
         ("code_version", pa.string()),
@@ -80,8 +81,8 @@ EPOCHS = pa.schema(
 
 VOLATILE = frozenset(
     {
-        "search_wall_s", "retrain_wall_s", "peak_memory_mib", "device", "host", "code_version", "finished_at", "wall_s",
-        "notes",
+        "search_wall_s", "retrain_wall_s", "peak_memory_mib", "gpu_share", "device", "host", "code_version",
+        "finished_at", "wall_s", "notes",
     }
 )  # fmt: skip
 """Columns that say how a trial ran, not what came out: the only ones that may differ when a trial is repeated."""

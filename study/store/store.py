@@ -14,11 +14,13 @@ behind at worst has a trial asked for by its name in vain.
 
 from __future__ import annotations
 
+import re
 import threading
 import uuid
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.fs as pafs
@@ -30,6 +32,7 @@ from study.store.files import Files, one_line, whole
 from study.store.rows import Cache, RowFiles
 from study.store.schema import EPOCHS, SCHEMA_VERSION, TRIALS
 from trainables.errors import StoreError
+from trainables.reading import Unreadable, decoded, from_json, from_yaml
 from trainables.secrets import refuse_credentials
 
 MOST_TRIALS = 50_000
@@ -88,9 +91,31 @@ class Store:
             ) from None
 
     def read_text(self, name: str) -> str | None:
-        """A small file of the study (study.yaml, environment.json), or None if there is none yet."""
+        """A small file of the study (study.yaml, environment.json), or None if there is none yet. Raises StoreError."""
         content = self.files.read(name)
-        return None if content is None else content.decode()
+        try:
+            return None if content is None else decoded(content)
+        except Unreadable as error:
+            raise self._damaged(name, error) from None
+
+    def read_keys(self, name: str) -> dict[str, Any] | None:
+        """What such a file says. Raises StoreError."""
+        text = self.read_text(name)
+        if text is None:
+            return None
+        try:
+            keys = from_yaml(text) if name.endswith(".yaml") else from_json(text)
+        except Unreadable as error:
+            raise self._damaged(name, error) from None
+        if not isinstance(keys, dict):
+            raise self._damaged(name, "it is empty" if not text.strip("\0\n ") else "it holds no keys")
+        return keys
+
+    def _damaged(self, name: str, reason: object) -> StoreError:
+        return StoreError(
+            f"a study's {name} must be whole, but that in {self.path} is not: {reason}; delete it and run the study "
+            "again, which writes it anew"
+        )
 
     def write_text(self, name: str, text: str) -> None:
         self.files.write(name, text.encode())
@@ -114,6 +139,13 @@ class Store:
                     if timed:
                         row["finished_at"] = None if finished_at is None else finished_at / 1e6
         return found
+
+    def check_names(self, finished: Collection[str]) -> None:
+        """Raises StoreError where a file is named after a trial that is not ``finished``, and holds another's row."""
+        for info in self.trials.listing():
+            name = info.base_name.removesuffix(".parquet")
+            if re.fullmatch("[0-9a-f]{16}", name) and name not in finished:
+                self.find(name)
 
     def find(self, trial_id: str) -> Row | None:
         """The row of one trial; None while it is not finished."""

@@ -1,7 +1,8 @@
-"""Files that lost their end, as a disk may leave them when the power fails."""
+"""Files that lost their end, as a disk may leave them when the power fails, and files under a wrong name."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,24 @@ def test_a_result_file_truncated_while_a_study_runs_is_named_by_whoever_reads_it
     damaged.write_bytes(damaged.read_bytes()[:-100])
     with pytest.raises(StoreError, match=f"must be a whole Parquet file, but .*{damaged.name}"):
         Store(tmp_path, "table").find(trial_id)
+
+
+def test_a_result_file_under_the_name_of_another_trial_is_named_before_anything_runs(
+    table_study: dict[str, Any], undisturbed: drills.Rows, tmp_path: Path
+) -> None:
+    """A copy would leave that trial unfinished for ever; under a name of its own a copy is harmless."""
+    store = Inline(table_study, tmp_path).run().prepared.store
+    kept, lost = sorted((tmp_path / "table/trials").glob("*.parquet"))[:2]
+    shutil.copy(kept, kept.with_name("copy of mine.parquet"))
+    shutil.copy(kept, lost)
+    store.check_names(set(store.finished()) | {lost.stem})
+    with pytest.raises(StoreError, match=f"named after, but .*{lost.name} holds another; delete it"):
+        store.check_names(store.finished())
+    with pytest.raises(StoreError, match=f"named after, but .*{lost.name} holds another"):
+        Inline(table_study, tmp_path).run()
+    lost.unlink()
+    Inline(table_study, tmp_path).run()
+    assert drills.rows(tmp_path, "table") == undisturbed
 
 
 def test_a_truncated_file_of_epochs_is_named_and_costs_curves_but_no_result(

@@ -34,13 +34,22 @@ ONE_WORKER = {"resources": {"cpu": 2}}
 
 
 def command(study: Path, store: Path, *options: str) -> list[str]:
-    return [sys.executable, "-m", "study.cli", "run", str(study), "--store", str(store), *options]
+    # -P as in the installed script: the working folder is not searched for modules
+    return [sys.executable, "-P", "-m", "study.cli", "run", str(study), "--store", str(store), *options]
 
 
 def write_study(folder: Path, raw: dict[str, Any]) -> Path:
     path = folder / f"{raw['name']}.yaml"
     path.write_text(yaml.safe_dump(raw))
     return path
+
+
+def shadow(folder: Path) -> None:
+    """Files of the user's, named as modules of ours, of the standard library and of what we use."""
+    names = ("study.py", "analysis.py", "types.py", "random.py", "torch.py", "yaml.py", "trainables/__init__.py")
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("raise RuntimeError('a file of the user is imported')\n")
 
 
 def run(study: Path, store: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from study import estimate
 from study.estimate import Estimator
 from trainables.methods import method_named
 from trainables.records import changed
@@ -55,6 +56,21 @@ def test_a_search_costs_its_steps_and_what_the_method_adds() -> None:
     assert seconds(spec("darts", scale=SMALL.model_copy(update={"epochs": 20}))) > 3 * once
     assert seconds(spec("darts", {"order": "second"}, SMALL)) > 1.2 * once
     assert seconds(spec("darts", scale=SMALL, retrain=Retrain(epochs=20, channels=4, cells=1, batch_size=32))) > once
+
+
+def test_a_huge_network_is_not_measured_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dry run has to end, whatever it is asked about."""
+    measured = []
+
+    def step_s(*size: object) -> float:
+        measured.append(size[:3])
+        return 1.0
+
+    monkeypatch.setattr(estimate, "_supernet_step_s", step_s)
+    one = seconds(spec("darts", scale=Scale(channels=64, cells=8, epochs=1, batch_size=64)))
+    huge = seconds(spec("darts", scale=Scale(channels=512, cells=80, epochs=1, batch_size=64)))
+    assert measured == [(64, 8, 64)] * 2
+    assert huge - estimate.START_S == pytest.approx(640 * (one - estimate.START_S))
 
 
 def test_finished_trials_say_what_the_next_will_take() -> None:

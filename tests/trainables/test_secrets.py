@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trainables.errors import StoreError
-from trainables.secrets import redact, refuse_credentials
+from trainables.secrets import is_secret, redact, refuse_credentials
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,14 @@ def test_secrets_of_the_environment_are_struck_out(monkeypatch: pytest.MonkeyPat
     assert redact(text) == "signed with *** or ***, ?key=*** in eu-central-1: yes"
     assert redact("GET https://me:pass/word@host/p, AKIAIOSFODNN7EXAMPLE") == "GET https://***@host/p, ***"
     assert redact("https://host/p a@b") == "https://host/p a@b"
+
+
+@pytest.mark.parametrize("name", ["SSH_PASSPHRASE", "OPENAI_APIKEY", "apiKey", "GITHUB_PAT", "DB_PASS", "MYSQL_PWD"])
+def test_names_of_secrets(name: str) -> None:
+    assert is_secret(name)
+
+
+@pytest.mark.parametrize("name", ["PWD", "OLDPWD", "PATH", "PYTHONPATH", "SSH_AUTH_SOCK", "KEYBOARD", "PASSENV"])
+def test_names_of_what_everybody_may_see(name: str) -> None:
+    """The working folder above all: it is in most messages."""
+    assert not is_secret(name)

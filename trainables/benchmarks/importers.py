@@ -14,6 +14,7 @@ from trainables.benchmarks.columns import complete
 from trainables.benchmarks.official import check_digest, is_official, official_files, read_official
 from trainables.benchmarks.tabular import read_tabular
 from trainables.errors import BenchmarkError
+from trainables.reading import Unreadable, whole_path
 
 
 def import_builtin() -> Path:
@@ -57,7 +58,10 @@ def imported_table(path: Path) -> Path:
 
 def _identify(path: Path) -> tuple[Path, str]:
     """The absolute path, and the digest of its content."""
-    path = path.expanduser().resolve()
+    try:
+        path = whole_path(path)
+    except Unreadable as error:
+        raise BenchmarkError(f"the benchmark must be a file or a folder, but {path} is not: {error}") from None
     if not path.exists():
         raise BenchmarkError(
             f"the benchmark must be an existing file or folder, but there is no {path}; "

@@ -47,6 +47,23 @@ def test_a_store_that_fails_three_workers_in_a_row_ends_the_run(last: str, ends:
     assert stop.requested is ends and (stop.reason == "a store must be writable" or not ends)
 
 
+@pytest.mark.parametrize("others", ["none", "one is set up", "one has reported"])
+def test_workers_that_cannot_be_set_up_end_the_run_unless_some_can(others: str, tmp_path: Path) -> None:
+    stop, log = Stop(Budget()), tmp_path / "error.txt"
+    scheduler, trial = Fifo(stop), SimpleNamespace(error_file=str(log), status="PENDING")
+    other = SimpleNamespace(status="RUNNING" if others == "one is set up" else "PENDING")
+    tune = SimpleNamespace(get_live_trials=lambda: [trial, other])
+    if others == "one has reported":
+        scheduler.on_trial_result(tune, other, {})  # type: ignore[arg-type]
+    for number in (1, 2, 3):
+        assert stop.mistake is None
+        with log.open("a") as file:
+            file.write(f"Failure # {number} (occurred at noon)\nan error raised in its creation task\nKeyError: 1\n")
+        scheduler.on_trial_error(tune, trial)  # type: ignore[arg-type]
+    assert stop.requested is (others == "none") and (stop.mistake is not None) is (others == "none")
+    assert others != "none" or "3 of them could not even be set up (KeyError: 1)" in str(stop.mistake)
+
+
 def test_a_budget_of_trials_is_kept_exactly_and_the_rest_follows(table_study: dict[str, Any], tmp_path: Path) -> None:
     first = Inline(table_study, tmp_path, Budget(max_trials=4)).run()
     assert first.stop.reason == "--max-trials 4 is reached" and len(first.prepared.store.finished()) == 4

@@ -45,9 +45,26 @@ def test_each_failure_is_a_sentence(text: str, reason: str, mendable: bool, tmp_
     path = tmp_path / "error.txt"
     path.write_text(f"Failure # 1 (occurred at noon)\n{STORE_FULL}\nFailure # 2 (occurred later)\n{text}\n")
     first, last = failures(SimpleNamespace(error_file=str(path)))
-    assert first.mendable and last == (reason, mendable)
+    assert first.mendable and last == (reason, mendable, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "at_setup"),
+    [
+        ("The actor died because of an error raised in its creation task, ray::T.__init__()\nKeyError: 1", True),
+        ("RuntimeError: The actor with name T failed to import on the worker. This may be", True),
+        ("Failed to set up runtime environment.\nCould not create the actor", True),
+        (STORE_FULL, False),
+        (SILENT, False),
+    ],
+)
+def test_a_worker_that_never_was_one_is_told_apart(text: str, at_setup: bool, tmp_path: Path) -> None:
+    path = tmp_path / "error.txt"
+    path.write_text(f"Failure # 1 (occurred at noon)\n{text}\n")
+    (failure,) = failures(SimpleNamespace(error_file=str(path)))
+    assert failure.at_setup is at_setup
 
 
 def test_a_failure_without_a_text(tmp_path: Path) -> None:
     (only,) = failures(SimpleNamespace(error_file=None))
-    assert only == ("Ray does not say why", False)
+    assert only == ("Ray does not say why", False, False)

@@ -127,7 +127,7 @@ def test_out_of_memory_means_another_try_with_twice_the_share(
     shares = [assignment.gpu for assignment in run.assignments]
     rows = {
         (row["method"], row["seed"]): row
-        for row in run.prepared.store.finished(("method", "seed", "status", "error", "notes")).values()
+        for row in run.prepared.store.finished(("method", "seed", "status", "error", "notes", "gpu_share")).values()
     }
     row = rows["random_search", 1]
     first = "ran out of memory with 0.125 of a GPU, repeated with 0.25; ran out of memory with 0.25 of a GPU, repeated"
@@ -137,8 +137,10 @@ def test_out_of_memory_means_another_try_with_twice_the_share(
     else:
         assert shares == [0.125, 0.25, 0.5, 1.0] and row["status"] == "failed"
         assert row["error"] == "OutOfMemoryError: CUDA out of memory. Tried to allocate 1.00 GiB"
+    assert row["gpu_share"] == shares[-1]
     others = [other for key, other in rows.items() if key != ("random_search", 1)]
     assert len(others) == 5 and all(other["status"] == "ok" and other["notes"] is None for other in others)
+    assert {other["gpu_share"] for other in others} == {0.125}
 
 
 def test_a_share_that_the_user_chose_is_not_changed(

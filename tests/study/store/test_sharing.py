@@ -107,3 +107,18 @@ def test_a_trial_that_another_takes_over_is_given_up_at_the_next_epoch(
     assert batch.trial is None and batch.queue[-1] == first and work.store.find(first.id) is None
     claim = Path(work.store.files.root, f"checkpoints/{first.id}.claim").read_text()  # type: ignore[attr-defined]
     assert json.loads(claim)["run"] == "their run"
+
+
+def test_a_trial_whose_row_no_file_can_hold_is_a_failed_row_and_its_neighbours_are_well(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What fails whenever it is written would else end one worker after another."""
+    first, record = work.batches[0][0], Trial.record
+    unwritable = {first.id: {"peak_memory_mib": "much"}}
+    monkeypatch.setattr(Trial, "record", lambda self: record(self) | unwritable.get(self.spec.id, {}))
+    batch = start(work)
+    advance(batch, lambda: not batch.queue)
+    assert [row["status"] for row in batch.ended] == ["failed", "ok", "ok"]
+    row = work.store.find(first.id)
+    assert row is not None and row["error"].startswith("the row of this trial cannot be written: ArrowInvalid: ")
+    assert row["method"] == first.method and row["seed"] == first.seed and row["finished_at"] is not None
