@@ -46,6 +46,7 @@ def benchmark_info(benchmark: BenchmarkOption = None) -> None:
     """Which accuracies are known, where they come from, and the best cell of each data set and split."""
     from trainables.benchmarks.accuracies import DATASETS, SPLITS
     from trainables.benchmarks.table import open_table
+    from trainables.spaces.nas_bench_201.genotype import NUM_CELLS
 
     table, console = open_table(benchmark), Console(soft_wrap=True, highlight=False)
     console.print(f"[bold]table {table.fingerprint}[/]")
@@ -54,8 +55,11 @@ def benchmark_info(benchmark: BenchmarkOption = None) -> None:
             if not table.has(dataset, split):
                 console.print(f"{dataset} {split}: unknown; give a file that has it with --benchmark PATH")
                 continue
-            cell, accuracy = table.oracle(dataset, split)
-            console.print(f"{dataset} {split}: best {accuracy:.3f} % {cell}")
+            if (cells := table.cells_known(dataset, split)) < NUM_CELLS:
+                console.print(f"{dataset} {split}: known of {cells:,} of {NUM_CELLS:,} cells, so no best one")
+            else:
+                cell, accuracy = table.oracle(dataset, split)
+                console.print(f"{dataset} {split}: best {accuracy:.3f} % {cell}")
             console.print(f"    {table.sources[f'{dataset}_{split}']}", markup=False)
         known = table.sources.get(f"{dataset}_valid_12ep", "unknown")
         console.print(f"{dataset} valid after 12 epochs: {known}", markup=False)
@@ -63,15 +67,17 @@ def benchmark_info(benchmark: BenchmarkOption = None) -> None:
 
 def benchmark_import(
     path: Annotated[Path, typer.Argument(help="An official .pth, a NATS-Bench file or folder, a Parquet or CSV file.")],
-    trust: Annotated[
-        bool, typer.Option(help="Load a file whose digest cannot be checked: loading runs its code.")
+    trust: Annotated[bool, typer.Option(help="Run the code that an official file names while it loads.")] = False,
+    partial: Annotated[
+        bool,
+        typer.Option("--partial", help="Admit accuracies of some cells only; they have no best cell and no regret."),
     ] = False,
 ) -> None:
     """Convert a benchmark file once; from then on --benchmark PATH opens in milliseconds."""
     from trainables.benchmarks.importers import import_table
     from trainables.benchmarks.table import open_table
 
-    converted = import_table(path, trust)
+    converted = import_table(path, trust, partial)
     console = Console(soft_wrap=True)
     console.print(f"converted to {converted}", highlight=False)
     for name, source in open_table(path).sources.items():

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from trainables.benchmarks.columns import COLUMNS, Columns, cell_strings, unknown
 from trainables.errors import BenchmarkError
 
-_FORMAT = "benchmarks-2"  # raised when a conversion would give other columns or values than before
+_FORMAT = "benchmarks-3"  # raised when a conversion would give other columns or values than before, or refuse
 
 
 def content_digest(files: Sequence[Path]) -> str:

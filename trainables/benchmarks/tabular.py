@@ -32,7 +32,7 @@ from trainables.benchmarks.columns import (
     unknown,
 )
 from trainables.errors import BenchmarkError
-from trainables.spaces.nas_bench_201.genotype import NUM_CELLS
+from trainables.spaces.nas_bench_201.genotype import NUM_CELLS, Genotype
 
 CELL_COLUMNS = ("arch_str", "genotype")
 
@@ -55,17 +55,17 @@ def _published_layout() -> dict[str, str]:
 PUBLISHED = _published_layout()
 
 
-def read_tabular(path: Path) -> Columns:
+def read_tabular(path: Path, partial: bool = False) -> Columns:
     """The recognised columns, rows brought into ``Genotype.index`` order.
 
-    Raises BenchmarkError if the file is damaged, has none of the columns, names a cell that does not exist, lacks a
-    cell or has it twice, or holds accuracies that are not numbers or are fractions.
+    Raises BenchmarkError if the file is damaged, has none of the columns, names a cell that does not exist, has a cell
+    twice or, unless it is a ``partial`` one, lacks one, or holds accuracies that are not numbers or are fractions.
     """
     try:
         table = pv.read_csv(path) if path.suffix == ".csv" else pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
         raise BenchmarkError(f"a benchmark must be a readable {path.suffix} file, but {path}: {error}") from error
-    rows = _rows(table, path)
+    rows = _rows(table, path, partial)
     columns: Columns = {}
     for given, column in zip(table.column_names, table.columns, strict=True):
         name = PUBLISHED.get(given, given)
@@ -77,7 +77,7 @@ def read_tabular(path: Path) -> Columns:
             values = pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False)
         except pa.ArrowException as error:
             raise BenchmarkError(f"{given} must hold numbers, but in {path}: {error}; mend the column") from error
-        if not name.endswith("_s") and np.fmax.reduce(values) <= 1.0:
+        if not name.endswith("_s") and np.fmax.reduce(values, initial=np.nan) <= 1.0:
             raise BenchmarkError(
                 f"accuracies must be percent, but the largest {given} in {path} is {np.fmax.reduce(values):g}, so they "
                 f"look like fractions; multiply them by 100"
@@ -93,8 +93,8 @@ def read_tabular(path: Path) -> Columns:
     return columns
 
 
-def _rows(table: pa.Table, path: Path) -> IntArray:
-    """``Genotype.index`` of every row, int64 [15625], each exactly once."""
+def _rows(table: pa.Table, path: Path, partial: bool) -> IntArray:
+    """``Genotype.index`` of every row, int64 [n]: each of all once, or if ``partial`` each at most once."""
     column = next((name for name in CELL_COLUMNS if name in table.column_names), None)
     if column is None:
         raise BenchmarkError(
@@ -111,10 +111,12 @@ def _rows(table: pa.Table, path: Path) -> IntArray:
         )
     rows = np.array([indices[cell] for cell in cells], dtype=np.int64)
     counts = np.bincount(rows, minlength=NUM_CELLS)
-    if (counts != 1).any():
-        example = next(cell for cell, index in indices.items() if counts[index] != 1)
+    wrong = counts > 1 if partial else counts != 1
+    if wrong.any():
+        example = Genotype.from_index(int(wrong.argmax()))
         raise BenchmarkError(
             f"a benchmark must hold each of the {NUM_CELLS:,} cells once, but {path} lacks {(counts == 0).sum():,} and "
-            f"repeats {(counts > 1).sum():,}, such as {example}; add or remove them"
+            f"repeats {(counts > 1).sum():,}, such as {example}; add or remove them, or, if it is a part of the "
+            f"cells that you have: nas-study benchmark import {path} --partial"
         )
     return rows
