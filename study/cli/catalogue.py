@@ -85,24 +85,26 @@ def benchmark_import(
 
 
 def benchmark_query(
-    architecture: Annotated[str, typer.Argument(help="'|op~0|+|op~0|op~1|+|op~0|op~1|op~2|'")],
+    architecture: Annotated[
+        str, typer.Argument(help="'|op~0|+|op~0|op~1|+|op~0|op~1|op~2|', its official index, or NASLib's numbers.")
+    ],
     benchmark: BenchmarkOption = None,
 ) -> None:
     """Everything known of one cell: per training seed, mean and regret, validation and test apart."""
     import numpy as np
 
     from trainables.benchmarks.accuracies import DATASETS, SPLITS, TRAINING_SEEDS
+    from trainables.benchmarks.cells import official_index, read_cell
     from trainables.benchmarks.table import open_table
-    from trainables.spaces.nas_bench_201.genotype import Genotype
 
-    table, cell = open_table(benchmark), Genotype.from_string(architecture)
+    table, cell, console = open_table(benchmark), read_cell(architecture), Console()
     index = np.array([cell.index])
-    shown = RichTable(
-        "data set", "split", *(f"seed {seed}" for seed in TRAINING_SEEDS), "mean %", "regret", title=str(cell)
-    )
+    shown = RichTable("data set", "split", *(f"seed {seed}" for seed in TRAINING_SEEDS), "mean %", "regret")
     for dataset in DATASETS:
         for split in SPLITS:
             numbers = [*table.per_seed(dataset, split, index)[0], table.accuracy(dataset, split, index)[0]]
             regret = table.regret(dataset, split, index)[0] if table.has(dataset, split) else np.nan
             shown.add_row(dataset, split, *("—" if np.isnan(v) else f"{v:.3f}" for v in [*numbers, regret]))
-    Console().print(shown)
+    console.print(str(cell), soft_wrap=True, markup=False, highlight=False)
+    console.print(f"official index {official_index(cell)}", highlight=False)
+    console.print(shown)

@@ -152,7 +152,7 @@ BAD_TABLES = {
     "a cell twice": (lambda f: pd.concat([f.iloc[1:], f.iloc[[5]]]), "lacks 1 and repeats 1"),
     "another cell": (lambda f: f.assign(genotype=f.genotype.str.replace("avg_pool_3x3", "max_pool_3x3")), "max_pool"),
     "no rows": (lambda f: f.iloc[:0], "lacks 15,625"),
-    "no cells": (lambda f: f.drop(columns="genotype"), "arch_str or genotype"),
+    "no cells": (lambda f: f.drop(columns="genotype"), "arch_str, genotype, arch_index"),
     "no accuracies": (lambda f: f.rename(columns={"cifar10_test_accuracy": "accuracy"}), "at least one column"),
     "two of a kind": (lambda f: f.assign(cifar10_test_acc_200ep_mean=50.0), "two for cifar10_test_accuracy"),
     "another mean": (lambda f: f.assign(cifar10_test_accuracy_seed777=3.0), "must be the mean of the cell's"),

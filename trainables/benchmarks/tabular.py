@@ -2,7 +2,7 @@
 
 Recognised columns, all others are ignored:
 
-- ``arch_str`` or ``genotype``: the cell, ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``; required.
+- ``arch_str``, ``genotype`` or ``arch_index``: the cell, in any spelling of ``trainables.benchmarks.cells``; required.
 - every column of ``trainables.benchmarks.columns``, by that name;
 - the published layout, with P one of cifar10valid, cifar100, imagenet16 and T one of cifar10, cifar100, imagenet16:
   ``P_val_acc_200ep_run1`` .. ``run3`` (training seeds 777, 888, 999), ``P_val_acc_200ep_mean``,
@@ -22,6 +22,7 @@ import pyarrow.csv as pv
 import pyarrow.parquet as pq
 
 from trainables.benchmarks.accuracies import DATASETS, Accuracy
+from trainables.benchmarks.cells import read_cell
 from trainables.benchmarks.columns import (
     COLUMNS,
     Columns,
@@ -31,10 +32,10 @@ from trainables.benchmarks.columns import (
     time_column,
     unknown,
 )
-from trainables.errors import BenchmarkError
+from trainables.errors import BenchmarkError, ConfigError
 from trainables.spaces.nas_bench_201.genotype import NUM_CELLS, Genotype
 
-CELL_COLUMNS = ("arch_str", "genotype")
+CELL_COLUMNS = ("arch_str", "genotype", "arch_index")
 
 
 def _published_layout() -> dict[str, str]:
@@ -98,16 +99,20 @@ def _rows(table: pa.Table, path: Path, partial: bool) -> IntArray:
     column = next((name for name in CELL_COLUMNS if name in table.column_names), None)
     if column is None:
         raise BenchmarkError(
-            f"a benchmark must name its cells in a column {' or '.join(CELL_COLUMNS)}, but {path} has only "
+            f"a benchmark must name its cells in a column {', '.join(CELL_COLUMNS)}, but {path} has only "
             f"{', '.join(table.column_names)}; add one"
         )
     indices = {cell: index for index, cell in enumerate(cell_strings())}
-    cells = table.column(table.column_names.index(column)).to_pylist()
-    strangers = [cell for cell in cells if cell not in indices]
+    cells = [str(cell) for cell in table.column(table.column_names.index(column)).to_pylist()]
+    strangers: list[ConfigError] = []
+    for cell in {*cells} - {*indices}:
+        try:
+            indices[cell] = read_cell(cell).index
+        except ConfigError as error:
+            strangers.append(error)
     if strangers:
         raise BenchmarkError(
-            f"{column} must hold cells of NAS-Bench-201 as |op~0|+|op~0|op~1|+|op~0|op~1|op~2|, but {path} has "
-            f"{strangers[0]!r} ({len(strangers):,} such rows); correct or remove them"
+            f"{column} must hold cells of NAS-Bench-201, but {path} has {len(strangers):,} other texts: {strangers[0]}"
         )
     rows = np.array([indices[cell] for cell in cells], dtype=np.int64)
     counts = np.bincount(rows, minlength=NUM_CELLS)
