@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from trainables.datasets.sources import Labelled, Layout, Source, decoding, find_files, find_in_archive
+from trainables.errors import DataError
 from trainables.pickles import unpickle
 
 
@@ -32,16 +33,27 @@ def cifar_pickles(folder: str, archive: str, train: Sequence[str], test: str, la
 
 
 def imagenet16_pickles(classes: int) -> Layout:
-    """The first ``classes`` classes of ImageNet16, whose labels 1.. become 0..: rows of 3 x 16 x 16 pixels."""
+    """The first ``classes`` classes of ImageNet16: rows of 3 x 16 x 16 pixels.
+
+    Labels become 0.., whether the files count them from 1, as the official ones do, or from 0.
+    """
     names = (*(f"train_data_batch_{i}" for i in range(1, 11)), "val_data")
 
-    def first_classes(batch: Labelled) -> Labelled:
-        kept = (batch.labels >= 1) & (batch.labels <= classes)
-        return Labelled(np.asarray(batch.images)[kept], batch.labels[kept] - 1)
-
     def decode(source: Source) -> tuple[Labelled, Labelled]:
-        batches = [first_classes(_batch(source, name, "labels", 16)) for name in names]
-        return _joined(batches[:-1]), batches[-1]
+        batches = [_batch(source, name, "labels", 16) for name in names]
+        train, test = _joined(batches[:-1]), batches[-1]
+        first, last = int(train.labels.min(initial=1)), int(train.labels.max(initial=1))
+        if first not in (0, 1) or (first == 0 and last in (classes, 1000)) or test.labels.min(initial=first) < first:
+            raise DataError(
+                f"labels of ImageNet16 must count from 1, or all from 0, but in {source.place} those of the training "
+                f"images go from {first} to {last} and those of val_data begin at {test.labels.min()}; number them "
+                f"as the official files do"
+            )
+        return first_classes(train, first), first_classes(test, first)
+
+    def first_classes(batch: Labelled, first: int) -> Labelled:
+        kept = batch.labels < first + classes
+        return Labelled(np.asarray(batch.images)[kept], batch.labels[kept] - first)
 
     return Layout(
         "ImageNet16/ with train_data_batch_1 ... train_data_batch_10 and val_data",
