@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from miniature_benchmark import build_miniature
 from trainables.benchmarks import plausibility
 from trainables.benchmarks.builtin import builtin_folder, read_builtin
 from trainables.benchmarks.columns import complete
+from trainables.benchmarks.table import _open
 from trainables.spaces.nas_bench_201.genotype import NUM_CELLS, all_genotypes
 
 NasStudy = Any
@@ -189,3 +191,81 @@ def test_a_part_is_no_headline_and_has_no_regret(nas_study: NasStudy, plausible:
     assert accuracies.headline(trials) == "cifar10_valid_accuracy"
     assert baseline(trials, "cifar10_test_accuracy", table) is None
     assert np.isfinite(values_of(trials, "cifar10_test_accuracy")["a"]).sum() == 2
+
+
+# ---- what is packed, damaged or no file
+
+
+def test_packed_benchmarks_are_told_to_be_unpacked_or_joined(nas_study: NasStudy, tmp_path: Path) -> None:
+    name = "NATS-tss-v1_0-3ffb9-simple"
+    for file, advice in {
+        f"{name}.tar": "it is an archive: unpack it and give the folder",
+        f"{name}.tar.gz": "it is an archive: unpack it and give the folder",
+        f"{name}.taraa": f"join them (cat {name}.tar* > {name}.tar), unpack that",
+    }.items():
+        (tmp_path / file).touch()
+        for command in (("import", str(tmp_path / file)), ("info", "--benchmark", str(tmp_path / file))):
+            code, _, err = nas_study("benchmark", *command)
+            assert code == 2 and advice in err and err.count("\n") == 1
+    code, _, err = nas_study("benchmark", "import", str(tmp_path))
+    assert code == 2 and "it holds NATS-tss-v1_0-3ffb9-simple.tar: it is an archive" in err
+
+
+def test_folders_beside_the_right_one_name_it(nas_study: NasStudy, tmp_path: Path) -> None:
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive/000000-FULL.pth").touch()
+    code, _, err = nas_study("benchmark", "import", str(tmp_path / "archive"))
+    assert code == 2 and "its 000000-FULL.pth holds trained weights" in err
+    (tmp_path / "nats/NATS-simple").mkdir(parents=True)
+    (tmp_path / "nats/NATS-simple/000000.pickle.pbz2").touch()
+    code, _, err = nas_study("benchmark", "import", str(tmp_path / "nats"))
+    assert code == 2 and f"the folder {tmp_path}/nats/NATS-simple holds them: give that" in err
+
+
+def test_what_is_no_file_is_refused_at_once(nas_study: NasStudy, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.csv")
+    (tmp_path / "circle.csv").symlink_to("circle.csv")
+    for path, sentence in {
+        f"{tmp_path}/a.csv": "ordinary files",
+        f"{tmp_path}/circle.csv": "circle.csv",
+        "~nobody-of-that-name/a.csv": "must be a file or folder",
+        f"{tmp_path}/{'a' * 5000}.csv": "must be a file or folder",
+    }.items():
+        code, _, err = nas_study("benchmark", "import", path)
+        assert code == 2 and sentence in err and err.count("\n") == 1 and len(err) < 600
+
+
+def test_a_flipped_byte_in_its_texts_is_a_damaged_file(
+    nas_study: NasStudy, plausible: pd.DataFrame, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.parquet"
+    plausible.iloc[:, [0, 2]].to_parquet(file, compression=None)
+    content = file.read_bytes()
+    for text in (b"|avg_pool_3x3~0|+|none~0", b"cifar10_test_accuracy"):
+        at = content.index(text) + 4
+        file.write_bytes(content[:at] + b"\xff" + content[at + 1 :])
+        code, _, err = nas_study("benchmark", "import", str(file))
+        assert code == 2 and "mine.parquet" in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("damage", ["missing rows", "another byte", "no columns", "texts"])
+def test_a_damaged_cache_is_named(
+    nas_study: NasStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    monkeypatch.setenv("NAS_STUDY_CACHE", str(tmp_path / "cache"))
+    assert nas_study("benchmark", "info")[0] == 0
+    (file,) = (tmp_path / "cache").rglob("*.parquet")
+    frame = pd.read_parquet(file)
+    if damage == "another byte":
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 1
+        file.write_bytes(content)
+    elif damage == "missing rows":
+        frame[:12_000].to_parquet(file)
+    elif damage == "no columns":
+        frame[["genotype"]].to_parquet(file)
+    else:
+        frame.assign(cifar10_valid_accuracy="high").to_parquet(file)
+    _open.cache_clear()
+    code, _, err = nas_study("benchmark", "info")
+    assert code == 2 and f"the converted benchmark {file} must be whole, but" in err and err.endswith("; delete it\n")

@@ -14,7 +14,7 @@ from trainables.benchmarks.accuracies import ACCURACIES
 from trainables.benchmarks.builtin import FILES, builtin_folder, builtin_origin, read_builtin
 from trainables.benchmarks.cache import cached_file, content_digest, load, save
 from trainables.benchmarks.columns import Columns, complete
-from trainables.benchmarks.official import check_digest, is_official, official_files, read_official
+from trainables.benchmarks.official import check_digest, is_official, official_files, packed_advice, read_official
 from trainables.benchmarks.plausibility import check_plausible
 from trainables.benchmarks.tabular import read_tabular
 from trainables.errors import BenchmarkError
@@ -83,15 +83,23 @@ def imported_table(path: Path) -> Path:
 
 def _identify(path: Path) -> tuple[Path, str]:
     """The absolute path, and the digest of its content."""
-    path = path.expanduser().resolve()
-    if not path.exists():
+    try:
+        path = path.expanduser().resolve()
+        there = path.exists()
+    except (OSError, RuntimeError, ValueError) as error:  # no such user, a name too long, links in a circle
+        reason = getattr(error, "strerror", None) or str(error)[:200]
+        raise BenchmarkError(
+            f"the benchmark must be a file or folder, but got {str(path)[:200]!r} ({reason})"
+        ) from error
+    if not there:
         raise BenchmarkError(
             f"the benchmark must be an existing file or folder, but there is no {path}; "
             f"correct the path, or leave it out to use the built-in validation accuracies"
         )
     if not is_official(path) and path.suffix not in (".parquet", ".csv"):
+        advice = packed_advice(path) or "convert it to one of these"
         raise BenchmarkError(
             f"a benchmark is a .parquet or .csv file, an official .pth or .pickle.pbz2 file or a NATS-Bench folder, "
-            f"but got {path}; convert it to one of these"
+            f"but got {path}; {advice}"
         )
     return path, content_digest(official_files(path) if is_official(path) else [path])

@@ -64,13 +64,38 @@ def official_files(path: Path) -> list[Path]:
     """The files with trainings. Raises BenchmarkError for a folder of something else."""
     if path.is_file():
         return [path]
-    files = sorted(file for file in path.glob(f"*{PICKLE}") if file.name.removesuffix(PICKLE).isdecimal())
-    if not files:
-        raise BenchmarkError(
-            f"a NATS-Bench folder must hold one file a cell, 000000{PICKLE} onwards, but {path} has none; "
-            f"give the unpacked folder NATS-tss-v1_0-3ffb9-simple or a benchmark file"
+    if files := _cells_in(path):
+        return files
+    below = next((folder for folder in sorted(path.iterdir()) if folder.is_dir() and _cells_in(folder)), None)
+    packed = next((file for file in sorted(path.iterdir()) if packed_advice(file)), None)
+    weights = next(path.glob("*-FULL.pth"), None)
+    advice = "give the unpacked folder NATS-tss-v1_0-3ffb9-simple or a benchmark file"
+    if below:
+        advice = f"the folder {below} holds them: give that"
+    elif packed:
+        advice = f"it holds {packed.name}: {packed_advice(packed)}"
+    elif weights:
+        advice = (
+            f"its {weights.name} holds trained weights, too, and is not read: give NATS-tss-v1_0-3ffb9-simple or the "
+            f"single NAS-Bench-201 file"
         )
-    return files
+    raise BenchmarkError(
+        f"a NATS-Bench folder must hold one file a cell, 000000{PICKLE} onwards, but {path} has none; {advice}"
+    )
+
+
+def _cells_in(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.glob(f"*{PICKLE}") if file.name.removesuffix(PICKLE).isdecimal())
+
+
+def packed_advice(path: Path) -> str | None:
+    """What to do with an archive or a piece of one; None for anything else."""
+    if piece := re.fullmatch(r"(.+\.tar)[a-z]{2}", path.name):
+        whole = piece[1]
+        return f"it is a piece of an archive: join them (cat {whole}* > {whole}), unpack that and give the folder"
+    if re.fullmatch(r".+\.(tar|tgz|tar\.gz|tar\.bz2|tar\.xz|zip)", path.name):
+        return "it is an archive: unpack it and give the folder or the file in it"
+    return None
 
 
 def check_digest(path: Path) -> None:
@@ -103,8 +128,13 @@ def read_official(path: Path, trust: bool = False) -> Columns:
             rows.add(row)
             if short is not None:
                 _read_short(short, columns, row)
-    except (BenchmarkError, MemoryError):
+    except BenchmarkError:
         raise
+    except MemoryError as error:
+        raise BenchmarkError(
+            f"a single official file takes 20 to 30 GB of memory to be read, but there is too little for {path}; "
+            f"give the folder NATS-tss-v1_0-3ffb9-simple, or fetch the file anew if it is a smaller one"
+        ) from error
     except ForeignName as error:
         raise BenchmarkError(
             f"an official benchmark file consists of numbers and containers, but {path} names {error.name}, which can "

@@ -64,9 +64,9 @@ def read_tabular(path: Path, partial: bool = False) -> Columns:
     """
     try:
         table = pv.read_csv(path) if path.suffix == ".csv" else pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
+        rows = _rows(table, path, partial)
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:  # texts are decoded when they are looked at
         raise BenchmarkError(f"a benchmark must be a readable {path.suffix} file, but {path}: {error}") from error
-    rows = _rows(table, path, partial)
     columns: Columns = {}
     for given, column in zip(table.column_names, table.columns, strict=True):
         name = PUBLISHED.get(given, given)
