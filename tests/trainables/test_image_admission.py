@@ -79,6 +79,14 @@ def sixteen_bits(kind: Any) -> bytes:
     return content.getvalue()
 
 
+def transparent(lowest: int) -> bytes:
+    content = io.BytesIO()
+    pixels = np.full((SIDE, SIDE, 4), 255, np.uint8)
+    pixels[0, 0] = (0, 0, 0, lowest)
+    Image.fromarray(pixels).save(content, "png")
+    return content.getvalue()
+
+
 REFUSED: dict[str, tuple[Callable[[Path], Any], str]] = {
     "nested": (lambda r: put(r, "train/a/more/x.png"), "1 below {data}/train do not, such as train/a/more/x.png"),
     "without a class": (lambda r: put(r, "train/x.png"), "1 below {data}/train do not, such as train/x.png"),
@@ -89,6 +97,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Any], str]] = {
     "16 bits": (lambda r: put(r, "train/a/x.png", sixteen_bits("u2")), "x.png has more (Pillow's mode I;16)"),
     "floats": (lambda r: put(r, "train/a/x.png", sixteen_bits("f4")), "x.png has more (Pillow's mode F)"),
     "32 bits": (lambda r: put(r, "train/a/x.png", sixteen_bits("i4")), "x.png has more (Pillow's mode I)"),
+    "transparent": (lambda r: put(r, "train/a/x.png", transparent(0)), "x.png is transparent in places"),
     "a test class of its own": (lambda r: put(r, "val/c/x.png"), "{data}/val has c; add training images"),
 }
 
@@ -113,6 +122,11 @@ def test_bmp_and_webp_are_read(folder: Path) -> None:
         put(folder, f"train/a/x{number}.{kind}", encoded(100 + number, kind))
     data = load(DatasetSpec(name="image_folder"), folder / "data")
     assert len(data.train_images) + len(data.test_images) == 22
+
+
+def test_an_alpha_channel_that_hides_nothing_is_no_fault(folder: Path) -> None:
+    put(folder, "train/a/x.png", transparent(255))
+    assert load(DatasetSpec(name="image_folder"), folder / "data").classes == 2
 
 
 def test_what_is_not_read_is_said_and_recorded(tried: Any, folder: Path) -> None:
@@ -187,6 +201,17 @@ def test_an_own_data_set_works_like_a_folder(tried: Any, tmp_path: Path, labels:
     data = load(DatasetSpec(name="image_folder"), tmp_path / "data")
     assert data.classes == 2 and data.train_labels[:6].tolist() == [0, 1, 0, 0, 1, 0]
     assert data.test_labels.tolist() == [0, 1]
+
+
+def test_shards_may_lie_in_a_folder_a_part(tried: Any, tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        shard(tmp_path, f"default/{part}/0000.parquet", structs(pictures_of(20)), [0, 1] * 10)
+    (tmp_path / "data").rename(tmp_path / "repository")
+    (tmp_path / "repository/default").rename(tmp_path / "data")
+    code, said = tried()
+    assert code == 0 and "images:" not in said
+    data = load(DatasetSpec(name="image_folder"), tmp_path / "data")
+    assert len(data.train_images) == len(data.test_images) == 20
 
 
 LAYOUTS: dict[str, tuple[Any, Any, str, dict[str, Any]]] = {

@@ -52,8 +52,8 @@ def _find(path: Path | None) -> Source | None:
     if path is None or not path.is_dir():
         return None
     parts = {part: _look(path, part) for part in (TRAIN, *EVALUATION) if (path / part).is_dir()}
-    if TRAIN not in parts or parts[TRAIN] == _Part():
-        return None
+    if TRAIN not in parts or parts[TRAIN] == _Part(others=parts[TRAIN].others):
+        return None  # no class, and no picture
     test, unread = choose_evaluation({part: found.pictures for part, found in parts.items()})
     files: list[str] = []
     for part in (TRAIN, test):

@@ -1,4 +1,4 @@
-"""Hugging Face data sets: shards ``train-*.parquet`` and, if there are any, ``test-*.parquet``."""
+"""Hugging Face data sets: shards ``train-*.parquet`` or ``train/*.parquet``, and those of ``test`` if any."""
 
 from __future__ import annotations
 
@@ -66,7 +66,8 @@ def own_parquet() -> Layout:
 
 def _find(path: Path | None, below: Sequence[str]) -> Source | None:
     for folder in folders(path, ["data", *below]):
-        names = sorted(file.name for file in folder.glob("*.parquet"))
+        found = (*folder.glob("*.parquet"), *folder.glob("*/*.parquet"))
+        names = sorted(file.relative_to(folder).as_posix() for file in found if not file.parent.name.startswith("."))
         parts = {part: _shards(folder, names, part) for part in (TRAIN, *EVALUATION)}
         if not parts[TRAIN]:
             continue
@@ -80,7 +81,7 @@ def _find(path: Path | None, below: Sequence[str]) -> Source | None:
 
 
 def _shards(folder: Path, names: Sequence[str], part: str) -> list[str]:
-    shards = [name for name in names if name.startswith(f"{part}-") or name == f"{part}.parquet"]
+    shards = [name for name in names if name.startswith((f"{part}-", f"{part}/")) or name == f"{part}.parquet"]
     declared = {int(match[1]) for name in shards if (match := re.search(r"-of-(\d+)\.parquet$", name))}
     if declared and declared != {len(shards)}:
         raise DataError(
@@ -92,7 +93,7 @@ def _shards(folder: Path, names: Sequence[str], part: str) -> list[str]:
 
 def _parts(source: Source) -> tuple[list[str], list[str]]:
     """The names of the shards with training images, and of those with test images."""
-    train = [name for name in source.files if re.match(rf"{TRAIN}[-.]", name)]
+    train = [name for name in source.files if re.match(rf"{TRAIN}[-./]", name)]
     return train, [name for name in source.files if name not in train]
 
 

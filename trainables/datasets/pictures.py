@@ -6,6 +6,7 @@ import io
 from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from trainables.datasets.images import area_resample
 from trainables.datasets.sources import Picture, decoding
 from trainables.errors import DataError
 from trainables.later import Tensor, torch
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 MOST_PIXELS = 2**25
 """Of one picture; searches see them at a few dozen pixels a side."""
@@ -24,8 +28,8 @@ _TOGETHER = 2**26
 def decode_pictures(pictures: Sequence[Picture], channels: int, image_size: int | None) -> Tensor:
     """uint8 [n, channels, side, side]: grey for one channel, RGB for three, resampled to ``image_size`` if given.
 
-    Raises DataError for a picture that cannot be read, has more than 8 bits a channel or MOST_PIXELS, and for pictures
-    that are not square or not of one size where no ``image_size`` is given.
+    Raises DataError for a picture that cannot be read, has more than 8 bits a channel, transparent places or more than
+    MOST_PIXELS, and for pictures that are not square or not of one size where no ``image_size`` is given.
     """
     chunks: list[Tensor] = []
     decoded = enumerate(_pixels(picture, channels) for picture in pictures)
@@ -76,5 +80,14 @@ def _pixels(picture: Picture, channels: int) -> NDArray[np.uint8]:
                 f"pictures must have 8 bits a channel, but {picture.name} has more (Pillow's mode {opened.mode}), and "
                 f"which of its values are black and white nobody can tell; convert it"
             )
+        if ("A" in opened.getbands() or "transparency" in opened.info) and _lowest_alpha(opened) < 255:
+            raise DataError(
+                f"pictures must be opaque, but {picture.name} is transparent in places, and what lies behind it nobody "
+                f"can tell; put it on a background"
+            )
         pixels = np.asarray(opened.convert("L" if channels == 1 else "RGB"))
         return pixels.reshape(*pixels.shape[:2], channels)
+
+
+def _lowest_alpha(opened: Image.Image) -> int:
+    return int(np.asarray(opened.convert("RGBA"))[:, :, 3].min())
