@@ -79,9 +79,9 @@ def benchmark_import(
 
     converted = import_table(path, trust, partial)
     console = Console(soft_wrap=True)
-    console.print(f"converted to {converted}", highlight=False)
+    console.print(f"converted to {converted}", markup=False, highlight=False)
     for name, source in open_table(path).sources.items():
-        console.print(f"  {name}: {source}", highlight=False)
+        console.print(f"  {name}: {source}", markup=False, highlight=False)
 
 
 def benchmark_query(

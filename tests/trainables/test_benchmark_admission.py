@@ -49,8 +49,11 @@ def imported(nas_study: NasStudy, frame: pd.DataFrame, folder: Path, *options: s
     return code, out + err
 
 
-def test_what_is_plausible_is_let_in(nas_study: NasStudy, plausible: pd.DataFrame, tmp_path: Path) -> None:
-    code, said = imported(nas_study, plausible, tmp_path)
+@pytest.mark.parametrize("decimals", [1, 2, 9])
+def test_what_is_plausible_is_let_in(
+    nas_study: NasStudy, plausible: pd.DataFrame, tmp_path: Path, decimals: int
+) -> None:
+    code, said = imported(nas_study, plausible.round(decimals), tmp_path)
     assert code == 0 and "cifar10_test: mine.parquet: 15,625 cells, per training seed" in said
 
 
@@ -59,6 +62,16 @@ def test_the_real_table_is_let_in(nas_study: NasStudy) -> None:
         pytest.skip(f"needs the real NAS-Bench-201 table at {REAL_FILE}")
     code, out, _ = nas_study("benchmark", "import", str(REAL_FILE))
     assert code == 0 and "cifar10_test: nas_bench_201.parquet: 15,625 cells" in out
+
+
+def test_a_name_that_looks_like_markup_is_a_name(
+    nas_study: NasStudy, plausible: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "mine[red].csv"
+    plausible.round(3).to_csv(file, index=False)
+    monkeypatch.setenv("NAS_STUDY_CACHE", str(tmp_path / "x[/b]"))
+    code, out, _ = nas_study("benchmark", "import", str(file))
+    assert code == 0 and "mine[red].csv: 15,625 cells" in out and f"converted to {tmp_path}/x[/b]/" in out
 
 
 def means(frame: pd.DataFrame, **columns: Any) -> pd.DataFrame:

@@ -1,9 +1,10 @@
 """Whether a user's benchmark can be what its columns say, judged by itself and by the built-in validation accuracies.
 
 Limits lie far from what the published table shows. There, two columns of different meaning are equal in at most 1.4 %
-of their cells; 200-epoch accuracies have a rank correlation of at least 0.98 with the validation accuracies of the same
-data set (0.91 over its better half) and medians within 3.5 points of theirs; 12-epoch accuracies have 0.82. The release
-v1_1, by its published means, has a third training of no cell that the built-in benchmark has none of.
+of their cells (14 % if all are rounded to one decimal); 200-epoch accuracies have a rank correlation of at least 0.98
+with the validation accuracies of the same data set (0.91 over its better half) and medians within 3.5 points of theirs;
+12-epoch accuracies have 0.82. The release v1_1, by its published means, has a third training of no cell that the
+built-in benchmark has none of.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from trainables.benchmarks.columns import Columns, FloatArray, short_column
 from trainables.errors import BenchmarkError
 from trainables.spaces.nas_bench_201.genotype import NUM_CELLS
 
-MOST_EQUAL = 0.05
+MOST_EQUAL = 0.2
 """Share of the cells in which two columns may be equal."""
 LEAST_CORRELATED = 0.9
 LEAST_CORRELATED_12EP = 0.5
