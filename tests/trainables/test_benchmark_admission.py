@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import bz2
 import os
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from miniature_benchmark import build_miniature
 
-from trainables.benchmarks import plausibility
+from trainables.benchmarks import official, plausibility
 from trainables.benchmarks.builtin import builtin_folder, read_builtin
 from trainables.benchmarks.columns import complete
 from trainables.benchmarks.table import _open
@@ -282,3 +286,21 @@ def test_a_damaged_cache_is_named(
     _open.cache_clear()
     code, _, err = nas_study("benchmark", "info")
     assert code == 2 and f"the converted benchmark {file} must be whole, but" in err and err.endswith("; delete it\n")
+
+
+def test_a_cell_that_unpacks_without_end_is_refused(
+    nas_study: NasStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(official, "MOST_OF_A_CELL", 10_000)
+    (tmp_path / "000000.pickle.pbz2").write_bytes(bz2.compress(pickle.dumps({"200": bytes(20_000)})))
+    code, _, err = nas_study("benchmark", "import", str(tmp_path))
+    assert code == 2 and "has at most 10,000 bytes" in err and "000000.pickle.pbz2 unpacks to more" in err
+
+
+def test_a_table_of_too_many_rows_is_refused_unread(nas_study: NasStudy, tmp_path: Path) -> None:
+    rows = pa.table({"genotype": pa.repeat(CELLS[0], 10**6), "cifar10_test_accuracy": pa.repeat(90.0, 10**6)})
+    with pq.ParquetWriter(tmp_path / "many.parquet", rows.schema) as writer:
+        for _ in range(3):
+            writer.write_table(rows)
+    code, _, err = nas_study("benchmark", "import", str(tmp_path / "many.parquet"))
+    assert code == 2 and "one row a cell, 15,625 at most, but" in err and "has 3,000,000" in err

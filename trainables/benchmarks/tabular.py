@@ -63,7 +63,7 @@ def read_tabular(path: Path, partial: bool = False) -> Columns:
     twice or, unless it is a ``partial`` one, lacks one, or holds accuracies that are not numbers or are fractions.
     """
     try:
-        table = pv.read_csv(path) if path.suffix == ".csv" else pq.read_table(path)
+        table = pv.read_csv(path) if path.suffix == ".csv" else _read_parquet(path)
         rows = _rows(table, path, partial)
     except (OSError, UnicodeDecodeError, pa.ArrowException) as error:  # texts are decoded when they are looked at
         raise BenchmarkError(f"a benchmark must be a readable {path.suffix} file, but {path}: {error}") from error
@@ -92,6 +92,16 @@ def read_tabular(path: Path, partial: bool = False) -> Columns:
             f"{next(iter(PUBLISHED))}"
         )
     return columns
+
+
+def _read_parquet(path: Path) -> pa.Table:
+    """Its table, if it can be a benchmark's: a small file may hold any number of equal rows."""
+    stored = pq.ParquetFile(path)
+    if (found := stored.metadata.num_rows) > NUM_CELLS:
+        raise BenchmarkError(
+            f"a benchmark has one row a cell, {NUM_CELLS:,} at most, but {path} has {found:,}; remove the others"
+        )
+    return stored.read()
 
 
 def _rows(table: pa.Table, path: Path, partial: bool) -> IntArray:
