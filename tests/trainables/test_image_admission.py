@@ -289,3 +289,13 @@ def test_a_file_that_unpacks_without_end_is_refused(
         put(tmp_path, f"{name}-ubyte.gz", gzip.compress(bytes(10_001)))
     code, said = tried({"name": "fashion_mnist"})
     assert code == 2 and "must unpack to at most 10,000 bytes" in said and "idx3-ubyte.gz" in said
+
+
+def test_a_damaged_shard_is_one_sentence(tried: Any, tmp_path: Path) -> None:
+    """Arrow says what is wrong on several lines."""
+    file = shard(tmp_path, "train-00000-of-00001.parquet", structs(pictures_of(20)), [0, 1] * 10)
+    content = bytearray(file.read_bytes())
+    content[-100:-60] = b"\xff" * 40
+    file.write_bytes(content)
+    code, said = tried()
+    assert code == 2 and f"{file} cannot be read" in said and "damaged" in said

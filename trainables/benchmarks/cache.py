@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from trainables.benchmarks.columns import COLUMNS, Columns, cell_strings, unknown
-from trainables.errors import BenchmarkError
+from trainables.errors import BenchmarkError, reason
 from trainables.spaces.nas_bench_201.genotype import NUM_CELLS
 
 _FORMAT = "benchmarks-3"  # raised when a conversion would give other columns or values than before, or refuse
@@ -77,7 +77,7 @@ def load(file: Path) -> Columns:
         for name in table.column_names:
             columns[name][:] = np.from_dlpack(table[name].combine_chunks())  # Array.to_numpy would import pandas
     except (OSError, pa.ArrowException, ValueError, BufferError) as error:
-        raise BenchmarkError(f"the converted benchmark {file} must be whole, but {error}; delete it") from error
+        raise BenchmarkError(f"the converted benchmark {file} must be whole, but {reason(error)}; delete it") from error
     for values in columns.values():
         values.flags.writeable = False
     return columns
@@ -107,6 +107,6 @@ def _write_whole(file: Path, write: Callable[[Path], object]) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise BenchmarkError(
-            f"benchmarks are converted into {file.parent}, but it cannot be written ({error}); "
+            f"benchmarks are converted into {file.parent}, but it cannot be written ({reason(error)}); "
             f"set NAS_STUDY_CACHE to a writable folder"
         ) from error

@@ -17,7 +17,7 @@ from trainables.benchmarks.columns import Columns, complete
 from trainables.benchmarks.official import check_digest, is_official, official_files, packed_advice, read_official
 from trainables.benchmarks.plausibility import check_plausible
 from trainables.benchmarks.tabular import read_tabular
-from trainables.errors import BenchmarkError
+from trainables.errors import BenchmarkError, reason
 from trainables.spaces.nas_bench_201.genotype import NUM_CELLS
 
 
@@ -87,10 +87,8 @@ def _identify(path: Path) -> tuple[Path, str]:
         path = path.expanduser().resolve()
         there = path.exists()
     except (OSError, RuntimeError, ValueError) as error:  # no such user, a name too long, links in a circle
-        reason = getattr(error, "strerror", None) or str(error)[:200]
-        raise BenchmarkError(
-            f"the benchmark must be a file or folder, but got {str(path)[:200]!r} ({reason})"
-        ) from error
+        said = getattr(error, "strerror", None) or reason(error)  # an OSError repeats the path, whatever its length
+        raise BenchmarkError(f"the benchmark must be a file or folder, but got {str(path)[:200]!r}: {said}") from error
     if not there:
         raise BenchmarkError(
             f"the benchmark must be an existing file or folder, but there is no {path}; "

@@ -39,13 +39,13 @@ from trainables.benchmarks.columns import (
     time_column,
     unknown,
 )
-from trainables.errors import BenchmarkError, ConfigError
+from trainables.errors import BenchmarkError, ConfigError, reason
 from trainables.pickles import ForeignName, unpickle
 from trainables.spaces.nas_bench_201.genotype import Genotype
 
 PICKLE = ".pickle.pbz2"
 MOST_OF_A_CELL = 2**26
-"""Bytes of one unpacked file of a folder without weights; trainings of four data sets and three seeds take 0.3 million."""
+"""Bytes of one unpacked file of a folder without weights; all trainings of a cell take 0.3 million."""
 TRAININGS = {
     "cifar10-valid": (("cifar10", "valid", "x-valid"),),
     "cifar10": (("cifar10", "test", "ori-test"),),
@@ -140,13 +140,13 @@ def read_official(path: Path, trust: bool = False) -> Columns:
         ) from error
     except ForeignName as error:
         raise BenchmarkError(
-            f"an official benchmark file consists of numbers and containers, but {path} names {error.name}, which can "
-            f"run any code while it loads; if you trust it: nas-study benchmark import {path} --trust"
+            f"an official benchmark file consists of numbers and containers, but {path} names {error.name[:99]}, which "
+            f"can run any code while it loads; if you trust it: nas-study benchmark import {path} --trust"
         ) from error
     except Exception as error:  # what a damaged pickle or another structure raises is unlimited
         raise BenchmarkError(
             f"an official benchmark file must have the structure that nas-bench-201 reads, but {path} has not "
-            f"({type(error).__name__}: {error}); fetch it anew"
+            f"({type(error).__name__}: {reason(error)}); fetch it anew"
         ) from error
     if columns.keys() <= {short_column(dataset) for dataset in DATASETS}:
         raise BenchmarkError(

@@ -32,7 +32,7 @@ from trainables.benchmarks.columns import (
     time_column,
     unknown,
 )
-from trainables.errors import BenchmarkError, ConfigError
+from trainables.errors import BenchmarkError, ConfigError, reason
 from trainables.spaces.nas_bench_201.genotype import NUM_CELLS, Genotype
 
 CELL_COLUMNS = ("arch_str", "genotype", "arch_index")
@@ -66,7 +66,9 @@ def read_tabular(path: Path, partial: bool = False) -> Columns:
         table = pv.read_csv(path) if path.suffix == ".csv" else _read_parquet(path)
         rows = _rows(table, path, partial)
     except (OSError, UnicodeDecodeError, pa.ArrowException) as error:  # texts are decoded when they are looked at
-        raise BenchmarkError(f"a benchmark must be a readable {path.suffix} file, but {path}: {error}") from error
+        raise BenchmarkError(
+            f"a benchmark must be a readable {path.suffix} file, but {path}: {reason(error)}"
+        ) from error
     columns: Columns = {}
     for given, column in zip(table.column_names, table.columns, strict=True):
         name = PUBLISHED.get(given, given)
@@ -77,7 +79,9 @@ def read_tabular(path: Path, partial: bool = False) -> Columns:
         try:
             values = pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False)
         except pa.ArrowException as error:
-            raise BenchmarkError(f"{given} must hold numbers, but in {path}: {error}; mend the column") from error
+            raise BenchmarkError(
+                f"{given} must hold numbers, but in {path}: {reason(error)}; mend the column"
+            ) from error
         if not name.endswith("_s") and np.fmax.reduce(values, initial=np.nan) <= 1.0:
             raise BenchmarkError(
                 f"accuracies must be percent, but the largest {given} in {path} is {np.fmax.reduce(values):g}, so they "

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.errors import DataError
+from trainables.errors import DataError, reason
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def decoding(what: str) -> Iterator[None]:
         raise
     except Exception as error:  # pickles, archives and pictures fail in every way there is
         raise DataError(
-            f"{what} cannot be read ({type(error).__name__}: {error}); "
+            f"{what} cannot be read ({type(error).__name__}: {reason(error)}); "
             "it is damaged or not what its name says, so fetch or unpack it again"
         ) from error
 
