@@ -165,7 +165,9 @@ def main() -> None:
     if options.parcel and options.parcel.exists():
         unpack(options.parcel, Path(store.path))
     environment.save(
-        store, prepared.study, environment.environment(prepared.fingerprints, table.fingerprint, table.sources)
+        store,
+        prepared.study,
+        environment.environment(prepared.fingerprints, table.fingerprint, table.sources, prepared.unread),
     )
     finished = store.finished()
     todo = [spec for spec in prepared.plan.trials if spec.id not in finished]

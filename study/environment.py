@@ -24,8 +24,10 @@ SHARED_KEYS = ("space", "dataset", "scale", "evaluate", "precision")
 """What all trials of a study have in common; methods, seeds and resources may grow and change."""
 
 
-def environment(fingerprints: Fingerprints, table: str, table_sources: dict[str, str]) -> dict[str, Any]:
-    """Versions, hardware, and the fingerprints of data and table."""
+def environment(
+    fingerprints: Fingerprints, table: str, table_sources: dict[str, str], unread: tuple[str, ...] | None = None
+) -> dict[str, Any]:
+    """Versions, hardware, the fingerprints of data and table, and what was found beside the images and not read."""
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return {
         "schema_version": SCHEMA_VERSION,
@@ -37,6 +39,7 @@ def environment(fingerprints: Fingerprints, table: str, table_sources: dict[str,
         "gpus": gpus,
         "commit": _commit(),
         "dataset_fingerprint": fingerprints.images,
+        "dataset_unread": unread,
         "signal_fingerprints": dict(fingerprints.signals),
         "table_fingerprint": table,
         "table_sources": table_sources,
@@ -55,6 +58,7 @@ class Recorded(BaseModel):
     """What the plan of a study needs of its environment.json; None and {} in files of older versions."""
 
     dataset_fingerprint: str | None = None
+    dataset_unread: list[str] | None = None
     signal_fingerprints: dict[int, str] = {}
 
 
@@ -91,8 +95,9 @@ def check_unchanged(store: Store, study: Study, fingerprints: Fingerprints) -> N
 
 
 def save(store: Store, study: Study, found: dict[str, Any]) -> None:
-    """Write study.yaml and environment.json; a run without images keeps the fingerprint of an earlier one with."""
-    found["dataset_fingerprint"] = found["dataset_fingerprint"] or recorded(store).dataset_fingerprint
+    """Write study.yaml and environment.json; a run without images keeps what an earlier one with images found."""
+    if found["dataset_fingerprint"] is None:
+        found |= recorded(store).model_dump(include={"dataset_fingerprint", "dataset_unread"})
     store.write_text("study.yaml", study.as_yaml())
     store.write_text("environment.json", json.dumps(found, indent=2, sort_keys=True) + "\n")
 

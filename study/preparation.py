@@ -29,6 +29,8 @@ class Prepared:
     store: Store
     surroundings: Surroundings
     fingerprints: Fingerprints
+    unread: tuple[str, ...] | None
+    """what lies beside the study's images and is not read, in phrases; None if it needs no images"""
 
 
 def prepare(
@@ -50,9 +52,8 @@ def prepare(
     )
     signals = signal_fingerprints(surroundings.table(), study.dataset.name)
     found = plan(study, Fingerprints("unread", signals))  # wrong names before slow reading
-    fingerprints = Fingerprints(
-        datasets.fingerprint(study.dataset, surroundings.data) if found.needs_images() else None, signals
-    )
+    images = datasets.examine(study.dataset, surroundings.data) if found.needs_images() else None
+    fingerprints = Fingerprints(images.fingerprint if images else None, signals)
     found = plan(study, fingerprints)
     if study.resources.gpu and address is None and found.needs_images():
         from trainables.spaces.nas_bench_201.fused import kernels
@@ -62,7 +63,7 @@ def prepare(
         _check_batches(found, surroundings)
     results = Store(store, study.name)
     check_unchanged(results, study, fingerprints)
-    return Prepared(study, found, results, surroundings, fingerprints)
+    return Prepared(study, found, results, surroundings, fingerprints, images.unread if images else None)
 
 
 def _anywhere(option: str, path: Path | None) -> Path | None:

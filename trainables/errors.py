@@ -40,6 +40,11 @@ class StoreError(NasStudyError):
     """A result store that cannot be written, or belongs to another study."""
 
 
+def reason(error: Exception) -> str:
+    """What another library says is wrong, as a part of a sentence: on one line, and no longer than one reads."""
+    return " ".join(str(error).split())[:300]
+
+
 def choose(kind: str, given: str, known: Iterable[str]) -> str:
     """The sentence for an unknown name: names the nearest known one first, then all of them."""
     names = sorted(known)

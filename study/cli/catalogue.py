@@ -45,6 +45,7 @@ def benchmark_info(benchmark: BenchmarkOption = None) -> None:
     """Which accuracies are known, where they come from, and the best cell of each data set and split."""
     from trainables.benchmarks.accuracies import DATASETS, SPLITS
     from trainables.benchmarks.table import open_table
+    from trainables.spaces.nas_bench_201.genotype import NUM_CELLS
 
     table, out = open_table(benchmark), console(soft_wrap=True)
     out.print(f"table {table.fingerprint}", style="bold")
@@ -53,8 +54,11 @@ def benchmark_info(benchmark: BenchmarkOption = None) -> None:
             if not table.has(dataset, split):
                 out.print(f"{dataset} {split}: unknown; give a file that has it with --benchmark PATH")
                 continue
-            cell, accuracy = table.oracle(dataset, split)
-            out.print(f"{dataset} {split}: best {accuracy:.3f} % {cell}")
+            if (cells := table.cells_known(dataset, split)) < NUM_CELLS:
+                out.print(f"{dataset} {split}: known of {cells:,} of {NUM_CELLS:,} cells, so no best one")
+            else:
+                cell, accuracy = table.oracle(dataset, split)
+                out.print(f"{dataset} {split}: best {accuracy:.3f} % {cell}")
             out.print(f"    {table.sources[f'{dataset}_{split}']}")
         known = table.sources.get(f"{dataset}_valid_12ep", "unknown")
         out.print(f"{dataset} valid after 12 epochs: {known}")
@@ -62,15 +66,17 @@ def benchmark_info(benchmark: BenchmarkOption = None) -> None:
 
 def benchmark_import(
     path: Annotated[Path, typer.Argument(help="An official .pth, a NATS-Bench file or folder, a Parquet or CSV file.")],
-    trust: Annotated[
-        bool, typer.Option(help="Load a file whose digest cannot be checked: loading runs its code.")
+    trust: Annotated[bool, typer.Option(help="Run the code that an official file names while it loads.")] = False,
+    partial: Annotated[
+        bool,
+        typer.Option("--partial", help="Admit accuracies of some cells only; they have no best cell and no regret."),
     ] = False,
 ) -> None:
     """Convert a benchmark file once; from then on --benchmark PATH opens in milliseconds."""
     from trainables.benchmarks.importers import import_table
     from trainables.benchmarks.table import open_table
 
-    converted = import_table(path, trust)
+    converted = import_table(path, trust, partial)
     out = console(soft_wrap=True)
     out.print(f"converted to {converted}")
     for name, source in open_table(path).sources.items():
@@ -78,24 +84,27 @@ def benchmark_import(
 
 
 def benchmark_query(
-    architecture: Annotated[str, typer.Argument(help="'|op~0|+|op~0|op~1|+|op~0|op~1|op~2|'")],
+    architecture: Annotated[
+        str, typer.Argument(help="'|op~0|+|op~0|op~1|+|op~0|op~1|op~2|', its official index, or NASLib's numbers.")
+    ],
     benchmark: BenchmarkOption = None,
 ) -> None:
     """Everything known of one cell: per training seed, mean and regret, validation and test apart."""
     import numpy as np
 
     from trainables.benchmarks.accuracies import DATASETS, SPLITS, TRAINING_SEEDS
+    from trainables.benchmarks.cells import official_index, read_cell
     from trainables.benchmarks.table import open_table
-    from trainables.spaces.nas_bench_201.genotype import Genotype
 
-    table, cell = open_table(benchmark), Genotype.from_string(architecture)
+    table, cell, console = open_table(benchmark), read_cell(architecture), Console()
     index = np.array([cell.index])
-    shown = RichTable(
-        "data set", "split", *(f"seed {seed}" for seed in TRAINING_SEEDS), "mean %", "regret", title=str(cell)
-    )
+    shown = RichTable("data set", "split", *(f"seed {seed}" for seed in TRAINING_SEEDS), "mean %", "regret")
     for dataset in DATASETS:
         for split in SPLITS:
             numbers = [*table.per_seed(dataset, split, index)[0], table.accuracy(dataset, split, index)[0]]
             regret = table.regret(dataset, split, index)[0] if table.has(dataset, split) else np.nan
             shown.add_row(dataset, split, *("—" if np.isnan(v) else f"{v:.3f}" for v in [*numbers, regret]))
-    console().print(shown)
+    out = console(soft_wrap=True)
+    out.print(str(cell))
+    out.print(f"official index {official_index(cell)}")
+    out.print(shown)

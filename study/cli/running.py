@@ -61,14 +61,15 @@ def run(
     if methods is not None:
         chosen = parse(chosen.model_dump(exclude_none=True) | {"methods": _selected(chosen.methods, methods)})
     prepared = prepare(chosen, store, data=data, benchmark=benchmark, address=address)
+    for phrase in prepared.unread or ():
+        console.print(f"images: {phrase}", markup=False, highlight=False, soft_wrap=True)
     if dry_run:
         _print_plan(out, prepared)
         return
     prepared.store.prepare()
     table = prepared.surroundings.table()
-    environment.save(
-        prepared.store, chosen, environment.environment(prepared.fingerprints, table.fingerprint, table.sources)
-    )
+    found = environment.environment(prepared.fingerprints, table.fingerprint, table.sources, prepared.unread)
+    environment.save(prepared.store, chosen, found)
     if (news := look_up_again(prepared.store, table)) is not None:
         out.print(news)
     if retry_failed:

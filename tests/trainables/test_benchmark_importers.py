@@ -1,10 +1,12 @@
 """Benchmarks of users: every format gives the same numbers, and every unusable file a sentence that says why."""
 
 import bz2
+import hashlib
 import os
 import pickle
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -44,10 +46,11 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def test_only() -> pd.DataFrame:
-    """A table with made-up CIFAR-10 test accuracies of all cells, rows shuffled."""
+    """A table with made-up CIFAR-10 test accuracies of all cells, near the validation accuracies, rows shuffled."""
     generator = np.random.default_rng(0)
     frame = pd.DataFrame({"genotype": [str(cell) for cell in all_genotypes()]})
-    frame["cifar10_test_accuracy"] = generator.uniform(10, 95, NUM_CELLS)
+    frame["cifar10_test_accuracy"] = open_table().accuracy("cifar10", "valid", ALL_CELLS)
+    frame["cifar10_test_accuracy"] += generator.uniform(1, 5, NUM_CELLS)
     return frame.sample(frac=1.0, random_state=generator)
 
 
@@ -95,7 +98,7 @@ def test_validation_values_of_the_file_win_whole_and_contradictions_are_told(tes
     for run in (1, 2, 3):
         frame[f"cifar100_val_acc_200ep_run{run}"] = seeds[:, run - 1]
     frame["cifar100_val_acc_200ep_mean_v11"] = 1.0
-    frame["cifar100_val_acc_12ep"] = 40.0
+    frame["cifar100_val_acc_12ep"] = 0.5 * seeds[:, 0]
     frame["cifar100_test_acc_12ep"] = 1.0
     frame.to_parquet(tmp_path / "a.parquet")
     table = open_table(tmp_path / "a.parquet")
@@ -104,13 +107,14 @@ def test_validation_values_of_the_file_win_whole_and_contradictions_are_told(tes
     assert "a.parquet: 15,625 cells, per training seed; 5 of them differ from" in table.sources["cifar100_valid"]
     assert table.fingerprint != open_table().fingerprint
     assert table.sources["cifar100_valid_12ep"] == "a.parquet: 15,625 cells"
-    assert (read_signal(table, "cifar100", 12).accuracy == 40.0).all()
+    np.testing.assert_array_equal(read_signal(table, "cifar100", 12).accuracy, 0.5 * seeds[:, 0])
 
 
 def test_a_signal_known_of_few_cells_does_not_displace_the_builtin_one(test_only, tmp_path):
     frame = test_only.assign(cifar10_valid_accuracy_seed777=np.nan)
     frame.iloc[:3, -1] = 50.0
     frame.to_parquet(tmp_path / "a.parquet")
+    import_table(tmp_path / "a.parquet", partial=True)
     table = open_table(tmp_path / "a.parquet")
     assert signal_fingerprints(table, "cifar10") == signal_fingerprints(open_table(), "cifar10")
     assert table.sources["cifar10_valid"].endswith("; a.parquet has only 3 cells")
@@ -120,7 +124,8 @@ def test_a_changed_file_is_read_again(test_only, tmp_path):
     file = tmp_path / "a.csv"
     test_only.round(1).to_csv(file, index=False, float_format="%.1f")
     before, state = open_table(file), file.stat()
-    changed = test_only.round(1).assign(cifar10_test_accuracy=lambda f: f.cifar10_test_accuracy.to_numpy()[::-1])
+    order = np.r_[1, 0, 2:NUM_CELLS]
+    changed = test_only.round(1).assign(cifar10_test_accuracy=lambda f: f.cifar10_test_accuracy.to_numpy()[order])
     changed.to_csv(file, index=False, float_format="%.1f")
     os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
     assert file.stat().st_size == state.st_size
@@ -139,7 +144,7 @@ def test_the_converted_file_is_a_benchmark_itself(test_only, tmp_path):
 
 BAD_TABLES = {
     "fractions": (lambda f: f.assign(cifar10_test_accuracy=f.cifar10_test_accuracy / 100), "look like fractions"),
-    "above 100": (lambda f: f.assign(cifar10_test_accuracy=f.cifar10_test_accuracy + 10), r"percent in 0\.\.100"),
+    "above 100": (lambda f: f.assign(cifar10_test_accuracy=f.cifar10_test_accuracy + 50), r"percent in 0\.\.100"),
     "infinite": (lambda f: f.assign(cifar10_test_accuracy=np.inf), r"percent in 0\.\.100"),
     "text": (lambda f: f.assign(cifar10_test_accuracy="high"), "must hold numbers"),
     "negative time": (lambda f: f.assign(cifar10_train_time_s=-1.0), "positive seconds"),
@@ -147,7 +152,7 @@ BAD_TABLES = {
     "a cell twice": (lambda f: pd.concat([f.iloc[1:], f.iloc[[5]]]), "lacks 1 and repeats 1"),
     "another cell": (lambda f: f.assign(genotype=f.genotype.str.replace("avg_pool_3x3", "max_pool_3x3")), "max_pool"),
     "no rows": (lambda f: f.iloc[:0], "lacks 15,625"),
-    "no cells": (lambda f: f.drop(columns="genotype"), "arch_str or genotype"),
+    "no cells": (lambda f: f.drop(columns="genotype"), "arch_str, genotype, arch_index"),
     "no accuracies": (lambda f: f.rename(columns={"cifar10_test_accuracy": "accuracy"}), "at least one column"),
     "two of a kind": (lambda f: f.assign(cifar10_test_acc_200ep_mean=50.0), "two for cifar10_test_accuracy"),
     "another mean": (lambda f: f.assign(cifar10_test_accuracy_seed777=3.0), "must be the mean of the cell's"),
@@ -199,7 +204,7 @@ def write(miniature: Miniature, form: str, folder: Path) -> Path:
 @pytest.mark.parametrize("form", ["pth", "pickle", "folder"])
 def test_official_files_give_every_seed_they_have(miniature, cells, tmp_path, form):
     file = write(miniature, form, tmp_path)
-    columns = load(import_table(file, trust=form == "folder"))
+    columns = load(import_table(file, partial=True))
     for key, signal in SIGNAL_OF.items():
         for place, seed in enumerate((777, 888, 999)):
             expected = np.full(NUM_CELLS, np.nan)
@@ -212,13 +217,16 @@ def test_official_files_give_every_seed_they_have(miniature, cells, tmp_path, fo
     for signal, accuracies in miniature.short_accuracies.items():
         np.testing.assert_allclose(columns[f"{SIGNAL_OF[signal]}_accuracy_12ep"][cells], accuracies.mean(axis=1))
     table = open_table(file)
-    assert table.sources["cifar10_test"] == f"{file.name}: 8 cells, per training seed"
+    assert (
+        table.sources["cifar10_test"]
+        == f"{file.name}: 8 cells of 15,625, so no best cell and no regret, per training seed"
+    )
     assert table.sources["cifar10_valid"].endswith(f"; {file.name} has only 8 cells")
 
 
 def test_official_numbers_are_those_of_the_official_package(miniature, cells, tmp_path):
     file = miniature.write_pth(tmp_path)
-    import_table(file)
+    import_table(file, partial=True)
     table = open_table(file)
     api = NASBench201API(torch.load(file, weights_only=False), verbose=False)
     for cell in cells:
@@ -237,7 +245,7 @@ def test_an_official_file_is_imported_on_request_only(miniature, tmp_path, monke
     file = miniature.write_pth(tmp_path)
     with pytest.raises(BenchmarkError, match=f"nas-study benchmark import {file}"):
         open_table(file)
-    imported = import_table(file)
+    imported = import_table(file, partial=True)
     (tmp_path / "moved").mkdir()
     moved = file.rename(tmp_path / "moved" / file.name)
     assert import_table(moved) == imported
@@ -260,25 +268,61 @@ class Payload:
         self.trace = trace
 
     def __reduce__(self):
-        return Path.touch, (self.trace,)
+        return os.mkdir, (str(self.trace),)
 
 
-@pytest.mark.parametrize("name", ["benchmark.pth", "benchmark.pickle.pbz2", "folder/000000.pickle.pbz2"])
-def test_untrusted_pickles_are_not_loaded(tmp_path, name):
+def named_by_digest(file: Path, base: str, digits: int) -> Path:
+    """Whoever makes a file can give it the digest that its name is checked for."""
+    digest = hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
+    return file.rename(file.with_name(file.name.replace("benchmark", f"{base}-{digest[-digits:]}")))
+
+
+@pytest.mark.parametrize("form", ["legacy.pth", "zip.pth", "benchmark.pickle.pbz2", "folder/000000.pickle.pbz2"])
+@pytest.mark.parametrize("wrapped", [False, True], ids=["bare", "beside cells"])
+def test_no_code_runs_without_trust(nas_study, miniature, tmp_path, form, wrapped):
     trace = tmp_path / "executed"
-    file = tmp_path / name
-    file.parent.mkdir(exist_ok=True)
-    if name.endswith(".pth"):
-        torch.save(Payload(trace), file)
+    content = {**miniature.content, "note": Payload(trace)} if wrapped else Payload(trace)
+    if form.endswith(".pth"):
+        torch.save(content, tmp_path / "benchmark.pth", _use_new_zipfile_serialization=form == "zip.pth")
+        path = named_by_digest(tmp_path / "benchmark.pth", "NAS-Bench-201-v1_1", 6)
     else:
-        with bz2.open(file, "wb") as stream:
-            pickle.dump(Payload(trace), stream)
-    path = file.parent if file.parent != tmp_path else file
-    with pytest.raises(BenchmarkError, match="--trust"):
-        import_table(path)
-    with pytest.raises(BenchmarkError, match="benchmark import"):
-        open_table(path)
+        (tmp_path / "folder").mkdir()
+        with bz2.open(tmp_path / ("benchmark.pickle.pbz2" if "/" not in form else form), "wb") as stream:
+            pickle.dump(content, stream)
+        path = tmp_path / "folder"
+        if "/" not in form:
+            path = named_by_digest(tmp_path / "benchmark.pickle.pbz2", "NATS-tss-v1_0", 5)
+    code, _, err = nas_study("benchmark", "import", str(path))
+    assert code == 2 and "names posix.mkdir" in err and f"{path} --trust" in err and err.count("\n") == 1
     assert not trace.exists()
+    nas_study("benchmark", "import", str(path), "--trust")
+    assert trace.exists(), "the payload is alive"
+
+
+def test_a_torchscript_archive_is_not_run(nas_study, tmp_path):
+    """torch.load would hand it over to torch.jit.load."""
+    with zipfile.ZipFile(tmp_path / "benchmark.pth", "w") as archive:
+        archive.writestr("benchmark/constants.pkl", pickle.dumps(()))
+        archive.writestr("benchmark/data.pkl", b"c__torch__\nEvil\n.")
+    code, _, err = nas_study("benchmark", "import", str(tmp_path / "benchmark.pth"))
+    assert code == 2 and "names __torch__.Evil" in err
+
+
+def test_a_path_in_the_place_of_trainings_is_not_opened(nas_study, tmp_path):
+    """The package takes a text for the name of a file to load."""
+    torch.save({"all_results": {}}, tmp_path / "other.pth")
+    with bz2.open(tmp_path / "benchmark.pickle.pbz2", "wb") as stream:
+        pickle.dump({"arch2infos": {0: {"full": str(tmp_path / "other.pth")}}}, stream)
+    code, _, err = nas_study("benchmark", "import", str(tmp_path / "benchmark.pickle.pbz2"))
+    assert code == 2 and "trainings are a dict, not str" in err
+
+
+def test_a_cell_twice_is_refused(nas_study, miniature, tmp_path):
+    infos = miniature.content["arch2infos"]
+    with bz2.open(tmp_path / "benchmark.pickle.pbz2", "wb") as stream:
+        pickle.dump({"arch2infos": {0: infos[0], 1: infos[0]}}, stream)
+    code, _, err = nas_study("benchmark", "import", str(tmp_path / "benchmark.pickle.pbz2"))
+    assert code == 2 and "must hold each cell once" in err
 
 
 @pytest.mark.parametrize(

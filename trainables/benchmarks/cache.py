@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from uuid import uuid4
@@ -19,18 +20,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from trainables.benchmarks.columns import COLUMNS, Columns, cell_strings, unknown
-from trainables.errors import BenchmarkError
+from trainables.errors import BenchmarkError, reason
+from trainables.spaces.nas_bench_201.genotype import NUM_CELLS
 
-_FORMAT = "benchmarks-2"  # raised when a conversion would give other columns or values than before
+_FORMAT = "benchmarks-3"  # raised when a conversion would give other columns or values than before, or refuse
 
 
 def content_digest(files: Sequence[Path]) -> str:
-    """The MD5 (32 hex digits) of one file; of several, the MD5 of their names and MD5s. Paths must be absolute."""
+    """The MD5 (32 hex digits) of one file; of several, the MD5 of their names and MD5s. Paths must be absolute.
+
+    Raises BenchmarkError for what is no ordinary file.
+    """
+    if strange := next((file for file in files if not file.is_file()), None):
+        raise BenchmarkError(f"a benchmark must consist of ordinary files, but {strange} is none; replace or remove it")
     stats = [(str(file), file.stat()) for file in files]
     state = [(file, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino) for file, stat in stats]
     remembered = _folder() / "digests" / _md5(repr(state).encode())
-    if remembered.exists():
-        return remembered.read_text()
+    if remembered.exists() and re.fullmatch(rb"[0-9a-f]{32}", known := remembered.read_bytes()):
+        return known.decode()
     digests = []
     for file in files:
         with file.open("rb") as stream:
@@ -54,20 +61,23 @@ def save(columns: Columns, digest: str) -> Path:
     known = {name: pa.array(values) for name, values in columns.items() if not np.isnan(values).all()}
     table = pa.table({"genotype": pa.array(cell_strings())} | known)
     file = cached_file(digest)
-    _write_whole(file, lambda temporary: pq.write_table(table, temporary))
+    _write_whole(file, lambda temporary: pq.write_table(table, temporary, write_page_checksum=True))
     return file
 
 
 def load(file: Path) -> Columns:
-    """All columns of a converted benchmark, read-only float64 [15625]."""
-    try:
-        stored = pq.ParquetFile(file)  # pq.read_table would import far more first
-        table = stored.read([name for name in stored.schema.names if name in COLUMNS], use_threads=False)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise BenchmarkError(f"the converted benchmark {file} must be readable, but {error}; delete it") from error
+    """All columns of a converted benchmark, read-only float64 [15625]. Raises BenchmarkError where it is damaged."""
     columns = {name: unknown() for name in COLUMNS}
-    for name in table.column_names:
-        columns[name][:] = np.from_dlpack(table[name].combine_chunks())  # Array.to_numpy would import pandas
+    try:
+        stored = pq.ParquetFile(file, page_checksum_verification=True)  # pq.read_table would import far more first
+        names = [name for name in stored.schema.names if name in COLUMNS]
+        table = stored.read(names, use_threads=False)
+        if len(table) != NUM_CELLS or {*table.schema.types} != {pa.float64()}:
+            raise ValueError(f"it has {len(table):,} rows of {', '.join(map(str, {*table.schema.types})) or 'nothing'}")
+        for name in table.column_names:
+            columns[name][:] = np.from_dlpack(table[name].combine_chunks())  # Array.to_numpy would import pandas
+    except (OSError, pa.ArrowException, ValueError, BufferError) as error:
+        raise BenchmarkError(f"the converted benchmark {file} must be whole, but {reason(error)}; delete it") from error
     for values in columns.values():
         values.flags.writeable = False
     return columns
@@ -97,6 +107,6 @@ def _write_whole(file: Path, write: Callable[[Path], object]) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise BenchmarkError(
-            f"benchmarks are converted into {file.parent}, but it cannot be written ({error}); "
+            f"benchmarks are converted into {file.parent}, but it cannot be written ({reason(error)}); "
             f"set NAS_STUDY_CACHE to a writable folder"
         ) from error

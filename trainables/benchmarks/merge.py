@@ -11,6 +11,7 @@ import numpy as np
 
 from trainables.benchmarks.accuracies import ACCURACIES, DATASETS
 from trainables.benchmarks.columns import Columns, short_column, time_column
+from trainables.spaces.nas_bench_201.genotype import NUM_CELLS
 
 WHOLE = (
     {str(accuracy): [accuracy.column, *accuracy.seeds] for accuracy in ACCURACIES}
@@ -51,7 +52,9 @@ def _seeds(values: Columns, columns: list[str]) -> list[str]:
 
 def _describe(values: Columns, columns: list[str]) -> str:
     kind = "" if len(columns) == 1 else ", per training seed" if _seeds(values, columns) else ", means over seeds only"
-    return f"{_coverage(values, columns):,} cells{kind}"
+    known = _coverage(values, columns)
+    part = "" if known == NUM_CELLS else f" of {NUM_CELLS:,}, so no best cell and no regret"
+    return f"{known:,} cells{part}{kind}"
 
 
 def _differing(theirs: Columns, builtin: Columns, columns: list[str]) -> int:

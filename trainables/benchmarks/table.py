@@ -27,7 +27,7 @@ from trainables.benchmarks.columns import (
 from trainables.benchmarks.importers import import_builtin, imported_table
 from trainables.benchmarks.merge import merge
 from trainables.errors import BenchmarkError, choose
-from trainables.spaces.nas_bench_201.genotype import Genotype
+from trainables.spaces.nas_bench_201.genotype import NUM_CELLS, Genotype
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,11 @@ class BenchmarkTable:
 
     def has(self, dataset: str, split: str) -> bool:
         """Whether the accuracy of any cell is known."""
-        return not np.isnan(self._means(dataset, split)).all()
+        return self.cells_known(dataset, split) > 0
+
+    def cells_known(self, dataset: str, split: str) -> int:
+        """Of how many cells the accuracy is known; a table that knows a part of them has no best cell."""
+        return int((~np.isnan(self._means(dataset, split))).sum())
 
     def per_seed(self, dataset: str, split: str, cells: IntArray) -> FloatArray:
         """float64 [n, 3], in the order of TRAINING_SEEDS; NaN where never trained, or only the mean is known."""
@@ -59,21 +63,21 @@ class BenchmarkTable:
     def oracle(self, dataset: str, split: str) -> tuple[Genotype, float]:
         """The best cell by mean accuracy, and that accuracy; of equally good cells the one with the lowest index.
 
-        Raises BenchmarkError if no accuracy of this data set and split is known.
+        Raises BenchmarkError if the accuracy of any cell is unknown.
         """
-        if not self.has(dataset, split):
+        if (known := self.cells_known(dataset, split)) < NUM_CELLS:
             raise BenchmarkError(
-                f"the oracle needs {split} accuracies of {dataset}, but the benchmark has none; "
-                f"give a file that has them with --benchmark PATH"
+                f"the oracle needs {split} accuracies of all {NUM_CELLS:,} cells on {dataset}, but the benchmark has "
+                f"{known:,}; give a file that has them with --benchmark PATH"
             )
         means = self._means(dataset, split)
-        best = int(np.nanargmax(means))
+        best = int(means.argmax())
         return Genotype.from_index(best), float(means[best])
 
     def regret(self, dataset: str, split: str, cells: IntArray) -> FloatArray:
-        """Percentage points below the oracle, float64 [n]; NaN where unknown."""
+        """Percentage points below the oracle, float64 [n]; NaN where the accuracy of any cell is unknown."""
         means = self._means(dataset, split)
-        return np.fmax.reduce(means) - means[cells]
+        return means.max() - means[cells]
 
     def columns(self, cells: IntArray) -> Columns:
         """What a trial's record keeps of its cell: means, regrets and per-seed accuracies, name -> float64 [n]."""
@@ -107,8 +111,8 @@ def open_table(path: Path | None = None) -> BenchmarkTable:
 
     ``path`` is a Parquet or CSV file, or an official NAS-Bench-201 or NATS-Bench file that was imported once; if None,
     the environment variable NAS_STUDY_BENCHMARK names it. Takes milliseconds after the first time, and within a
-    process the same file gives the same object. Raises BenchmarkError if the file is missing, damaged, or official
-    and not yet imported.
+    process the same file gives the same object. Raises BenchmarkError if the file is missing, damaged, not what it
+    says, or official or a part of the cells and not yet imported.
     """
     if path is None and (chosen := os.environ.get("NAS_STUDY_BENCHMARK")):
         path = Path(chosen)

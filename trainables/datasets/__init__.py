@@ -15,9 +15,11 @@ from trainables.datasets.augmentation import augment, normalise
 from trainables.datasets.batches import BatchStream
 from trainables.datasets.digits import digits
 from trainables.datasets.idx import idx_files
+from trainables.datasets.image_folder import image_folder
 from trainables.datasets.images import Augmentation, ImageData, area_resample, pixel_statistics
+from trainables.datasets.parquet import own_parquet, parquet
 from trainables.datasets.pickles import cifar_pickles, imagenet16_pickles
-from trainables.datasets.pictures import decode_pictures, image_folder, parquet
+from trainables.datasets.pictures import decode_pictures
 from trainables.datasets.sources import Labelled, Layout, Source
 from trainables.datasets.splits import PROTOCOLS, SearchSplit, split
 from trainables.errors import ConfigError, DataError, choose
@@ -30,9 +32,11 @@ __all__ = [
     "Augmentation",
     "BatchStream",
     "Dataset",
+    "Examined",
     "ImageData",
     "SearchSplit",
     "augment",
+    "examine",
     "fingerprint",
     "load",
     "normalise",
@@ -104,12 +108,12 @@ DATASETS: dict[str, Dataset] = {
         obtain="get the four .gz files from the Fashion-MNIST repository of Zalando Research",
     ),
     "image_folder": Dataset(
-        layouts=(image_folder(),),
+        layouts=(image_folder(), own_parquet()),
         channels=3,
         classes=None,
         statistics=None,
         augmented=True,
-        obtain="sort your pictures into one folder a class, below train/ and test/",
+        obtain="sort your pictures into one folder a class, below train/ and test/, or save them as Hugging Face does",
     ),
     "imagenet16_120": Dataset(
         layouts=(imagenet16_pickles(120),),
@@ -132,6 +136,11 @@ def load(spec: DatasetSpec, path: Path | None) -> ImageData:
     dataset = _dataset(spec.name)
     layout, source = _find(spec.name, dataset, path)
     train, test = layout.decode(source)
+    if len(np.unique(train.labels)) < 2:
+        raise DataError(
+            f"a search needs training images of at least two classes, but all {len(train):,} in {source.place} are of "
+            f"one; add the others"
+        )
     test_source: Literal["official", "held_out"] = "official"
     if test is None:
         kept = len(train) - len(train) // 5
@@ -159,14 +168,31 @@ def load(spec: DatasetSpec, path: Path | None) -> ImageData:
     )
 
 
-def fingerprint(spec: DatasetSpec, path: Path | None) -> str:
-    """16 hex digits that change with the contents and names of the files ``load`` would read, and with ``spec``.
+@dataclass(frozen=True)
+class Examined:
+    """What is known of a data set's files before they are decoded."""
 
-    They do not change with the path, nor with packing (.gz, .tar.gz). Decodes nothing; raises as ``load`` does for an
-    unknown name and for missing files.
+    fingerprint: str
+    """16 hex digits that change with the contents and names of the files ``load`` would read, and with the spec.
+
+    They do not change with the path, nor with packing (.gz, .tar.gz).
+    """
+    unread: tuple[str, ...]
+    """what lies beside them and is not read, and what stands in for what is missing, a phrase each"""
+
+
+def examine(spec: DatasetSpec, path: Path | None) -> Examined:
+    """Find the files and read them once, decoding nothing.
+
+    Raises as ``load`` does for an unknown name and for missing files.
     """
     _, source = _find(spec.name, _dataset(spec.name), path)
-    return source.fingerprint(spec.model_dump_json())
+    return Examined(source.fingerprint(spec.model_dump_json()), source.unread)
+
+
+def fingerprint(spec: DatasetSpec, path: Path | None) -> str:
+    """That of ``examine``."""
+    return examine(spec, path).fingerprint
 
 
 def _dataset(name: str) -> Dataset:

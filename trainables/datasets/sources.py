@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.errors import DataError
+from trainables.errors import DataError, reason
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class Source:
     """the folder or archive, for messages"""
     files: Mapping[str, Callable[[], bytes]]
     """what reads each file, by its name relative to the layout's folder, in a fixed order"""
+    unread: tuple[str, ...] = ()
+    """what lies beside them and is not read, and what stands in for what is missing, a phrase each"""
 
     def read(self, name: str) -> bytes:
         """The contents of one file, unpacked. Raises DataError."""
@@ -84,6 +86,23 @@ class Layout:
     """training and test images; None where the source has no test images. Raises DataError"""
 
 
+TRAIN, EVALUATION = "train", ("test", "val", "valid", "validation", "dev")
+"""The parts of a data set; the first of EVALUATION that there is holds its test images."""
+MOST_UNPACKED = 2**29
+"""Bytes that a packed file may unpack to; the largest that any layout knows has 160 million."""
+
+
+def choose_evaluation(parts: Mapping[str, Sequence[str]]) -> tuple[str | None, list[str]]:
+    """The part with the test images (None if there is none), and in phrases what that leaves unread."""
+    found = [part for part in EVALUATION if parts.get(part)]
+    if not found:
+        return None, []
+    phrases = [f"{part}: not read ({len(parts[part]):,} files)" for part in found[1:]]
+    if found[0] != EVALUATION[0]:
+        phrases.insert(0, f"{found[0]}: its images are the test images, since there is no {EVALUATION[0]}")
+    return found[0], phrases
+
+
 def folders(path: Path | None, below: Sequence[str]) -> list[Path]:
     """``path`` and those of its subfolders named in ``below``, as far as they exist."""
     return [folder for folder in (path, *(path / name for name in below)) if folder.is_dir()] if path else []
@@ -114,6 +133,8 @@ def find_in_archive(path: Path | None, archive: str, names: Sequence[str]) -> So
     contents: dict[str, bytes] = {}
     with decoding(str(file)), tarfile.open(file) as members:
         for member in members:
+            if member.size > MOST_UNPACKED:
+                raise ValueError(f"{member.name} would unpack to {member.size:,} bytes")
             opened = members.extractfile(member) if Path(member.name).name in names else None
             if opened is not None:
                 contents[Path(member.name).name] = opened.read()
@@ -125,9 +146,19 @@ def find_in_archive(path: Path | None, archive: str, names: Sequence[str]) -> So
 
 
 def read_file(file: Path) -> bytes:
-    """The contents of a file, unpacked if it is gzipped."""
-    content = file.read_bytes()
-    return gzip.decompress(content) if file.suffix == ".gz" else content
+    """The contents of a file, unpacked if it is gzipped. Raises DataError for what is no file, or too large a one."""
+    if not file.is_file():
+        raise DataError(f"the files of a data set must be ordinary files, but {file} is none; replace or remove it")
+    if file.suffix != ".gz":
+        return file.read_bytes()
+    with gzip.open(file) as stream:
+        content = stream.read(MOST_UNPACKED + 1)
+    if len(content) > MOST_UNPACKED:
+        raise DataError(
+            f"a file of a data set must unpack to at most {MOST_UNPACKED:,} bytes, but {file} has more; it is damaged "
+            f"or not what its name says, so fetch it again"
+        )
+    return content
 
 
 @contextmanager
@@ -139,7 +170,7 @@ def decoding(what: str) -> Iterator[None]:
         raise
     except Exception as error:  # pickles, archives and pictures fail in every way there is
         raise DataError(
-            f"{what} cannot be read ({type(error).__name__}: {error}); "
+            f"{what} cannot be read ({type(error).__name__}: {reason(error)}); "
             "it is damaged or not what its name says, so fetch or unpack it again"
         ) from error
 

@@ -87,7 +87,7 @@ def test_missing_test_values_are_said_in_words(study: Study) -> None:
 
 
 def test_table_searchers_are_favoured_on_validation_accuracy(study: Study) -> None:
-    holes = {f"{d}_test_accuracy": None for d in ("cifar10", "cifar100")}
+    holes = {f"{d}_test_{what}": None for d in ("cifar10", "cifar100") for what in ("accuracy", "regret")}
     trials = [trial("a", 0, genotype=genotype(1)) | holes, trial("b", 0, genotype=genotype(2), protocol=None) | holes]
     assert "on that number they are favoured" in warned(study(trials))
     assert "favoured" not in warned(study([trials[0]], name="trained"))

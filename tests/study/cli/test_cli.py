@@ -34,7 +34,7 @@ SURFACE = {
     "methods show": "name",
     "benchmark": "info import query",
     "benchmark info": "--benchmark",
-    "benchmark import": "path --trust --no-trust",
+    "benchmark import": "path --trust --no-trust --partial",
     "benchmark query": "architecture --benchmark",
 }
 """What users may have in their scripts: every command's commands, arguments and options."""
