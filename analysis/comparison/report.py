@@ -13,7 +13,8 @@ from analysis.comparison.findings import cautions, findings
 from analysis.comparison.pairing import RULE, arms, common_matrix
 from analysis.comparison.verdicts import Verdict
 from analysis.pages import style
-from analysis.pages.page import Page, Section, check_output, write_page
+from analysis.pages.files import check_output
+from analysis.pages.page import Page, Section, write_page
 from analysis.pages.settings import settings
 from analysis.pages.words import listed, number, p_value
 from analysis.results import accuracies

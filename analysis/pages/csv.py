@@ -1,4 +1,8 @@
-"""Frames as CSV: what pandas writes, in a fraction of its time, since a number that recurs is made text once."""
+"""Frames as CSV: what pandas writes, in a fraction of its time, since a number that recurs is made text once.
+
+Text that a spreadsheet would compute, such as ``=1+1``, has an apostrophe before it: spreadsheets take what follows as
+it stands. Numbers never have one.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,8 @@ import pyarrow.compute as pc
 
 BLOCK = 20_000
 """Rows that are text at a time: all trials of a large study take gigabytes as text."""
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a formula begins with, full width included."""
 
 
 def csv_text(frame: pd.DataFrame) -> str:
@@ -26,7 +32,7 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
 
 
 def _blocks(frame: pd.DataFrame) -> Iterator[str]:
-    yield ",".join(_quoted(str(column)) for column in frame.columns) + "\n"
+    yield ",".join(_text(str(column)) for column in frame.columns) + "\n"
     for start in range(0, len(frame), BLOCK):
         block = frame.iloc[start : start + BLOCK]
         lines = pc.binary_join_element_wise(*(_texts(block[column]) for column in block.columns), ",")
@@ -49,8 +55,17 @@ def _texts(values: pd.Series) -> pa.Array:
 
 
 def _text(value: object) -> str:
-    return "" if pd.isna(value) else _quoted(str(value))
-
-
-def _quoted(text: str) -> str:
+    if pd.isna(value):
+        return ""
+    text = str(value)
+    if isinstance(value, str) and text.lstrip().startswith(_FORMULA) and not _is_number(text):
+        text = f"'{text}"
     return '"' + text.replace('"', '""') + '"' if any(special in text for special in ',"\n\r') else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,6 +1,7 @@
 """One self-contained HTML page, and beside it the same tables and figures as files.
 
-The page makes no request, holds no date of its own and is the same bytes for the same records.
+The page makes no request, holds no date of its own and is the same bytes for the same records. All that is beside it
+lies in one folder, with a list of what a report wrote there: nothing else is ever replaced or removed.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import base64
 import html
 import io
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,6 +24,7 @@ from matplotlib.figure import Figure
 from analysis.pages import layout, style
 from analysis.pages.csv import write_csv
 from analysis.pages.figure import Plot
+from analysis.pages.files import check_output, make_room
 from analysis.pages.table import Table, markdown
 from trainables.errors import ConfigError
 
@@ -34,6 +37,7 @@ _FORMATS = {
     "pdf": ("PDF", "application/pdf"),
 }
 """Suffix -> its name for people, and its media type."""
+_TAG = re.compile(r"<[^>]*>")
 CARRIED_UP_TO = 24_000
 """Bytes up to which the page carries a figure's file along; a larger one is a link to the file beside the page."""
 
@@ -78,30 +82,29 @@ class Page:
     data: dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
-def check_output(output: Path) -> Path:
-    """``output`` as a path. Raises ConfigError where it does not end in .html."""
-    output = Path(output)
-    if output.suffix not in (".html", ".htm") or output.is_dir():
-        raise ConfigError(f"a report is a file that ends in .html, but got {output}; name one, as in -o report.html")
-    return output
-
-
 def write_page(page: Page, output: Path) -> Path:
-    """Write ``output`` (HTML), a Markdown twin, and ``<stem>_files/`` with tables/ and figures/. Returns ``output``.
+    """Write ``output`` (HTML), and ``<stem>_files/`` with a Markdown twin, tables/ and figures/. Returns ``output``.
 
     Tables are CSV, Markdown and LaTeX, figures SVG and PDF; those of an earlier report at the same place are replaced.
-    Raises ConfigError where ``output`` does not end in .html or its folder cannot be written.
+    Raises ConfigError where ``output`` does not end in .html, its folder cannot be written, or a file that no report
+    wrote is in the way.
     """
     output = check_output(output)
     files = output.with_name(f"{output.stem}_files")
+    drawn = [plot for section in page.sections for plot in section.plots]
+    tables = [page.glance, *(table for section in page.sections for table in section.tables)]
+    wanted = [
+        f"{output.stem}.md",
+        *(f"tables/{table.name}.{suffix}" for table in tables for suffix in ("csv", "md", "tex")),
+        *(f"tables/{name}.csv" for name in page.data),
+        *(f"figures/{plot.name}.{suffix}" for plot in drawn for suffix in ("svg", "pdf", "csv")),
+    ]
     try:
-        _empty(files)
+        make_room(files, output, wanted)
     except OSError as error:
         raise ConfigError(f"a report needs a folder that can be written, but {files} cannot: {error}") from None
     with style.style():
-        drawn = [plot for section in page.sections for plot in section.plots]
         svgs = {plot.name: _write_figure(plot, files / "figures") for plot in drawn}
-    tables = [page.glance, *(table for section in page.sections for table in section.tables)]
     for table in tables:
         for suffix, text in _texts(table).items():
             (files / "tables" / f"{table.name}.{suffix}").write_text(text, encoding="utf-8")
@@ -111,18 +114,9 @@ def write_page(page: Page, output: Path) -> Path:
     css, script = (Markup((templates / f"report.{kind}").read_text(encoding="utf-8")) for kind in ("css", "js"))
     links = {plot.name: _figure_links(plot, files) for plot in drawn}
     text = _template(files.name).render(page=page, svgs=svgs, files_of=links, css=css, script=script, files=files.name)
+    (files / f"{output.stem}.md").write_text(_markdown(page, tables), encoding="utf-8")
     output.write_text(text, encoding="utf-8")
-    output.with_suffix(".md").write_text(_markdown(page, tables), encoding="utf-8")
     return output
-
-
-def _empty(files: Path) -> None:
-    """Make the folders and remove what a former report left: a stale table would be taken for a result."""
-    for folder, suffixes in (("tables", ("csv", "md", "tex")), ("figures", ("svg", "pdf", "csv"))):
-        (files / folder).mkdir(parents=True, exist_ok=True)
-        for suffix in suffixes:
-            for old in (files / folder).glob(f"*.{suffix}"):
-                old.unlink()
 
 
 def _write_figure(plot: Plot, folder: Path) -> Markup:
@@ -141,16 +135,20 @@ def _svg(figure: Figure) -> str:
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
     # Two decimals of a point are finer than any screen or printer; the digits beyond are half of the file.
-    return re.sub(r' d="[^"]*"', lambda match: re.sub(r"(\.\d\d)\d+", r"\1", match[0]), text)
+    return _in_tags(r' d="[^"]*"', lambda match: re.sub(r"(\.\d\d)\d+", r"\1", match[0]), text)
+
+
+def _in_tags(pattern: str, new: str | Callable[[re.Match[str]], str], svg: str) -> str:
+    """``re.sub`` of an SVG's tags alone: what stands between them is text of the user's."""
+    return _TAG.sub(lambda tag: re.sub(pattern, new, tag[0]), svg)
 
 
 def _inline(svg: str, plot: Plot) -> Markup:
     """The SVG as part of the page: ids made unique, the page's colours and fonts, a text alternative."""
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", body, flags=re.DOTALL)
-    body = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{plot.name}-", body)
-    for colour, variable in _THEME.items():
-        body = body.replace(colour, variable)
+    body = _in_tags(r'(\bid="|href="#|url\(#)', rf"\g<1>{plot.name}-", body)
+    body = _in_tags("|".join(_THEME), lambda match: _THEME[match[0]], body)
     body = re.sub(r' (width|height)="[\d.]+pt"', "", body, count=2)
     width = plot.figure.get_figwidth()
     label = html.escape(plot.alternative)

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.pages import style
-from analysis.pages.page import Page, check_output, write_page
+from analysis.pages.files import check_output
+from analysis.pages.page import Page, write_page
 from analysis.results import accuracies
 from analysis.results.from_store import Results
 from analysis.robustness.findings import cautions, findings

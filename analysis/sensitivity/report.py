@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from analysis.pages import style
-from analysis.pages.page import Page, check_output, write_page
+from analysis.pages.files import check_output
+from analysis.pages.page import Page, write_page
 from analysis.results import accuracies
 from analysis.results.from_store import Results
 from analysis.sensitivity.findings import cautions, findings

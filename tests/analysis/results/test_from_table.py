@@ -57,7 +57,7 @@ def test_empty_field_is_a_failed_run_that_stays_counted(tmp_path: Path) -> None:
         (frame(acc=0.93), "acc", r"between 0 and 1; multiply it by 100"),
         (frame(acc=-3.0), "acc", r"has -3; convert it to 0 to 100"),
         (frame(acc=None), "acc", r"no value at all"),
-        (frame(seed=0.5), "acc", r"a seed is a whole number, but .* has .*0\.5"),
+        (frame(seed=0.5), "acc", r"a seed is a whole number from 0, but .* has .*0\.5"),
         (frame(method=None), "acc", r"every row needs a method, but row 1"),
         (frame(seed=0), "acc", r"12 rows whose .* occur before"),
         (frame().head(0), "acc", r"at least one row"),
