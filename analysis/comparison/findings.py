@@ -59,6 +59,13 @@ def cautions(found: Comparisons, trials: pd.DataFrame) -> list[str]:
             f"Trials without a result: {counts}. They are left out with their partners, never given a value: "
             "differences speak of the trials that ended, and flatter a method that fails."
         )
+    if absent := [arm for arm in [*found.arms, *found.without] if arm.absent]:
+        counts = listed(f"{arm.name} ({arm.absent} of {len(arm.values) + arm.absent})" for arm in absent)
+        notes.append(
+            f"Seeds of the others without a row: {counts}. Whether these runs were never made, or were lost or left "
+            "out "
+            "because they failed, the records do not say."
+        )
     if free := [pair for pair in found.pairs if not pair.paired]:
         reasons = list(dict.fromkeys(pair.reason for pair in free))
         notes.append(

@@ -56,30 +56,52 @@ class Cell:
 
 @dataclass(frozen=True)
 class Section:
-    """One part of the page. ``cells`` maps a variant to its cells, ``texts`` a heading to preformatted text."""
+    """One part of the page. ``cells`` maps a variant to its cells, ``texts`` a heading to preformatted text.
+
+    ``absent`` is why there is nothing to show: the section is then left out, and named in one line with all others.
+    """
 
     id: str
     title: str
-    lead: str
+    lead: str = ""
     plots: list[Plot] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     cells: dict[str, list[Cell]] = field(default_factory=dict)
     definitions: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
+    absent: str = ""
 
 
 @dataclass(frozen=True)
 class Page:
-    """What a report says, before it is HTML. ``data`` are whole frames, saved as CSV beside the tables."""
+    """What a report says, before it is HTML. ``data`` are whole frames, saved as CSV beside the tables.
+
+    ``measure`` says what the numbers are, and which way is better.
+    """
 
     kind: str
     name: str
+    measure: str
     tally: dict[str, int]
     findings: list[str]
     cautions: list[str]
     glance: Table
     sections: list[Section]
     data: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> list[Section]:
+        return [section for section in self.sections if not section.absent]
+
+    @property
+    def left_out(self) -> str:
+        """The sections without data in one line, empty where there are none."""
+        reasons: dict[str, list[str]] = {}
+        for section in self.sections:
+            if section.absent:
+                reasons.setdefault(section.absent, []).append(section.title)
+        named = "; ".join(f"{', '.join(titles)} ({reason})" for reason, titles in reasons.items())
+        return f"Left out, since there is nothing to show: {named}." if named else ""
 
 
 def write_page(page: Page, output: Path) -> Path:
@@ -91,8 +113,8 @@ def write_page(page: Page, output: Path) -> Path:
     """
     output = check_output(output)
     files = output.with_name(f"{output.stem}_files")
-    drawn = [plot for section in page.sections for plot in section.plots]
-    tables = [page.glance, *(table for section in page.sections for table in section.tables)]
+    drawn = [plot for section in page.shown for plot in section.plots]
+    tables = [page.glance, *(table for section in page.shown for table in section.tables)]
     wanted = [
         f"{output.stem}.md",
         *(f"tables/{table.name}.{suffix}" for table in tables for suffix in ("csv", "md", "tex")),
@@ -210,9 +232,11 @@ def _template(folder: str) -> jinja2.Template:
 
 
 def _markdown(page: Page, tables: list[Table]) -> str:
-    parts = [f"# {markdown(page.name)}", "## Summary", _items(page.findings)]
+    parts = [f"# {markdown(page.name)}", markdown(page.measure), "## Summary", _items(page.findings)]
     if page.cautions:
         parts += ["## What cannot be concluded", _items(page.cautions)]
+    if page.left_out:
+        parts.append(markdown(page.left_out))
     parts += ["## Tables", *(table.to_markdown().rstrip() for table in tables)]
     return "\n\n".join(parts) + "\n"
 

@@ -108,6 +108,11 @@ def measure(column: str) -> str:
     return f"{title(column)}{unit(column) or own}: {direction(column)}."
 
 
+def seeds(column: str) -> str:
+    """What values are of: search seeds, or seeds of which a table does not say what they draw."""
+    return "seeds" if is_foreign(column) else "search seeds"
+
+
 def extreme(column: str, *, best: bool) -> str:
     """The word for the best or the worst mean: ``highest``, or ``lowest`` where less is better."""
     return "highest" if best != lower_is_better(column) else "lowest"

@@ -72,7 +72,7 @@ def direction(path: Path, values: pd.Series, lower: bool | None) -> bool:
 
 
 def one_unit(path: Path, frame: pd.DataFrame, name: str, *, lower: bool) -> None:
-    """Accuracies are percent, in every method and data set; of what is less, all are in one unit. Raises StoreError."""
+    """Accuracies are percent, in every method and data set. Raises StoreError where they cannot be."""
     values = frame[name].dropna()
     if (odd := ~(values.abs() <= _LARGEST)).any():
         raise StoreError(
@@ -88,21 +88,14 @@ def one_unit(path: Path, frame: pd.DataFrame, name: str, *, lower: bool) -> None
             f"accuracies are percent, higher is better, but column {name!r} of {path} has {values[odd].iloc[0]:g}; "
             "convert it to 0 to 100"
         )
-    for dataset, rows in frame.loc[values.index].groupby("dataset", sort=False):
-        medians = rows.groupby("method", sort=False)[name].agg(["min", "max", "median"])
-        small = medians[(medians["min"] >= 0) & (medians["max"] <= 1)]
-        for method, row in small.iterrows():
-            others = medians.loc[medians.index.difference(small.index), "median"]
-            if not lower or _hundredfold(float(row["median"]), others.to_numpy()):
-                raise StoreError(
-                    f"all values of a column have one unit, but those of {method} on {dataset} in column {name!r} of "
-                    f"{path} lie between {row['min']:g} and {row['max']:g}, as fractions do; multiply them by 100"
-                )
-
-
-def _hundredfold(small: float, others: np.ndarray) -> bool:
-    """Whether it would lie among the others if it were a hundred times as much."""
-    return small > 0 and len(others) > 0 and bool(((others > 10 * small) & (others < 1000 * small)).all())
+    if lower:
+        return  # regrets of 0.01 and 1 may be true: a hundredfold says nothing
+    for (method, dataset), own in values.groupby([frame["method"], frame["dataset"]], sort=False):
+        if own.between(0, 1).all():
+            raise StoreError(
+                f"accuracies are percent, but those of {method} on {dataset} in column {name!r} of {path} lie between "
+                f"{own.min():g} and {own.max():g}, as fractions do; multiply them by 100"
+            )
 
 
 def seed_number(path: Path, given: object) -> int:

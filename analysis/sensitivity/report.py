@@ -34,11 +34,13 @@ def write_sensitivity(
     trials = results.trials
     chosen = accuracies.chosen(trials, column)
     found = analyse(trials, chosen, method=method, default=default, datasets=accuracies.on_all_datasets(trials, chosen))
+    sign, mean = accuracies.sign(chosen), f"mean{accuracies.unit(chosen)}"
     with style.style():
         sections = build(found)
     page = Page(
         kind="NAS sensitivity report",
         name=results.name,
+        measure=accuracies.measure(chosen),
         tally={
             "methods": len(found.methods),
             "settings": sum(len(one.settings.table) for one in found.methods),
@@ -50,7 +52,7 @@ def write_sensitivity(
         glance=overview(found),
         sections=sections,
         data={
-            f"settings_{place}": one.settings.table.assign(method=one.name, **{"mean (%)": one.settings.means})
+            f"settings_{place}": one.settings.table.assign(method=one.name, **{mean: sign * one.settings.means})
             for place, one in enumerate(found.methods)
         },
     )

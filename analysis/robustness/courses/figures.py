@@ -26,7 +26,7 @@ def by_time(curve: Curves, column: str) -> Plot | None:
     if curve.summary.empty:
         return None
     minutes = curve.in_unit(1, 60)
-    label = f"{accuracies.words(column).what} (points)"
+    label = f"{accuracies.words(column).what} (points), lower is better"
     figure = drawings.curves_figure(
         minutes.lines, minutes.summary, logarithmic=True, x="minutes of search", y=label, logarithmic_x=True
     )
@@ -53,7 +53,7 @@ def by_cost(curve: Curves, column: str, factor: float, unit: str) -> Plot | None
     style.logarithmic_regret(axes)
     axes.set_ylim(-0.01, max(float(summary["mean"].max()) * 1.3, 1.0))
     style.logarithmic_budget(axes)
-    axes.set(xlabel=unit, ylabel=f"mean {accuracies.words(column).what} (points)")
+    axes.set(xlabel=unit, ylabel=f"mean {accuracies.words(column).what} (points), lower is better")
     figure.legend(loc="upper right", frameon=False, fontsize=8)
     last = summary.groupby("variant", observed=True).tail(1)
     ends = [f"{r['variant']} {number(r['mean'])} at {r['budget']:.2g}" for r in last.to_dict("records")]

@@ -12,15 +12,8 @@ from analysis.pages import style
 from analysis.pages.figure import Plot
 from analysis.pages.layout import Fixed
 
-LABELS = [
-    'id="x"',
-    "#20242b",
-    'href="#a" url(#b)',
-    ' d="0.123456"',
-    'width="9pt"',
-    "<!-- a --> b",
-    "<metadata>a</metadata>",
-]
+LABELS = ['id="x"', "#20242b", 'href="#a" url(#b)', 'a d="0.123456"', 'a width="9pt"', "<!-- a --> b"]
+LABELS += ["<metadata>a</metadata>"]
 
 
 @pytest.mark.parametrize("label", LABELS)
