@@ -166,7 +166,7 @@ def slopes(found: Comparisons) -> Plot | None:
         axes.grid(False, axis="x")
         axes.yaxis.set_major_locator(MaxNLocator(5))
         parts.append(pd.DataFrame({"a": pair.a.name, "b": pair.b.name, "seed": seeds, f"a{unit}": a, f"b{unit}": b}))
-    figure.supylabel(accuracies.axis(found.column), fontsize=9)
+    figure.supylabel(accuracies.axis(found.column, upright=True), fontsize=9)
     return Plot(
         "paired_seeds",
         "Each line is one common seed, from B on the left to A on the right: solid where A is better, dashed where it "

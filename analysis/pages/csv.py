@@ -32,7 +32,7 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
 
 
 def _blocks(frame: pd.DataFrame) -> Iterator[str]:
-    yield ",".join(_text(str(column)) for column in frame.columns) + "\n"
+    yield ",".join(_quoted(str(column)) for column in frame.columns) + "\n"
     for start in range(0, len(frame), BLOCK):
         block = frame.iloc[start : start + BLOCK]
         lines = pc.binary_join_element_wise(*(_texts(block[column]) for column in block.columns), ",")
@@ -55,10 +55,11 @@ def _texts(values: pd.Series) -> pa.Array:
 
 
 def _text(value: object) -> str:
-    if pd.isna(value):
-        return ""
-    text = str(value)
-    if isinstance(value, str) and text.lstrip().startswith(_FORMULA) and not _is_number(text):
+    return "" if pd.isna(value) else _quoted(str(value))
+
+
+def _quoted(text: str) -> str:
+    if text.lstrip().startswith(_FORMULA) and not _is_number(text):
         text = f"'{text}"
     return '"' + text.replace('"', '""') + '"' if any(special in text for special in ',"\n\r') else text
 

@@ -97,9 +97,9 @@ def direction(column: str) -> str:
     return "lower is better" if lower_is_better(column) else "higher is better"
 
 
-def axis(column: str) -> str:
-    """What stands at the axis of a figure: "CIFAR-10 test accuracy (%), higher is better"."""
-    return f"{title(column)}{unit(column)}, {direction(column)}"
+def axis(column: str, *, upright: bool = False) -> str:
+    """What stands at the axis of a figure: "CIFAR-10 test accuracy (%), higher is better"; on two lines beside it."""
+    return f"{title(column)}{unit(column)},{chr(10) if upright else ' '}{direction(column)}"
 
 
 def measure(column: str) -> str:

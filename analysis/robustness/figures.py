@@ -88,7 +88,7 @@ def course(trials: pd.DataFrame, epochs: Epochs, column: str, onsets: pd.DataFra
     is_regret = column in accuracies.REGRETS
     subject = accuracies.title(column) if is_regret else "Skip connections"
     label = (
-        f"{accuracies.words(column).what} (points), lower is better" if is_regret else "skip connections (% of edges)"
+        f"{accuracies.words(column).what} (points),\nlower is better" if is_regret else "skip connections (% of edges)"
     )
     plotted = []
     for name, chosen in (("epochs", trials["protocol"].notna()), ("queries", trials["protocol"].isna())):

@@ -78,7 +78,8 @@ def _who_leads(trials: pd.DataFrame) -> list[str]:
         return ["No trial ended with an accuracy, so nothing can be compared."]
     best = known.iloc[0]
     spread = f" ± {number(best['std'])}" if best["values"] > 1 else ""
-    over = f"std over {best['values']} {seeds}" if best["values"] > 1 else "one seed, so no spread is known"
+    alone = f"one {seeds.removesuffix('s')}, so no spread is known"
+    over = f"std over {best['values']} {seeds}" if best["values"] > 1 else alone
     bounds = f", 95 % interval of the mean {interval(best['low'], best['high'])}" if best["values"] > 2 else ""
     verb = f"has the {accuracies.extreme(column, best=True)} mean" if len(known) > 1 else "reaches"
     sentences = [

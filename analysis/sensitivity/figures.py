@@ -143,7 +143,7 @@ def budgets(found: Sensitivity) -> Plot:
                   marker=look[one.name].marker, markersize=4, markevery=max(len(curve) // 6, 1),
                   label=wrapped(one.name))  # fmt: skip
         axes.fill_between(curve["k"], curve["low"], curve["high"], color=colour, alpha=0.15, linewidth=0)
-    axes.set(xlabel="settings tried, k", ylabel=accuracies.axis(found.column))
+    axes.set(xlabel="settings tried, k", ylabel=accuracies.axis(found.column, upright=True))
     if max(one.budget.settings for one in found.methods) > 30:
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(lambda v, _: f"{v:g}")

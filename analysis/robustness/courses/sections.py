@@ -64,7 +64,7 @@ def cost(trials: pd.DataFrame, epochs: Epochs, study: dict[str, Any]) -> Section
         return Section("cost-course", title, absent=_NO_REGRET if epochs else _NO_EPOCHS)
     drawn = figures.drawn(trials)
     curve = anytime.against_seconds(drawn, epochs, column)
-    factor, unit = anytime.hours_factor(study)
+    factor, unit = anytime.hours_factor(study, trials)
     found = [course_figures.by_time(curve, column), course_figures.by_cost(curve, column, factor, unit)]
     if not (shown := [plot for plot in found if plot]):
         return Section("cost-course", title, absent="no times are recorded with the epochs")
@@ -74,6 +74,8 @@ def cost(trials: pd.DataFrame, epochs: Epochs, study: dict[str, Any]) -> Section
         "that the queries stand for, where that was recorded; otherwise they are left out. A search that has ended "
         "keeps its cell. Each variant is drawn from its first to its last budget."
     )
+    if factor is None:
+        lead += " What share of a GPU each trial had under `gpu: auto` is not recorded, so its cost is unknown."
     return Section("cost-course", title, lead + figures.drawn_note(trials), shown)
 
 
