@@ -116,7 +116,20 @@ def _setting(text: str) -> dict[str, Any]:
     pairs = [part.partition("=") for part in text.split(",")]
     if not all(name and sign for name, sign, _ in pairs):
         raise ConfigError(f"--default must be a list such as lr=0.1,depth=2, but got {text!r}")
-    return {name.strip(): yaml.safe_load(value) for name, _, value in pairs}
+    names = [name.strip() for name, _, _ in pairs]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ConfigError(
+            f"--default gives each hyperparameter one value, but {twice[0]} has two in {text!r}; drop one"
+        )
+    return {name: _value(yaml.safe_load(value)) for name, (_, _, value) in zip(names, pairs, strict=True)}
+
+
+def _value(value: Any) -> Any:
+    """``1e-3`` is text to YAML, and a number to everybody else."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def report_path(store: str, study: str) -> Path:

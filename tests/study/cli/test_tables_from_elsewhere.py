@@ -262,6 +262,8 @@ def test_the_value_that_most_rows_have_is_looked_at(nas_study: NasStudy, given: 
         ("lrr=1,wd=1", "--default: unknown hyperparameter 'lrr'; did you mean 'lr'?"),
         ("lr=1", "of A it names lr and not wd; name all"),
         ("lr=1,wd=1,fixed=2", "fixed of A was 1 only, and not 2; leave it out"),
+        ("lr=1,wd=1,lr=2", "gives each hyperparameter one value, but lr has two"),
+        ("lr=1e3,wd=1", "A has no {'lr': 1000.0, 'wd': 1}"),
         ("lr=1,wd=7", "must be among those that were run"),
     ],
 )
