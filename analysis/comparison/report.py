@@ -125,7 +125,7 @@ def _datasets(found: Comparisons, trials: pd.DataFrame) -> Section:
     others = accuracies.on_all_datasets(trials, found.column)
     title = "Other data sets"
     if len(others) < 2:
-        absent = f"only one data set has a {accuracies.words(found.column).what} here"
+        absent = f"only one data set has a value of {accuracies.words(found.column).what} here"
         return Section("datasets", title, absent=absent)
     lead = "The same differences on other data sets. No tests: the claim is one value."
     return Section("datasets", title, lead, tables=[tables.datasets_table(trials, found, others)])

@@ -14,16 +14,18 @@ def absent_seeds(trials: pd.DataFrame) -> dict[str, int]:
     Only variants that share seeds are held against each other, directly or through others: where every method has
     seeds of its own, none is absent.
     """
-    variants, names = pd.factorize(trials["variant"].astype(str))
-    seeds, distinct = pd.factorize(trials["seed"])
-    ones = np.ones(len(trials), dtype=np.int8)
+    variant, names = pd.factorize(trials["variant"])
+    seed, distinct = pd.factorize(trials["seed"])
     n = len(names)
+    variants, seeds = np.divmod(np.unique(variant * len(distinct) + seed), len(distinct))
+    if len(seeds) == n * len(distinct):  # every variant has every seed, as a rule
+        return {str(name): 0 for name in names}
+    ones = np.ones(len(seeds), dtype=np.int8)
     links = coo_array((ones, (variants, n + seeds)), shape=(n + len(distinct),) * 2)
     group = connected_components(links, directed=False)[1]
-    pairs = np.unique(np.stack([variants, seeds]), axis=1)
-    had_by = np.bincount(pairs[1], minlength=len(distinct))
+    had_by = np.bincount(seeds, minlength=len(distinct))
     size = np.bincount(group[:n], minlength=group.max() + 1)
     expected = 2 * had_by >= size[group[n:]]
     wanted = np.bincount(group[n:][expected], minlength=len(size))[group[:n]]
-    own = np.bincount(pairs[0][expected[pairs[1]]], minlength=n)
+    own = np.bincount(variants[expected[seeds]], minlength=n)
     return {str(name): int(count) for name, count in zip(names, wanted - own, strict=True)}

@@ -118,6 +118,12 @@ def extreme(column: str, *, best: bool) -> str:
     return "highest" if best != lower_is_better(column) else "lowest"
 
 
+def heading(column: str) -> str:
+    """The title with a capital, but for a name that somebody else gave."""
+    words = title(column)
+    return words if is_foreign(column) else words[0].upper() + words[1:]
+
+
 def foreign_column(dataset: str, name: str, *, lower: bool = False) -> str:
     """Where a value of results from elsewhere stands."""
     return f"{LOWER if lower else HIGHER}{dataset.replace('%', '%25').replace(':', '%3A')}:{name}"

@@ -99,7 +99,8 @@ def _random_baseline(results: Results) -> Answer:
 def _repeats(results: Results) -> Answer:
     counts = accounting(results.trials)["seeds"]
     fewest, most = int(counts.min()), int(counts.max())
-    return Answer(YES if fewest >= 3 else NO, f"{fewest} to {most} seeds a variant; three are the least here")
+    count = str(most) if fewest == most else f"{fewest} to {most}"
+    return Answer(YES if fewest >= 3 else NO, f"{count} seeds a variant; three are the least here")
 
 
 def _benchmark(results: Results) -> Answer:

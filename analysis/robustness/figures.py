@@ -54,7 +54,7 @@ def seeds(trials: pd.DataFrame, column: str) -> Plot:
         f"{top['variant']} {number(top['mean'])}{percent}, lowest {last['variant']} {number(last['mean'])}{percent}."
     )
     lost = int(summary["n"].sum() - summary["values"].sum())
-    caption = f"{what[0].upper()}{what[1:]}, n = {count_range(summary['values'])} seeds a variant"
+    caption = f"{accuracies.heading(column)}, n = {count_range(summary['values'])} seeds a variant"
     caption += ", bar: 95 % t interval of the mean (three seeds or more)"
     caption += f"; {lost} trials without a value are not drawn." if lost else "."
     if summary["values"].max() > MOST_DOTS:

@@ -55,7 +55,7 @@ def glance(trials: pd.DataFrame) -> Table:
     units |= {"values": "with a value", "absent": "seeds without a row"}
     if accuracies.is_foreign(column):
         data = data.drop(columns=["ok", "failed", "diverged", "regret"])
-    return Table("headline", what[0].upper() + what[1:], caption, shown, data.rename(columns=units))
+    return Table("headline", accuracies.heading(column), caption, shown, data.rename(columns=units))
 
 
 def overview(trials: pd.DataFrame) -> Table:
@@ -87,7 +87,7 @@ def overview(trials: pd.DataFrame) -> Table:
 
 def detail(trials: pd.DataFrame, column: str) -> Table:
     """Everything about one accuracy: spread, interval, median, extremes and regret."""
-    summary, what, unit = summarise(trials, column), accuracies.title(column), accuracies.unit(column)
+    summary, unit = summarise(trials, column), accuracies.unit(column)
     absent = absent_seeds(trials)
     totals = [n + absent[str(variant)] for variant, n in zip(summary["variant"], summary["n"], strict=True)]
     shown = _variants(trials).assign(
@@ -111,7 +111,7 @@ def detail(trials: pd.DataFrame, column: str) -> Table:
         shown["regret (points)"] = _each(regrets, _mean_std)
         data["regret mean (points)"], data[f"regret {_STD}"] = regrets["mean"], regrets["std"]
         caption += " Regret: points below the best cell of the table."
-    return Table(accuracies.slug(column), what[0].upper() + what[1:], caption, shown, data)
+    return Table(accuracies.slug(column), accuracies.heading(column), caption, shown, data)
 
 
 def training_noise(trials: pd.DataFrame) -> Table | None:
