@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from analysis.comparison.compare import Comparisons
 from analysis.comparison.pairing import SHARED
 from analysis.comparison.verdicts import Verdict
-from analysis.pages.words import counted, listed
+from analysis.pages.words import counted, listed, number
 from analysis.results import accuracies
 
 MOST_SENTENCES = 6
@@ -80,6 +81,12 @@ def cautions(found: Comparisons, trials: pd.DataFrame) -> list[str]:
         )
     if trials[list(SHARED[:-1])].isna().all(axis=None) and any(pair.paired for pair in found.pairs):
         notes.append("The table does not say what a seed draws: equal seeds are taken as common random numbers.")
+    values = np.concatenate([arm.values[arm.known] for arm in found.arms])
+    if found.margin >= np.ptp(values) > 0:
+        notes.append(
+            f"The margin of {found.margin:g} is wider than all values lie apart ({number(float(np.ptp(values)), 4)}): "
+            "whatever is called equivalent follows from that; choose --margin in the unit of the values."
+        )
     notes += _unequal(trials)
     if found.column == accuracies.RETRAIN:
         notes.append("Each cell was retrained once: differences mix search seeds with the noise of one training.")

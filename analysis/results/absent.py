@@ -17,7 +17,14 @@ def absent_seeds(trials: pd.DataFrame) -> dict[str, int]:
     variant, names = pd.factorize(trials["variant"])
     seed, distinct = pd.factorize(trials["seed"])
     n = len(names)
-    variants, seeds = np.divmod(np.unique(variant * len(distinct) + seed), len(distinct))
+    cells = variant * len(distinct) + seed
+    if n * len(distinct) <= 10 * len(trials):  # a mask is quicker than to sort them
+        there = np.zeros(n * len(distinct), dtype=bool)
+        there[cells] = True
+        cells = np.flatnonzero(there)
+    else:
+        cells = np.unique(cells)
+    variants, seeds = np.divmod(cells, len(distinct))
     if len(seeds) == n * len(distinct):  # every variant has every seed, as a rule
         return {str(name): 0 for name in names}
     ones = np.ones(len(seeds), dtype=np.int8)

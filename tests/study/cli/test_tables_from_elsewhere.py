@@ -127,6 +127,17 @@ def test_the_best_setting_is_the_lowest_where_less_is_better(nas_study: NasStudy
     assert "lower is better" in words and "higher is better" not in words and "(%)" not in words.partition("Where")[0]
 
 
+def test_a_margin_wider_than_all_values_is_said(nas_study: NasStudy, given: Callable[[str], Path]) -> None:
+    table = given(rows(A=[f"{0.1 + s / 99:.4f}" for s in range(8)], B=[f"{0.3 + s / 50}" for s in range(8)]))
+    asked = ["--table", str(table), "--value", "acc", "--lower-is-better", "-o", str(table.with_suffix(".html"))]
+    assert nas_study("compare", *asked)[0] == 0
+    assert (
+        "The margin of 0.5 is wider than all values lie apart (0.3400)" in (table.parent / "t_files/t.md").read_text()
+    )
+    assert nas_study("compare", *asked, "--margin", "0.1")[0] == 0
+    assert "is wider than all values" not in (table.parent / "t_files/t.md").read_text()
+
+
 def test_a_direction_is_of_tables(nas_study: NasStudy) -> None:
     code, _, err = nas_study("compare", "results", "--lower-is-better")
     assert code == 2 and "are of the values of a table, but no table is given" in err
