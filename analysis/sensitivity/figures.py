@@ -150,9 +150,8 @@ def budgets(found: Sensitivity) -> Plot:
         axes.xaxis.set_minor_locator(NullLocator())
     else:
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.legend(
-        loc=f"{'upper' if accuracies.lower_is_better(found.column) else 'lower'} right", frameon=False, fontsize=8
-    )
+    falling = accuracies.lower_is_better(found.column)
+    axes.legend(loc="upper right" if falling else "lower right", frameon=False, fontsize=8)
     first = found.methods[0]
     return Plot(
         "best_of_k",
