@@ -139,7 +139,7 @@ def compare(
     if not 2 <= len(known) <= MOST_ARMS:
         raise StoreError(
             f"a comparison is of 2 to {MOST_ARMS} methods or settings with a value, but {len(known)} have a "
-            f"{accuracies.title(column)}; choose another --column, or look at many settings with nas-study sensitivity"
+            f"{accuracies.title(column)}; {_instead(trials, len(known))}"
         )
     declared, choice, every_pair = _declared(known, against)
     generator = np.random.default_rng(seed)
@@ -152,6 +152,15 @@ def compare(
     ]
     without = [arm for arm in every if not arm.n]
     return Comparisons(column, margin, known, without, pairs, equal.family, choice, every_pair)
+
+
+def _instead(trials: pd.DataFrame, known: int) -> str:
+    """What would do in place of a value that too few or too many have."""
+    if known > MOST_ARMS:
+        return "look at many settings with nas-study sensitivity"
+    variants = {c: trials.loc[accuracies.better(trials, c).notna(), "variant"] for c in accuracies.known(trials)}
+    fitting = [column for column, those in variants.items() if those.nunique() > 1]
+    return f"choose one of these with --column: {', '.join(fitting)}" if fitting else "compare two or more"
 
 
 def _declared(known: Sequence[Arm], against: str | None) -> tuple[list[tuple[Arm, Arm]], str, bool]:

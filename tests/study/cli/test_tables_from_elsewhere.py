@@ -267,6 +267,12 @@ def test_the_value_that_most_rows_have_is_looked_at(nas_study: NasStudy, given: 
     assert code == 2 and "choose one of these with --column: value:b:acc" in err
 
 
+def test_a_comparison_says_which_values_would_do(nas_study: NasStudy, given: Callable[[str], Path]) -> None:
+    table = given("method,seed,dataset,acc\nA,0,a,93\nA,0,b,92\nB,0,b,91\nB,1,b,92")
+    code, _, err = nas_study("compare", "--table", str(table), "--value", "acc", "--column", "a:acc")
+    assert code == 2 and "but 1 have a a acc; choose one of these with --column: value:b:acc" in err, err
+
+
 @pytest.mark.parametrize(
     ("default", "sentence"),
     [
