@@ -91,7 +91,7 @@ def test_every_command_runs(nas_study: Any, cluster: Cluster, tmp_path: Path, mo
     code, out, _ = nas_study("status")
     assert code == 0 and "quickstart" in out
     assert (tmp_path / "report.html").is_file()
-    tuning = (tmp_path / "tuning.md").read_text()
+    tuning = (tmp_path / "tuning_files/tuning.md").read_text()
     for method, *_, gain, decides in rows("| method | varied |")[:3]:
         told = next(line for line in tuning.splitlines() if line.startswith(f"| {method} |"))
         assert told.split("|")[-2].strip().replace("\\", "") == gain.removeprefix("+")

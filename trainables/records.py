@@ -75,7 +75,15 @@ def changed(spec: TrialSpec) -> str:
     """The hyperparameters that differ from the method's defaults, as "name=value, name=value"."""
     defaults = method_named(spec.method).Config().model_dump()
     differing = {k: v for k, v in spec.hyperparameters.items() if defaults[k] != v}
-    return SEPARATOR.join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in differing.items())
+    return SEPARATOR.join(f"{name}={setting_text(value)}" for name, value in differing.items())
+
+
+def setting_text(value: object) -> str:
+    """A hyperparameter, as short as tells it from every other value: 0.1, but 0.1000001 and 1234567.5."""
+    if not isinstance(value, (float, np.floating)):
+        return str(value)
+    short = f"{value:g}"
+    return short if math.isnan(value) or type(value)(short) == value else str(value)
 
 
 def look_up(table: BenchmarkTable, cells: list[str | None]) -> dict[str, list[float | None]]:

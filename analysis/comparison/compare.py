@@ -32,7 +32,7 @@ BASELINE = "random_search"
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """A against B in one value; differences are A - B, points."""
+    """A against B in one value; differences are by how much A is better, points: A - B, B - A where less is better."""
 
     a: Arm
     b: Arm
@@ -65,7 +65,8 @@ class Comparison:
 
     @property
     def name(self) -> str:
-        return f"{self.a.name} − {self.b.name}"
+        first, second = (self.a, self.b) if self.a.sign > 0 else (self.b, self.a)
+        return f"{first.name} − {second.name}"
 
     @property
     def differences(self) -> FloatArray:
@@ -89,7 +90,7 @@ class Comparisons:
     column: str
     margin: float
     arms: list[Arm]
-    """Those with a value, highest mean first."""
+    """Those with a value, best mean first."""
     without: list[Arm]
     """Those without any value, which cannot be compared."""
     pairs: list[Comparison]
@@ -102,6 +103,20 @@ class Comparisons:
     @property
     def title(self) -> str:
         return accuracies.title(self.column)
+
+    @property
+    def axis(self) -> str:
+        """What a difference is, ``A − B (points), above 0 A is better``; B − A where less is better."""
+        return f"{self.difference} (points), above 0 A is better"
+
+    @property
+    def chance(self) -> str:
+        """``P(A > B)``, of A being better."""
+        return "P(A < B)" if accuracies.lower_is_better(self.column) else "P(A > B)"
+
+    @property
+    def difference(self) -> str:
+        return "B − A" if accuracies.lower_is_better(self.column) else "A − B"
 
     def count(self, verdict: Verdict) -> int:
         return sum(pair.verdict is verdict for pair in self.pairs)
@@ -124,7 +139,7 @@ def compare(
     if not 2 <= len(known) <= MOST_ARMS:
         raise StoreError(
             f"a comparison is of 2 to {MOST_ARMS} methods or settings with a value, but {len(known)} have a "
-            f"{accuracies.title(column)}; choose another --column, or look at many settings with nas-study sensitivity"
+            f"{accuracies.title(column)}; {_instead(trials, len(known))}"
         )
     declared, choice, every_pair = _declared(known, against)
     generator = np.random.default_rng(seed)
@@ -139,19 +154,29 @@ def compare(
     return Comparisons(column, margin, known, without, pairs, equal.family, choice, every_pair)
 
 
+def _instead(trials: pd.DataFrame, known: int) -> str:
+    """What would do in place of a value that too few or too many have."""
+    if known > MOST_ARMS:
+        return "look at many settings with nas-study sensitivity"
+    variants = {c: trials.loc[accuracies.better(trials, c).notna(), "variant"] for c in accuracies.known(trials)}
+    fitting = [column for column, those in variants.items() if those.nunique() > 1]
+    return f"choose one of these with --column: {', '.join(fitting)}" if fitting else "compare two or more"
+
+
 def _declared(known: Sequence[Arm], against: str | None) -> tuple[list[tuple[Arm, Arm]], str, bool]:
-    """The family, in words too; each pair with the arm of the higher mean first, but a named one second."""
+    """The family, in words too; each pair with the arm of the better mean first, but a named one second."""
     if against is not None:
         control = _control(known, against)
         return [(arm, control) for arm in known if arm is not control], f"Every arm against {control.name}.", False
     if len(known) <= ALL_PAIRS_UP_TO:
         return list(combinations(known, 2)), f"All pairs of the {len(known)} arms.", True
     best = known[0]
+    highest = "highest" if best.sign > 0 else "lowest"
     baseline = next((arm for arm in known[1:] if arm.method == BASELINE), None)
     pairs = [(best, arm) for arm in known[1:]]
     choice = (
         f"{len(known)} arms have {len(known) * (len(known) - 1) // 2} pairs, more than these seeds could decide: "
-        f"compared are {best.name}, which has the highest mean, with every other"
+        f"compared are {best.name}, which has the {highest} mean, with every other"
     )
     if baseline is not None:
         pairs += [(arm, baseline) for arm in known[1:] if arm is not baseline]

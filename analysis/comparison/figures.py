@@ -17,6 +17,7 @@ from analysis.pages.figure import Plot
 from analysis.pages.layout import Fixed, panels, text_width
 from analysis.pages.style import GRID, INK, MUTED, row_centres, wrapped
 from analysis.pages.words import number, p_value
+from analysis.results import accuracies
 
 MOST_ROWS = 40
 SLOPES = 6
@@ -56,14 +57,15 @@ def forest(found: Comparisons) -> Plot:
         axes.plot(d.estimate, row, shape, color=colour, markersize=6, **open_)  # type: ignore[arg-type]
         axes.annotate(test, (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=8, color=MUTED)
     bent = _symmetric_log(axes, [v for pair in pairs for v in (pair.difference.low, pair.difference.high)], margin)
-    axes.set_xlabel("A − B (points)")
+    axes.set_xlabel(found.axis)
     _legend(figure, pairs)
     data = _frame(pairs, {"difference": lambda p: p.difference})
     decided = [pair for pair in pairs if pair.verdict not in (Verdict.INCONCLUSIVE, Verdict.UNDECIDED)]
     alternative = f"Forest plot of {len(pairs)} differences of mean {found.title}. {len(decided)} have a verdict."
     return Plot(
         "differences",
-        f"Differences of mean {found.title}, n = {counts(pairs)}. Bars: 95 % intervals (Student t of paired "
+        f"Differences of mean {found.title}, {accuracies.direction(found.column)}, n = {counts(pairs)}. Bars: 95 % "
+        "intervals (Student t of paired "
         f"differences, Welch where unpaired). Grey band: margin ±{margin:g} points. p: sign-flip, or permutation where "
         f"unpaired, two-sided, Holm over {found.family} tests.{bent}{_left_out(found)}",
         alternative,
@@ -74,7 +76,7 @@ def forest(found: Comparisons) -> Plot:
 
 
 def improvement(found: Comparisons) -> Plot:
-    """P(A > B) with its interval, and the lines of chance and of a meaningful improvement."""
+    """How often A is better with its interval, and the lines of chance and of a meaningful improvement."""
     pairs = drawn(found)
     figure, axes, rows = labelled_rows([pair.name for pair in pairs], 5.6)
     for at, dash in ((0.5, "-"), (0.75, (0, (4, 2)))):
@@ -85,7 +87,7 @@ def improvement(found: Comparisons) -> Plot:
         if found_p.low <= found_p.high:
             axes.hlines(row, found_p.low, found_p.high, color=colour, linewidth=1.6)
         axes.plot(found_p.estimate, row, shape, color=colour, markersize=6)
-    axes.set(xlim=(-0.02, 1.02), xlabel="P(A > B)")
+    axes.set(xlim=(-0.02, 1.02), xlabel=f"{found.chance}: how often A is better")
     highest = max(pairs, key=lambda pair: pair.improvement.estimate)
     return Plot(
         "probability_of_improvement",
@@ -95,7 +97,7 @@ def improvement(found: Comparisons) -> Plot:
         f"Interval plot of {len(pairs)} probabilities. Highest: {highest.name}, "
         f"{number(highest.improvement.estimate)}.",
         figure,
-        data=_frame(pairs, {"p_a_above_b": lambda p: p.improvement}),
+        data=_frame(pairs, {"p_a_better": lambda p: p.improvement}),
     )
 
 
@@ -131,7 +133,8 @@ def matrix(found: Comparisons) -> Plot:
     axes.set(xlabel="B", ylabel="A")
     return Plot(
         "pairwise_matrix",
-        f"A − B in mean {found.title} (points), arms in order of their means, n = {counts(found.pairs)}; p: sign-flip "
+        f"{found.difference} in mean {found.title} (points), arms in order of their means, n = {counts(found.pairs)}; "
+        "p: sign-flip "
         f"or permutation test, two-sided, Holm over {found.family} tests. Intervals are in the figure before.",
         f"Matrix of the {len(found.pairs)} pairwise differences of {k} arms, from {names[0]} to {names[-1]}.",
         figure,
@@ -146,14 +149,15 @@ def slopes(found: Comparisons) -> Plot | None:
     pairs = pairs[:SLOPES]
     if not pairs:
         return None
-    columns = min(len(pairs), 3)
+    columns, unit = min(len(pairs), 3), accuracies.unit(found.column)
     figure = Figure(figsize=(2.9 * columns + 0.3, 2.2 * -(-len(pairs) // columns) + 0.3), layout=Fixed())
     grid = panels(figure, len(pairs), columns)
     parts = []
     for axes, pair in zip(grid, pairs, strict=True):
         seeds = np.intersect1d(pair.a.seeds[pair.a.known], pair.b.seeds[pair.b.known])
-        a, b = (arm.values[np.isin(arm.seeds, seeds)] for arm in (pair.a, pair.b))
-        for up, style, colour in ((a > b, "-", "#0173b2"), (a == b, ":", MUTED), (a < b, "--", "#d55e00")):
+        a, b = (arm.recorded[np.isin(arm.seeds, seeds)] for arm in (pair.a, pair.b))
+        better = pair.a.sign * (a - b)
+        for up, style, colour in ((better > 0, "-", "#0173b2"), (a == b, ":", MUTED), (better < 0, "--", "#d55e00")):
             axes.plot([0, 1], np.stack([b[up], a[up]]), linestyle=style, color=colour, linewidth=1, marker="o",
                       markersize=3.5)  # fmt: skip
         axes.set_xticks([0, 1], [wrapped(pair.b.name, 18), wrapped(pair.a.name, 18)])
@@ -161,12 +165,12 @@ def slopes(found: Comparisons) -> Plot | None:
         axes.set_xlim(-0.25, 1.25)
         axes.grid(False, axis="x")
         axes.yaxis.set_major_locator(MaxNLocator(5))
-        parts.append(pd.DataFrame({"a": pair.a.name, "b": pair.b.name, "seed": seeds, "a (%)": a, "b (%)": b}))
-    figure.supylabel(f"{found.title} (%)", fontsize=9)
+        parts.append(pd.DataFrame({"a": pair.a.name, "b": pair.b.name, "seed": seeds, f"a{unit}": a, f"b{unit}": b}))
+    figure.supylabel(accuracies.axis(found.column, upright=True), fontsize=9)
     return Plot(
         "paired_seeds",
-        "Each line is one common seed, from B on the left to A on the right: solid where A is above, dashed where it "
-        f"is below; n = {counts(pairs)}. The {len(pairs)} paired comparisons of the smallest p are drawn. No interval: "
+        "Each line is one common seed, from B on the left to A on the right: solid where A is better, dashed where it "
+        f"is worse; n = {counts(pairs)}. The {len(pairs)} paired comparisons of the smallest p are drawn. No interval: "
         "these are the data.",
         f"Slope plots of {len(pairs)} paired comparisons, one line a seed.",
         figure,

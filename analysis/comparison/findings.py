@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from analysis.comparison.compare import Comparisons
 from analysis.comparison.pairing import SHARED
 from analysis.comparison.verdicts import Verdict
-from analysis.pages.words import counted, listed
+from analysis.pages.words import counted, listed, number
 from analysis.results import accuracies
 
 MOST_SENTENCES = 6
@@ -59,6 +60,13 @@ def cautions(found: Comparisons, trials: pd.DataFrame) -> list[str]:
             f"Trials without a result: {counts}. They are left out with their partners, never given a value: "
             "differences speak of the trials that ended, and flatter a method that fails."
         )
+    if absent := [arm for arm in [*found.arms, *found.without] if arm.absent]:
+        counts = listed(f"{arm.name} ({arm.absent} of {len(arm.values) + arm.absent})" for arm in absent)
+        notes.append(
+            f"Seeds of the others without a row: {counts}. Whether these runs were never made, or were lost or left "
+            "out "
+            "because they failed, the records do not say."
+        )
     if free := [pair for pair in found.pairs if not pair.paired]:
         reasons = list(dict.fromkeys(pair.reason for pair in free))
         notes.append(
@@ -73,6 +81,12 @@ def cautions(found: Comparisons, trials: pd.DataFrame) -> list[str]:
         )
     if trials[list(SHARED[:-1])].isna().all(axis=None) and any(pair.paired for pair in found.pairs):
         notes.append("The table does not say what a seed draws: equal seeds are taken as common random numbers.")
+    values = np.concatenate([arm.values[arm.known] for arm in found.arms])
+    if found.margin >= np.ptp(values) > 0:
+        notes.append(
+            f"The margin of {found.margin:g} is wider than all values lie apart ({number(float(np.ptp(values)), 4)}): "
+            "whatever is called equivalent follows from that; choose --margin in the unit of the values."
+        )
     notes += _unequal(trials)
     if found.column == accuracies.RETRAIN:
         notes.append("Each cell was retrained once: differences mix search seeds with the noise of one training.")

@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.pages.words import listed
+from analysis.results import accuracies
+from analysis.results.absent import absent_seeds
 from analysis.statistics.estimate import FloatArray
 from trainables.errors import StoreError
 
@@ -43,13 +45,19 @@ Signature = Mapping[str, frozenset[object]]
 
 @dataclass(frozen=True, eq=False)
 class Arm:
-    """One variant in one value: ``seeds`` and ``values`` [trials], percent, NaN where a trial gave none."""
+    """One variant in one value: ``seeds`` and ``values`` [trials], NaN where a trial gave none.
+
+    Of ``values`` more is better: where less is, they are negative, and ``sign`` is -1. ``absent`` are the seeds of the
+    others of which there is no trial.
+    """
 
     name: str
     method: str
     seeds: np.ndarray
     values: FloatArray
     signature: Signature
+    sign: int = 1
+    absent: int = 0
 
     @property
     def known(self) -> np.ndarray:
@@ -66,7 +74,13 @@ class Arm:
         return len(self.values) - self.n
 
     @property
+    def recorded(self) -> FloatArray:
+        """[trials] the values as they were recorded."""
+        return self.sign * self.values
+
+    @property
     def mean(self) -> float:
+        """Of ``values``."""
         return float(self.values[self.known].mean()) if self.n else float("nan")
 
     @property
@@ -84,8 +98,9 @@ class Pairing:
 
 
 def arms(trials: pd.DataFrame, column: str) -> list[Arm]:
-    """Every variant, highest mean of ``column`` first. Raises StoreError where a variant has a seed twice."""
+    """Every variant, best mean of ``column`` first. Raises StoreError where a variant has a seed twice."""
     found = []
+    absent = absent_seeds(trials)
     signed = trials.assign(trains=trials["protocol"].notna())
     for name, rows in signed.groupby("variant", observed=True):
         rows = rows.sort_values("seed", kind="stable")
@@ -95,9 +110,9 @@ def arms(trials: pd.DataFrame, column: str) -> list[Arm]:
                 f"a comparison needs one trial a seed, but {name} has seed {seed} twice; compare one study at a time"
             )
         signature = {c: frozenset(rows[c].dropna()) for c in SHARED if rows[c].notna().any()}
-        values = rows[column].where(rows["status"] == "ok").to_numpy(dtype=np.float64, na_value=np.nan)
-        method = str(rows["method"].iloc[0])
-        found.append(Arm(str(name), method, rows["seed"].to_numpy(dtype=np.int64), values, signature))
+        values = accuracies.better(rows, column).to_numpy(dtype=np.float64, na_value=np.nan)
+        method, seeds = str(rows["method"].iloc[0]), rows["seed"].to_numpy(dtype=np.int64)
+        found.append(Arm(str(name), method, seeds, values, signature, accuracies.sign(column), int(absent[str(name)])))
     return sorted(found, key=lambda arm: (not arm.n, -arm.mean if arm.n else 0.0, arm.name))
 
 

@@ -14,6 +14,7 @@ from analysis.pages.figure import Plot
 from analysis.pages.layout import Fixed, text_width
 from analysis.pages.style import INK, MUTED, looks, wrapped
 from analysis.pages.words import listed, number, p_value
+from analysis.results import accuracies
 from analysis.statistics.estimate import ALPHA
 from analysis.statistics.probability import performance_profile
 from analysis.statistics.ranks import Nemenyi, RankDistribution, rank_distribution
@@ -117,8 +118,9 @@ def critical_difference(names: list[str], found: Nemenyi, p: float, blocks: str)
 
 
 def profile(found: Comparisons, generator: np.random.Generator) -> Plot:
-    """The share of seeds above each accuracy, for the arms of the highest means."""
+    """The share of seeds above each accuracy, or below each value of which less is better, for the best arms."""
     group = found.arms[:MOST_LINES]
+    sign, beyond = accuracies.sign(found.column), "below" if accuracies.lower_is_better(found.column) else "above"
     values = np.concatenate([arm.values[arm.known] for arm in group])
     low, high = float(values.min()), float(values.max())
     taus = np.unique(np.concatenate([np.linspace(low - 0.02 * (high - low) - 0.1, high + 0.1, 200), values]))
@@ -130,25 +132,30 @@ def profile(found: Comparisons, generator: np.random.Generator) -> Plot:
         curve = performance_profile(arm.values, taus, generator)
         style = ("-", "--", "-.", ":")[place % 4]
         axes.step(
-            taus, curve.share, where="post", color=look[arm.name].colour, linestyle=style, label=wrapped(arm.name, 26)
+            sign * taus,
+            curve.share,
+            where="post",
+            color=look[arm.name].colour,
+            linestyle=style,
+            label=wrapped(arm.name, 26),
         )
         if np.isfinite(curve.low).all():
             axes.fill_between(
-                taus, curve.low, curve.high, step="post", color=look[arm.name].colour, alpha=0.1, linewidth=0
+                sign * taus, curve.low, curve.high, step="post", color=look[arm.name].colour, alpha=0.1, linewidth=0
             )
-        parts.append(pd.DataFrame({"arm": arm.name, "threshold (%)": taus, "share": curve.share, "low": curve.low,
-                                   "high": curve.high}))  # fmt: skip
-    axes.set(xlabel=f"{found.title} τ (%)", ylabel="share of seeds above τ", ylim=(-0.02, 1.03))
+        columns = {f"threshold{accuracies.unit(found.column)}": sign * taus, "share": curve.share}
+        parts.append(pd.DataFrame({"arm": arm.name, **columns, "low": curve.low, "high": curve.high}))
+    axes.set(xlabel=f"τ: {accuracies.axis(found.column)}", ylabel=f"share of seeds {beyond} τ", ylim=(-0.02, 1.03))
     figure.legend(loc="center right", frameon=False, fontsize=8)
     bands = "bands: pointwise 95 % percentile bootstrap intervals of whole seeds"
     some = (
-        f" Of {len(found.arms)} arms the {MOST_LINES} of the highest means are drawn."
+        f" Of {len(found.arms)} arms the {MOST_LINES} of the best means are drawn."
         if len(found.arms) > MOST_LINES
         else ""
     )
     return Plot(
         "performance_profile",
-        f"Share of seeds above each {found.title}, n = {_range(group)} seeds an arm; {bands}, from five seeds "
+        f"Share of seeds {beyond} each {found.title}, n = {_range(group)} seeds an arm; {bands}, from five seeds "
         f"on.{some}",
         f"Performance profile of {listed(arm.name for arm in group)}.",
         figure,

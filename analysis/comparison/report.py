@@ -13,7 +13,8 @@ from analysis.comparison.findings import cautions, findings
 from analysis.comparison.pairing import RULE, arms, common_matrix
 from analysis.comparison.verdicts import Verdict
 from analysis.pages import style
-from analysis.pages.page import Page, Section, check_output, write_page
+from analysis.pages.files import check_output
+from analysis.pages.page import Page, Section, write_page
 from analysis.pages.settings import settings
 from analysis.pages.words import listed, number, p_value
 from analysis.results import accuracies
@@ -23,9 +24,13 @@ from analysis.statistics.ranks import MINIMUM_BLOCKS, friedman, nemenyi
 
 _METHODS = {
     "Pairing": RULE,
-    "Lost trials": "A trial that failed, diverged or was not looked up has no value. Its seed is left out together "
+    "Lost trials": "A trial that failed, diverged or was not looked up, or whose field in a table is empty or absent, "
+    "has "
+    "no value. Its seed is left out together "
     "with its partner and counted under seeds without a partner; no value is put in its place.",
-    "Difference": "Mean of A less mean of B in percentage points. Paired: mean of the differences of common seeds with "
+    "Difference": "Mean of A less mean of B in points, turned around where less is better, so that above 0 A is "
+    "better. "
+    "Points are percentage points, or the unit of the table. Paired: mean of the differences of common seeds with "
     "Student's t interval. Unpaired: difference of means with Welch's interval.",
     "Primary test": "Paired: the sign-flip test, exact up to 16 pairs. Unpaired: the permutation test, exact up to "
     "20,000 divisions. Both two-sided, on the difference of means.",
@@ -35,7 +40,7 @@ _METHODS = {
     "after correction no data could have been significant, and the report does not call them not significant.",
     "Equivalent within the margin": "Both one-sided t tests reject a difference as large as the margin. It goes before "
     "better and worse: a difference may be real and too small to matter.",
-    "P(A > B)": "Paired: share of common seeds on which A is above B, with the exact binomial interval. Unpaired: the "
+    "P(A > B)": "Paired: share of common seeds on which A is better, with the exact binomial interval. Unpaired: the "
     "Mann-Whitney estimate with Newcombe's interval. Ties count half.",
     "Bayesian signed-rank test": "Benavoli et al. 2014 and 2017, Dirichlet process with prior weight 0.5 at 0; refused "
     "below five pairs, where the prior decides.",
@@ -63,6 +68,7 @@ def write_comparison(
     page = Page(
         kind="NAS comparison report",
         name=results.name,
+        measure=accuracies.measure(found.column),
         tally={
             "arms": len(found.arms),
             "trials": len(trials),
@@ -119,8 +125,9 @@ def _datasets(found: Comparisons, trials: pd.DataFrame) -> Section:
     others = accuracies.on_all_datasets(trials, found.column)
     title = "Other data sets"
     if len(others) < 2:
-        return Section("datasets", title, f"Only one data set has a {accuracies.words(found.column).what} here.")
-    lead = "The same differences where the cells were looked up on other data sets. No tests: the claim is one value."
+        absent = f"only one data set has a value of {accuracies.words(found.column).what} here"
+        return Section("datasets", title, absent=absent)
+    lead = "The same differences on other data sets. No tests: the claim is one value."
     return Section("datasets", title, lead, tables=[tables.datasets_table(trials, found, others)])
 
 

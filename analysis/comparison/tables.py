@@ -14,27 +14,33 @@ from analysis.statistics.estimate import Estimate
 def arms_table(found: Comparisons) -> Table:
     """Every arm in the one value that is compared."""
     every = [*found.arms, *found.without]
+    unit = accuracies.unit(found.column)
     data = pd.DataFrame(
         {
             "arm": [arm.name for arm in every],
             "trials": [len(arm.values) for arm in every],
             "with a value": [arm.n for arm in every],
             "without a value": [arm.lost for arm in every],
-            "mean (%)": [arm.mean for arm in every],
+            "seeds without a row": [arm.absent for arm in every],
+            f"mean{unit}": [arm.sign * arm.mean for arm in every],
             "std over search seeds (points)": [arm.std for arm in every],
         }
     )
     shown = pd.DataFrame(
         {
             "arm": data["arm"],
-            "seeds": [f"{arm.n} of {len(arm.values)}" for arm in every],
-            "mean ± std (%)": [mean_std(arm.mean, arm.std) for arm in every],
+            "seeds": [f"{arm.n} of {len(arm.values) + arm.absent}" for arm in every],
+            f"mean ± std{unit}": [mean_std(arm.sign * arm.mean, arm.std) for arm in every],
             "no result": data["without a value"],
+            "no row": data["seeds without a row"],
         }
     )
     caption = (
-        f"{found.title}, mean ± standard deviation over search seeds (ddof = 1). Trials without a result enter no "
-        "mean and no difference; a method that fails often is flattered by both."
+        f"{found.title}, {accuracies.direction(found.column)}; mean ± standard deviation over "
+        f"{accuracies.seeds(found.column)} (ddof = 1). Seeds: with a value, of all that the arm or those it shares "
+        "seeds with have a row of. What has no result or no row enters no mean and no difference; a method that fails "
+        "often "
+        "is flattered by both."
     )
     return Table("arms", "What is compared", caption, shown, data)
 
@@ -44,17 +50,18 @@ def verdicts_table(found: Comparisons) -> Table:
     pairs = found.pairs
     shown = pd.DataFrame(
         {
-            "A − B": [pair.name for pair in pairs],
+            found.difference: [pair.name for pair in pairs],
             "n": [_n(pair) for pair in pairs],
             "difference (points)": [number(pair.difference.estimate) for pair in pairs],
             "95 % interval": [_bounds(pair.difference) for pair in pairs],
-            "P(A > B)": [number(pair.improvement.estimate) for pair in pairs],
+            found.chance: [number(pair.improvement.estimate) for pair in pairs],
             "p, Holm": [p_value(pair.p) for pair in pairs],
             "verdict": [str(pair.verdict) for pair in pairs],
         }
     )
     caption = (
-        f"{found.title}. Difference: mean of A less mean of B. n: pairs of common seeds, or the seeds of both arms "
+        f"{found.title}, {accuracies.direction(found.column)}. Difference: {found.difference} of their means, above 0 "
+        f"where A is better. n: pairs of common seeds, or the seeds of both arms "
         f"where these are unpaired. p: sign-flip test of pairs or permutation test of unpaired arms, two-sided, "
         f"adjusted over {found.family} tests. Margin of equivalence ±{found.margin:g} points."
     )
@@ -64,7 +71,7 @@ def verdicts_table(found: Comparisons) -> Table:
 def sentences_table(found: Comparisons) -> Table:
     """Every comparison in words."""
     shown = pd.DataFrame(
-        {"A − B": [pair.name for pair in found.pairs], "in words": [pair.sentence for pair in found.pairs]}
+        {found.difference: [pair.name for pair in found.pairs], "in words": [pair.sentence for pair in found.pairs]}
     )
     caption = "Each sentence follows from the numbers by one rule; the rules are under Methods."
     return Table("sentences", "Every comparison in words", caption, shown, shown, prose=("in words",))
@@ -75,18 +82,20 @@ def effects_table(found: Comparisons) -> Table:
     pairs = found.pairs
     shown = pd.DataFrame(
         {
-            "A − B": [pair.name for pair in pairs],
+            found.difference: [pair.name for pair in pairs],
             "Hodges-Lehmann (points)": [_estimate(pair.shift) for pair in pairs],
-            "P(A > B)": [_estimate(pair.improvement) for pair in pairs],
+            found.chance: [_estimate(pair.improvement) for pair in pairs],
             "d_z or Cliff's δ": [f"{number(pair.effect)} {'d_z' if pair.paired else 'δ'}" for pair in pairs],
             "seeds without a partner": [pair.dropped if pair.paired else "unpaired" for pair in pairs],
         }
     )
     caption = (
         "With 95 % intervals. Hodges-Lehmann: median of all averages of two paired differences, or of all differences "
-        "between unpaired seeds; it resists single collapsed runs. P(A > B): share of common seeds on which A is above "
-        "B (exact binomial interval), or probability that a seed of A beats a seed of B (Newcombe); ties count half. "
-        "d_z: mean over std of the differences; δ = 2 P(A > B) − 1."
+        f"between unpaired seeds; it resists single collapsed runs. {found.chance}: share of common seeds on which A "
+        "is "
+        "better than B (exact binomial interval), or probability that a seed of A beats a seed of B (Newcombe); ties "
+        "count "
+        f"half. d_z: mean over std of the differences; δ = 2 {found.chance} − 1."
     )
     return Table("effects", "Effect sizes", caption, shown, _numbers(found))
 
@@ -96,7 +105,7 @@ def tests_table(found: Comparisons) -> Table:
     pairs = found.pairs
     shown = pd.DataFrame(
         {
-            "A − B": [pair.name for pair in pairs],
+            found.difference: [pair.name for pair in pairs],
             "sign-flip or permutation p": [p_value(pair.primary.p) for pair in pairs],
             "smallest possible p": [p_value(pair.attainable.smallest_p) for pair in pairs],
             "adjusted p": [p_value(pair.p) for pair in pairs],
@@ -117,7 +126,7 @@ def equivalence_table(found: Comparisons) -> Table:
     pairs = found.pairs
     shown = pd.DataFrame(
         {
-            "A − B": [pair.name for pair in pairs],
+            found.difference: [pair.name for pair in pairs],
             "TOST p": [p_value(pair.equivalence.p) for pair in pairs],
             "TOST p, Holm": [p_value(pair.equivalence_p) for pair in pairs],
             "P(A better)": [number(pair.posterior.better) for pair in pairs],
@@ -139,7 +148,7 @@ def seeds_table(found: Comparisons) -> Table:
     plans = [seeds_to_decide(pair, found.margin, found.family) for pair in found.pairs]
     data = pd.DataFrame(
         {
-            "A − B": [pair.name for pair in found.pairs],
+            found.difference: [pair.name for pair in found.pairs],
             "n": [pair.n for pair in found.pairs],
             "spread (points)": [pair.spread for pair in found.pairs],
             "seeds needed": [None if plan is None else plan.n for plan in plans],
@@ -162,8 +171,8 @@ def seeds_table(found: Comparisons) -> Table:
 
 def datasets_table(trials: pd.DataFrame, found: Comparisons, columns: list[str]) -> Table:
     """The same differences in other values, untested."""
-    shown, data = {"A − B": [pair.name for pair in found.pairs]}, {"A − B": [pair.name for pair in found.pairs]}
-    shown, data = pd.DataFrame(shown), pd.DataFrame(data)
+    shown = pd.DataFrame({found.difference: [pair.name for pair in found.pairs]})
+    data = shown.copy()
     for column in columns:
         what = accuracies.title(column)
         estimates = [difference_on(trials, column, pair.a.name, pair.b.name) for pair in found.pairs]
@@ -173,9 +182,13 @@ def datasets_table(trials: pd.DataFrame, found: Comparisons, columns: list[str])
             [estimate.low for estimate in estimates],
             [estimate.high for estimate in estimates],
         )
+    several = (
+        "whether the runs of a seed on two data sets are one search, the table does not say."
+        if accuracies.is_foreign(found.column)
+        else "one search looked up on several data sets is one search, not several."
+    )
     caption = (
-        "Mean differences with 95 % intervals (Student t of pairs, Welch of unpaired arms), not tested: one search "
-        "looked up on several data sets is one search, not several."
+        f"Mean differences with 95 % intervals (Student t of pairs, Welch of unpaired arms), not tested: {several}"
     )
     return Table("other_data_sets", "The same comparisons on every data set", caption, shown, data)
 
@@ -191,7 +204,7 @@ def _numbers(found: Comparisons) -> pd.DataFrame:
             "why unpaired": pair.reason,
         }
         row |= {"n": pair.n, "n_a": pair.a.n, "n_b": pair.b.n, "seeds without a partner": pair.dropped}
-        named = {"difference": pair.difference, "hodges_lehmann": pair.shift, "p_a_above_b": pair.improvement}
+        named = {"difference": pair.difference, "hodges_lehmann": pair.shift, "p_a_better": pair.improvement}
         for name, estimate in named.items():
             row |= {name: estimate.estimate, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
         row |= {"d_z" if pair.paired else "cliffs_delta": pair.effect}

@@ -1,7 +1,12 @@
-"""Frames as CSV: what pandas writes, in a fraction of its time, since a number that recurs is made text once."""
+"""Frames as CSV: what pandas writes, in a fraction of its time, since a number that recurs is made text once.
+
+Text that a spreadsheet would compute, such as ``=1+1``, has an apostrophe before it: spreadsheets take what follows as
+it stands. Numbers never have one.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +17,8 @@ import pyarrow.compute as pc
 
 BLOCK = 20_000
 """Rows that are text at a time: all trials of a large study take gigabytes as text."""
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a formula begins with, full width included."""
 
 
 def csv_text(frame: pd.DataFrame) -> str:
@@ -70,7 +77,7 @@ def _lookup(codes: np.ndarray, texts: pa.Array) -> Callable[[slice], pa.Array]:
 def _quoted_all(texts: pa.Array) -> pa.Array:
     """``_quoted`` of every text; missing ones are empty."""
     texts = pc.fill_null(texts, "")
-    special = pc.match_substring_regex(texts, '[,"\n\r]')
+    special = pc.match_substring_regex(texts, rf'[,"\n\r]|^\s*[{re.escape("".join(_FORMULA))}]')
     return pa.array(map(_quoted, texts.to_pylist()), pa.string()) if pc.any(special).as_py() else texts
 
 
@@ -79,4 +86,14 @@ def _text(value: object) -> str:
 
 
 def _quoted(text: str) -> str:
+    if text.lstrip().startswith(_FORMULA) and not _is_number(text):
+        text = f"'{text}"
     return '"' + text.replace('"', '""') + '"' if any(special in text for special in ',"\n\r') else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -113,7 +113,7 @@ class Fixed(LayoutEngine):
         one_line = text_height("x") + _PAD / 72
         outer = _Around(_EDGE, _EDGE, _EDGE, _EDGE)
         outer.bottom += one_line if fig.get_supxlabel() else 0.0
-        outer.left += one_line if fig.get_supylabel() else 0.0
+        outer.left += text_height([fig.get_supylabel()]) + _PAD / 72 if fig.get_supylabel() else 0.0
         if self.legend is not None:
             box = fig.legends[0].get_window_extent()
             if self.legend == "right":

@@ -1,6 +1,7 @@
 """One self-contained HTML page, and beside it the same tables and figures as files.
 
-The page makes no request, holds no date of its own and is the same bytes for the same records.
+The page makes no request, holds no date of its own and is the same bytes for the same records. All that is beside it
+lies in one folder, with a list of what a report wrote there: nothing else is ever replaced or removed.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import base64
 import html
 import io
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,6 +24,7 @@ from matplotlib.figure import Figure
 from analysis.pages import layout, style
 from analysis.pages.csv import write_csv
 from analysis.pages.figure import Plot
+from analysis.pages.files import check_output, make_room
 from analysis.pages.table import Table, markdown
 from trainables.errors import ConfigError
 
@@ -34,6 +37,7 @@ _FORMATS = {
     "pdf": ("PDF", "application/pdf"),
 }
 """Suffix -> its name for people, and its media type."""
+_TAG = re.compile(r"<[^>]*>")
 CARRIED_UP_TO = 24_000
 """Bytes up to which the page carries a figure's file along; a larger one is a link to the file beside the page."""
 
@@ -52,24 +56,32 @@ class Cell:
 
 @dataclass(frozen=True)
 class Section:
-    """One part of the page. ``cells`` maps a variant to its cells, ``texts`` a heading to preformatted text."""
+    """One part of the page. ``cells`` maps a variant to its cells, ``texts`` a heading to preformatted text.
+
+    ``absent`` is why there is nothing to show: the section is then left out, and named in one line with all others.
+    """
 
     id: str
     title: str
-    lead: str
+    lead: str = ""
     plots: list[Plot] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     cells: dict[str, list[Cell]] = field(default_factory=dict)
     definitions: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
+    absent: str = ""
 
 
 @dataclass(frozen=True)
 class Page:
-    """What a report says, before it is HTML. ``data`` are whole frames, saved as CSV beside the tables."""
+    """What a report says, before it is HTML. ``data`` are whole frames, saved as CSV beside the tables.
+
+    ``measure`` says what the numbers are, and which way is better.
+    """
 
     kind: str
     name: str
+    measure: str
     tally: dict[str, int]
     findings: list[str]
     cautions: list[str]
@@ -77,31 +89,44 @@ class Page:
     sections: list[Section]
     data: dict[str, pd.DataFrame] = field(default_factory=dict)
 
+    @property
+    def shown(self) -> list[Section]:
+        return [section for section in self.sections if not section.absent]
 
-def check_output(output: Path) -> Path:
-    """``output`` as a path. Raises ConfigError where it does not end in .html."""
-    output = Path(output)
-    if output.suffix not in (".html", ".htm") or output.is_dir():
-        raise ConfigError(f"a report is a file that ends in .html, but got {output}; name one, as in -o report.html")
-    return output
+    @property
+    def left_out(self) -> str:
+        """The sections without data in one line, empty where there are none."""
+        reasons: dict[str, list[str]] = {}
+        for section in self.sections:
+            if section.absent:
+                reasons.setdefault(section.absent, []).append(section.title)
+        named = "; ".join(f"{', '.join(titles)} ({reason})" for reason, titles in reasons.items())
+        return f"Left out, since there is nothing to show: {named}." if named else ""
 
 
 def write_page(page: Page, output: Path) -> Path:
-    """Write ``output`` (HTML), a Markdown twin, and ``<stem>_files/`` with tables/ and figures/. Returns ``output``.
+    """Write ``output`` (HTML), and ``<stem>_files/`` with a Markdown twin, tables/ and figures/. Returns ``output``.
 
     Tables are CSV, Markdown and LaTeX, figures SVG and PDF; those of an earlier report at the same place are replaced.
-    Raises ConfigError where ``output`` does not end in .html or its folder cannot be written.
+    Raises ConfigError where ``output`` does not end in .html, its folder cannot be written, or a file that no report
+    wrote is in the way.
     """
     output = check_output(output)
     files = output.with_name(f"{output.stem}_files")
+    drawn = [plot for section in page.shown for plot in section.plots]
+    tables = [page.glance, *(table for section in page.shown for table in section.tables)]
+    wanted = [
+        f"{output.stem}.md",
+        *(f"tables/{table.name}.{suffix}" for table in tables for suffix in ("csv", "md", "tex")),
+        *(f"tables/{name}.csv" for name in page.data),
+        *(f"figures/{plot.name}.{suffix}" for plot in drawn for suffix in ("svg", "pdf", "csv")),
+    ]
     try:
-        _empty(files)
+        make_room(files, output, wanted)
     except OSError as error:
         raise ConfigError(f"a report needs a folder that can be written, but {files} cannot: {error}") from None
     with style.style():
-        drawn = [plot for section in page.sections for plot in section.plots]
         svgs = {plot.name: _write_figure(plot, files / "figures") for plot in drawn}
-    tables = [page.glance, *(table for section in page.sections for table in section.tables)]
     for table in tables:
         for suffix, text in _texts(table).items():
             (files / "tables" / f"{table.name}.{suffix}").write_text(text, encoding="utf-8")
@@ -111,18 +136,9 @@ def write_page(page: Page, output: Path) -> Path:
     css, script = (Markup((templates / f"report.{kind}").read_text(encoding="utf-8")) for kind in ("css", "js"))
     links = {plot.name: _figure_links(plot, files) for plot in drawn}
     text = _template(files.name).render(page=page, svgs=svgs, files_of=links, css=css, script=script, files=files.name)
+    (files / f"{output.stem}.md").write_text(_markdown(page, tables), encoding="utf-8")
     output.write_text(text, encoding="utf-8")
-    output.with_suffix(".md").write_text(_markdown(page, tables), encoding="utf-8")
     return output
-
-
-def _empty(files: Path) -> None:
-    """Make the folders and remove what a former report left: a stale table would be taken for a result."""
-    for folder, suffixes in (("tables", ("csv", "md", "tex")), ("figures", ("svg", "pdf", "csv"))):
-        (files / folder).mkdir(parents=True, exist_ok=True)
-        for suffix in suffixes:
-            for old in (files / folder).glob(f"*.{suffix}"):
-                old.unlink()
 
 
 def _write_figure(plot: Plot, folder: Path) -> Markup:
@@ -141,16 +157,20 @@ def _svg(figure: Figure) -> str:
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
     # Two decimals of a point are finer than any screen or printer; the digits beyond are half of the file.
-    return re.sub(r' d="[^"]*"', lambda match: re.sub(r"(\.\d\d)\d+", r"\1", match[0]), text)
+    return _in_tags(r' d="[^"]*"', lambda match: re.sub(r"(\.\d\d)\d+", r"\1", match[0]), text)
+
+
+def _in_tags(pattern: str, new: str | Callable[[re.Match[str]], str], svg: str) -> str:
+    """``re.sub`` of an SVG's tags alone: what stands between them is text of the user's."""
+    return _TAG.sub(lambda tag: re.sub(pattern, new, tag[0]), svg)
 
 
 def _inline(svg: str, plot: Plot) -> Markup:
     """The SVG as part of the page: ids made unique, the page's colours and fonts, a text alternative."""
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", body, flags=re.DOTALL)
-    body = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{plot.name}-", body)
-    for colour, variable in _THEME.items():
-        body = body.replace(colour, variable)
+    body = _in_tags(r'(\bid="|href="#|url\(#)', rf"\g<1>{plot.name}-", body)
+    body = _in_tags("|".join(_THEME), lambda match: _THEME[match[0]], body)
     body = re.sub(r' (width|height)="[\d.]+pt"', "", body, count=2)
     width = plot.figure.get_figwidth()
     label = html.escape(plot.alternative)
@@ -212,9 +232,11 @@ def _template(folder: str) -> jinja2.Template:
 
 
 def _markdown(page: Page, tables: list[Table]) -> str:
-    parts = [f"# {markdown(page.name)}", "## Summary", _items(page.findings)]
+    parts = [f"# {markdown(page.name)}", markdown(page.measure), "## Summary", _items(page.findings)]
     if page.cautions:
         parts += ["## What cannot be concluded", _items(page.cautions)]
+    if page.left_out:
+        parts.append(markdown(page.left_out))
     parts += ["## Tables", *(table.to_markdown().rstrip() for table in tables)]
     return "\n\n".join(parts) + "\n"
 

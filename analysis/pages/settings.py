@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis.pages.table import Table
-from analysis.pages.words import UNKNOWN, setting_text
+from analysis.pages.words import UNKNOWN
+from trainables.records import setting_text
 
 
 def settings(trials: pd.DataFrame) -> Table:
@@ -14,12 +15,15 @@ def settings(trials: pd.DataFrame) -> Table:
     hyperparameters = sorted(c for c in trials.columns if c.startswith("hp."))
     grouped = trials.groupby("variant", observed=True)
     data = grouped[[*columns, *hyperparameters]].agg(distinct).reset_index()
-    shown = data[["variant", *columns]].rename(columns=lambda name: name.replace("_", " "))
+    known = [column for column in columns if data[column].ne(UNKNOWN).any()]
+    shown = data[["variant", *known]].rename(columns=lambda name: name.replace("_", " "))
     shown["hyperparameters"] = [
         ", ".join(f"{c.removeprefix('hp.')}={row[c]}" for c in hyperparameters if row[c] != UNKNOWN) or "none"
         for _, row in data.iterrows()
     ]
     caption = "Epochs are search epochs; methods that only look cells up have no protocol and mostly count queries."
+    if not known:
+        caption = "What the table says of each."
     return Table("settings", "Settings", caption, shown, data, prose=("hyperparameters",))
 
 

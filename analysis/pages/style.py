@@ -7,6 +7,7 @@ colour-blind one without its two shades that vanish on white paper.
 from __future__ import annotations
 
 import textwrap
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -67,7 +68,9 @@ def style() -> Iterator[None]:
         **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), MUTED),
     }
     settings = {**sns.axes_style("ticks"), **settings}
-    with mpl.rc_context(settings):  # type: ignore[arg-type]  # seaborn's and matplotlib's stubs disagree
+    with mpl.rc_context(settings), warnings.catch_warnings():  # type: ignore[arg-type]  # the stubs disagree
+        # A page shows its figures in the reader's fonts, which may have what this one lacks.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         yield
 
 

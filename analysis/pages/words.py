@@ -5,25 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-import numpy as np
 import pandas as pd
 
 UNKNOWN = "–"
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """A number to ``digits`` decimals, a dash where it is missing; never minus zero."""
+    """A number to ``digits`` decimals, a dash where it is missing; never minus zero.
+
+    What two sums of the same values differ by, far behind the last digit, does not decide on it: 97.235 is rounded
+    alike wherever it was computed.
+    """
     if value is None or pd.isna(value):
         return UNKNOWN
-    return f"{round(float(value), digits) + 0.0:.{digits}f}"
-
-
-def setting_text(value: object) -> str:
-    """A hyperparameter, as short as tells it from every other value: 0.1, but 0.1000001 and 1234567.5."""
-    if not isinstance(value, (float, np.floating)):
-        return str(value)
-    short = f"{value:g}"
-    return short if np.isnan(value) or type(value)(short) == value else str(value)
+    return f"{round(round(float(value), digits + 8), digits) + 0.0:.{digits}f}"
 
 
 def counted(count: int, noun: str) -> str:

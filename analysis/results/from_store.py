@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analysis.results.accuracies import REGRETS, RETRAIN, SUPERNET, TABLE
 from analysis.results.epochs import Epochs
 from analysis.results.variants import with_variants
 from study.store.finding import studies
@@ -100,12 +101,26 @@ def load(store: str | Path, study: str | None = None) -> Results:
         )
     study_text = own.read_text("study.yaml") or ""
     parsed, environment = own.read_keys("study.yaml") or {}, own.read_keys("environment.json") or {}
+    _check_percent(own.path, table)
     trials = table.to_pandas(types_mapper=PANDAS_TYPES.get, split_blocks=True, self_destruct=True)
     del table
     pa.default_memory_pool().release_unused()  # what is freed is as large as the frame that comes next
     trials = with_variants(trials, {config: config.split(SEPARATOR) for config in trials["config"].dropna().unique()})
     pa.default_memory_pool().release_unused()
     return Results(own.study, trials, parsed, study_text, environment, own)
+
+
+def _check_percent(path: str, table: pa.Table) -> None:
+    """Raises StoreError where an accuracy of a record cannot be one."""
+    for column in (RETRAIN, SUPERNET, *TABLE, *REGRETS):
+        low = -100 if column in REGRETS else 0
+        for value in pc.min_max(table[column]).as_py().values():
+            if value is not None and not low <= value <= 100:
+                raise StoreError(
+                    f"accuracies are percent, 0 to 100, but a trial of {path} has {value:g} as its {column}; delete "
+                    "that "
+                    "record, which is damaged, and run the study again"
+                )
 
 
 def _latest(table: pa.Table) -> pa.Table:

@@ -1,63 +1,63 @@
 """Results that did not come from us: a tidy Parquet or CSV file -> the same Results that a store gives.
 
 One row a run: ``method``, ``seed``, ``dataset``, any ``hp.*`` and one or more value columns (percent, higher is better;
-empty where the run failed). Rows that differ only in ``dataset`` are one trial looked at on several data sets, as the
-table of NAS-Bench-201 does: each data set becomes a value column of its own.
+or, where that is said, lower is better, in a unit of their own; empty where the run failed). Rows that differ only in
+``dataset`` stand in one row: each data set becomes a value column of its own.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pyarrow import ArrowInvalid
 
-from analysis.pages.words import setting_text
 from analysis.results import accuracies
 from analysis.results.from_store import Results
+from analysis.results.table_checks import check_names, direction, one_unit, seed_number
+from analysis.results.table_file import TEXT, as_settings, as_text, read_frame
 from analysis.results.variants import with_variants
 from study.store.schema import TRIALS
 from trainables.errors import StoreError, choose
+from trainables.records import setting_text
 
-_KEYS = ("method", "dataset", "seed")
+_KEYS = (*TEXT, "seed")
 _PREFIX = "hp."
 
 
-def load_table(path: str | Path, value: str | Sequence[str]) -> Results:
+def load_table(path: str | Path, value: str | Sequence[str], *, lower_is_better: bool | None = None) -> Results:
     """Read ``path`` (.parquet or .csv); ``value`` names its value columns, in percent.
 
-    There are no cells, epochs or settings of a search in it: sections that need them say so. Raises StoreError, in one
-    sentence, where the file cannot be read as such a table.
+    ``lower_is_better``: of all values, which are then in a unit of their own; None where nobody said, so that a name or
+    a range that looks like an error rate is refused. There are no cells, epochs or settings of a search in it: sections
+    that need them are left out. Raises StoreError and ConfigError, in one sentence, where the file cannot be read as
+    such a table.
     """
     path = Path(path)
     names = [value] if isinstance(value, str) else list(value)
-    frame = _read(path)
+    frame = read_frame(path)
     _check_columns(path, frame, names)
-    _check_keys(path, frame)
-    for name in names:
-        frame[name] = _percent(path, frame[name])
     settings = [column for column in frame.columns if column.startswith(_PREFIX)]
-    frame = frame[[*_KEYS, *settings, *names]].astype({"method": str, "dataset": str, "seed": "int64"})
+    frame = frame[[*_KEYS, *settings, *names]].copy()
+    for column in TEXT:
+        frame[column] = as_text(frame[column])
+    _check_keys(path, frame)
+    for column in settings:
+        frame[column] = as_settings(path, frame[column])
+    for column in [*TEXT, *settings]:
+        check_names(path, frame[column])
+    for name in names:
+        frame[name] = _numbers(path, frame[name])
+        lower = direction(path, frame[name], lower_is_better)
+        one_unit(path, frame, name, lower=lower)
     frame["config"], parts = _configurations(frame, settings)
     _check_repeats(path, frame)
-    return Results(path.stem, with_variants(_as_trials(frame, settings, names), parts), {}, "", {}, None)
-
-
-def _read(path: Path) -> pd.DataFrame:
-    if path.suffix not in (".parquet", ".csv"):
-        raise StoreError(f"a table of results must be a .parquet or .csv file, but got {path}; convert it")
-    try:
-        frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    except FileNotFoundError:
-        raise StoreError(f"a table of results must exist, but there is none at {path}; give its path") from None
-    except (ArrowInvalid, OSError, ValueError) as error:
-        reason = (str(error).splitlines() or ["no reason given"])[0]
-        raise StoreError(f"a table of results must be readable, but {path} is not ({reason}); write it again") from None
-    if frame.empty:
-        raise StoreError(f"a table of results needs at least one row, but {path} has none; give one that has")
-    return frame
+    trials = _as_trials(frame, settings, names, lower=bool(lower_is_better))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    about = {"file": path.name, "sha256": digest, "values": names, "lower is better": bool(lower_is_better)}
+    return Results(path.stem, with_variants(trials, parts), {}, "", about, None)
 
 
 def _check_columns(path: Path, frame: pd.DataFrame, names: list[str]) -> None:
@@ -65,14 +65,18 @@ def _check_columns(path: Path, frame: pd.DataFrame, names: list[str]) -> None:
         if column not in frame:
             raise StoreError(
                 f"a table of results needs the columns {', '.join(_KEYS)}, but {path} lacks {column!r}; "
-                f"rename or add it: it has {', '.join(map(str, frame.columns))}"
+                f"rename or add it: it has {', '.join(frame.columns)}"
             )
-    others = [str(c) for c in frame.columns if c not in _KEYS and not str(c).startswith(_PREFIX)]
+    others = [c for c in frame.columns if c not in _KEYS and not c.startswith(_PREFIX)]
     if not names:
         raise StoreError(f"name the columns with the accuracies, as in --value COLUMN; {path} has {', '.join(others)}")
     for name in names:
         if name not in others:
             raise StoreError(f"{path}: {choose('value column', name, others)}")
+        if names.count(name) > 1:
+            raise StoreError(
+                f"a value column is named once, but {name!r} was given {names.count(name)} times; drop one"
+            )
 
 
 def _check_keys(path: Path, frame: pd.DataFrame) -> None:
@@ -80,33 +84,19 @@ def _check_keys(path: Path, frame: pd.DataFrame) -> None:
         if frame[column].isna().any():
             row = int(np.flatnonzero(frame[column].isna())[0])
             raise StoreError(f"every row needs a {column}, but row {row + 1} of {path} has none; fill it in or drop it")
-    seeds = pd.to_numeric(frame["seed"], errors="coerce")
-    if (wrong := seeds.isna() | (seeds % 1 != 0)).any():
-        given = frame.loc[wrong, "seed"].iloc[0]
-        raise StoreError(f"a seed is a whole number, but {path} has {given!r}; number the seeds")
+    codes, given = pd.factorize(frame["seed"])
+    frame["seed"] = np.array([seed_number(path, seed) for seed in given], dtype=np.int64)[codes]
 
 
-def _percent(path: Path, values: pd.Series) -> pd.Series:
-    numbers = pd.to_numeric(values, errors="coerce")
+def _numbers(path: Path, values: pd.Series) -> pd.Series:
+    numbers = pd.to_numeric(values, errors="coerce").astype(float)
     if (text := numbers.isna() & values.notna()).any():
         raise StoreError(
             f"column {values.name!r} must hold numbers, but {path} has {values[text].iloc[0]!r} in it; "
-            "leave the field of a failed run empty"
+            "leave the field of a failed run empty, and write decimals with a point"
         )
-    numbers = numbers.astype(float)
     if numbers.isna().all():
         raise StoreError(f"column {values.name!r} of {path} has no value at all; name another with --value")
-    if numbers.between(0, 1).where(numbers.notna(), True).all():
-        raise StoreError(
-            f"accuracies are percent, but all of column {values.name!r} of {path} lies between 0 and 1; "
-            "multiply it by 100"
-        )
-    if not numbers.dropna().between(0, 100).all():
-        wrong = numbers[numbers.notna() & ~numbers.between(0, 100)].iloc[0]
-        raise StoreError(
-            f"accuracies are percent, higher is better, but column {values.name!r} of {path} has {wrong:g}; "
-            "convert it to 0 to 100"
-        )
     return numbers
 
 
@@ -147,12 +137,14 @@ def _check_repeats(path: Path, frame: pd.DataFrame) -> None:
         )
 
 
-def _as_trials(frame: pd.DataFrame, settings: list[str], names: list[str]) -> pd.DataFrame:
+def _as_trials(frame: pd.DataFrame, settings: list[str], names: list[str], *, lower: bool) -> pd.DataFrame:
     """One row a method, configuration and seed, with every column of the schema."""
     keys = ["method", "config", "seed"]
     wide = frame.pivot(index=keys, columns="dataset", values=names)
     datasets = sorted(frame["dataset"].unique())
-    values = {accuracies.foreign_column(d, name): wide[name, d].to_numpy() for name in names for d in datasets}
+    values = {
+        accuracies.foreign_column(d, name, lower=lower): wide[name, d].to_numpy() for name in names for d in datasets
+    }
     trials = pd.DataFrame(values, index=wide.index)
     if settings:
         trials = trials.join(frame.groupby(keys)[settings].first())

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from analysis.results.accuracies import headline
+from analysis.results.accuracies import headline, lower_is_better
+from trainables.errors import StoreError
 
 _SETTINGS = {
     "config": "{}",
@@ -44,18 +45,31 @@ def variant_labels(trials: pd.DataFrame, parts: Parts) -> pd.Series:
 
 
 def with_variants(trials: pd.DataFrame, parts: Parts) -> pd.DataFrame:
-    """Add the ordered category ``variant``, highest mean of the headline accuracy first, and sort the rows by it.
+    """Add the ordered category ``variant``, best mean of the headline accuracy first, and sort the rows by it.
 
-    ``trials`` is used up, column by column: two frames of a million trials need not fit into memory.
+    ``trials`` is used up, column by column: two frames of a million trials need not fit into memory. Raises StoreError
+    where two methods would have one name.
     """
     labels = variant_labels(trials, parts)
-    scores = trials[headline(trials)].where(trials["status"] == "ok").groupby(labels).mean().sort_index()
-    order = scores.sort_values(ascending=False, na_position="last", kind="stable").index
+    _refuse_namesakes(trials["method"], labels)
+    column = headline(trials)
+    scores = trials[column].where(trials["status"] == "ok").groupby(labels).mean().sort_index()
+    order = scores.sort_values(ascending=lower_is_better(column), na_position="last", kind="stable").index
     variant = pd.Categorical(labels, categories=list(order), ordered=True)
     keys = trials[["seed", "trial_id"]].assign(variant=variant).reset_index(drop=True)
     rows = keys.sort_values(["variant", "seed", "trial_id"], kind="stable").index
     columns = {column: trials.pop(column).array.take(rows) for column in list(trials.columns)}
     return pd.DataFrame(columns | {"variant": variant.take(rows)}, copy=False).copy()
+
+
+def _refuse_namesakes(methods: pd.Series, labels: pd.Series) -> None:
+    both = pd.DataFrame({"method": methods, "label": labels}).drop_duplicates()
+    if (twice := both["label"].duplicated()).any():
+        label = both.loc[twice, "label"].iloc[0]
+        names = " and ".join(repr(name) for name in both.loc[both["label"] == label, "method"])
+        raise StoreError(
+            f"methods and their settings need names of their own, but {names} both make {label!r}; rename one"
+        )
 
 
 def _labels_of_kinds(kinds: pd.DataFrame, parts: Parts) -> pd.Series:

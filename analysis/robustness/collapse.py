@@ -45,6 +45,18 @@ class Collapse:
                 "give percent, as in --collapse-below 70"
             )
 
+    def check(self, trials: pd.DataFrame) -> None:
+        """Raises ConfigError where the threshold is of accuracies, and less is better."""
+        column = accuracies.headline(trials)
+        if self.below is not None and accuracies.lower_is_better(column):
+            raise ConfigError(
+                f"--collapse-below is an accuracy, but of {accuracies.title(column)} lower is better; leave it out"
+            )
+
+    def is_judged(self, trials: pd.DataFrame) -> bool:
+        """Whether there is anything to judge: a derived cell, or an accuracy where a threshold is given."""
+        return bool(self.flags(trials).notna().any())
+
     def words(self, trials: pd.DataFrame) -> str:
         """The rule as part of a sentence, "at least 4 of 6 edges skip connections"."""
         if self.below is None:

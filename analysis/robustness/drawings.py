@@ -110,7 +110,7 @@ def _accuracy_axis(axes: Axes, values: pd.Series, summary: pd.DataFrame, optimum
 def is_logarithmic(summary: pd.DataFrame, optimum: float | None) -> bool:
     """Whether seed_strip draws this summary on its logarithmic axis."""
     end = summary["best"].max() if optimum is None else optimum
-    return bool(end - summary["worst"].min() > LOG_FROM_SPAN)
+    return bool(end - summary["worst"].min() > LOG_FROM_SPAN)  # never where less is better: worst is then above best
 
 
 def _log_distance(distance: Any) -> Any:

@@ -36,7 +36,7 @@ def drawn_note(trials: pd.DataFrame) -> str:
     if count <= MOST_VARIANTS:
         return ""
     half = MOST_VARIANTS // 2
-    return f" Of {count} variants, the {half} with the highest and the {half} with the lowest mean are drawn."
+    return f" Of {count} variants, the {half} of the best and the {half} of the worst mean are drawn."
 
 
 def seeds(trials: pd.DataFrame, column: str) -> Plot:
@@ -46,15 +46,15 @@ def seeds(trials: pd.DataFrame, column: str) -> Plot:
     accuracy = accuracies.TABLE.get(column)
     if accuracy is not None and accuracies.is_known(trials, accuracy.regret):
         optimum = float((trials[column] + trials[accuracy.regret]).max())
-    figure = drawings.strip_figure(_dots(trials, column), summary, column, f"{what} (%)", optimum)
+    figure = drawings.strip_figure(_dots(trials, column), summary, column, accuracies.axis(column), optimum)
     shown = summary.dropna(subset="mean").sort_values("mean", ascending=False, kind="stable")
-    top, last = shown.iloc[0], shown.iloc[-1]
+    (top, last), percent = (shown.iloc[0], shown.iloc[-1]), accuracies.percent(column)
     alternative = (
-        f"Strip plot of {what} for {len(shown)} variants, one dot a search seed. "
-        f"Highest mean {top['variant']} {number(top['mean'])} %, lowest {last['variant']} {number(last['mean'])} %."
+        f"Strip plot of {what} for {len(shown)} variants, one dot a seed; {accuracies.direction(column)}. Highest mean "
+        f"{top['variant']} {number(top['mean'])}{percent}, lowest {last['variant']} {number(last['mean'])}{percent}."
     )
     lost = int(summary["n"].sum() - summary["values"].sum())
-    caption = f"{what[0].upper()}{what[1:]}, n = {count_range(summary['values'])} seeds a variant"
+    caption = f"{accuracies.heading(column)}, n = {count_range(summary['values'])} seeds a variant"
     caption += ", bar: 95 % t interval of the mean (three seeds or more)"
     caption += f"; {lost} trials without a value are not drawn." if lost else "."
     if summary["values"].max() > MOST_DOTS:
@@ -63,7 +63,7 @@ def seeds(trials: pd.DataFrame, column: str) -> Plot:
         caption += " Means over the benchmark's training seeds; dashed: the best cell of the table."
     if drawings.is_logarithmic(summary, optimum):
         caption += " The axis is logarithmic in the distance to its right end."
-    if (summary["high"] > 100).any():
+    if accuracies.percent(column) and (summary["high"] > 100).any():
         caption += " An interval beyond 100 % says that the mean is a poor summary here."
     values = trials.loc[(trials["status"] == "ok") & trials[column].notna(), ["variant", "seed", column]]
     return Plot(f"seeds_{accuracies.slug(column)}", caption, alternative, figure, data=values)
@@ -87,7 +87,9 @@ def course(trials: pd.DataFrame, epochs: Epochs, column: str, onsets: pd.DataFra
     trials = trials[OF_TRIALS]
     is_regret = column in accuracies.REGRETS
     subject = accuracies.title(column) if is_regret else "Skip connections"
-    label = f"{accuracies.words(column).what} (points)" if is_regret else "skip connections (% of edges)"
+    label = (
+        f"{accuracies.words(column).what} (points),\nlower is better" if is_regret else "skip connections (% of edges)"
+    )
     plotted = []
     for name, chosen in (("epochs", trials["protocol"].notna()), ("queries", trials["protocol"].isna())):
         found = curves(trials[chosen], epochs, column)

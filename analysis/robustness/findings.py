@@ -11,6 +11,7 @@ import pandas as pd
 
 from analysis.pages.words import interval, listed, number
 from analysis.results import accuracies
+from analysis.results.absent import absent_seeds
 from analysis.robustness.collapse import Collapse, collapse_probability
 from analysis.robustness.summary import LOST, accounting, summarise
 from trainables.benchmarks.accuracies import DATASETS
@@ -21,6 +22,8 @@ _SMALLEST_PAIRED_N = 6
 
 def findings(name: str, trials: pd.DataFrame, rule: Collapse) -> list[str]:
     """What the study found, most general first; ``rule`` says what counts as collapsed."""
+    if accuracies.foreign_columns(trials):
+        return [_what_is_in_it(name, trials), *_who_leads(trials), *_collapse(trials, rule)]
     return [_what_was_run(name, trials), *_who_leads(trials), *_collapse(trials, rule), _what_failed(trials)]
 
 
@@ -28,6 +31,7 @@ def cautions(trials: pd.DataFrame, study: dict[str, Any]) -> list[str]:
     """What must not be concluded from these records; empty only for an uncommonly careful study."""
     return [
         *_not_yet_run(trials, study),
+        *_absent(trials),
         *_few_seeds(trials),
         *_unequal_arms(trials),
         *_what_was_measured(trials),
@@ -50,27 +54,46 @@ def _what_was_run(name: str, trials: pd.DataFrame) -> str:
     )
 
 
+def _what_is_in_it(name: str, trials: pd.DataFrame) -> str:
+    """Of a table from elsewhere: who ran what, and how it ended, is not known."""
+    counts, column = accounting(trials), accuracies.headline(trials)
+    fewest, most = counts["seeds"].min(), counts["seeds"].max()
+    seeds = _plural(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
+    methods = _plural(trials["method"].nunique(), "method")
+    arms = methods if trials["method"].nunique() == len(counts) else f"{len(counts)} variants of {methods}"
+    known = int(trials[column].notna().sum())
+    without = f", {len(trials) - known} have none" if known < len(trials) else ""
+    return (
+        f"Table {name} holds {arms} with {seeds} each: {_plural(len(trials), 'run')}, of which {known} have a value of "
+        f"{accuracies.title(column)}{without}."
+    )
+
+
 def _who_leads(trials: pd.DataFrame) -> list[str]:
     column = accuracies.headline(trials)
-    known = summarise(trials, column).dropna(subset="mean").sort_values("mean", ascending=False, kind="stable")
+    known = summarise(trials, column).dropna(subset="mean")
+    known = known.sort_values("mean", ascending=accuracies.lower_is_better(column), kind="stable")
+    percent, seeds = accuracies.percent(column), accuracies.seeds(column)
     if known.empty:
         return ["No trial ended with an accuracy, so nothing can be compared."]
     best = known.iloc[0]
     spread = f" ± {number(best['std'])}" if best["values"] > 1 else ""
-    over = f"std over {best['values']} search seeds" if best["values"] > 1 else "one search seed, so no spread is known"
+    alone = f"one {seeds.removesuffix('s')}, so no spread is known"
+    over = f"std over {best['values']} {seeds}" if best["values"] > 1 else alone
     bounds = f", 95 % interval of the mean {interval(best['low'], best['high'])}" if best["values"] > 2 else ""
-    verb = "has the highest mean" if len(known) > 1 else "reaches"
+    verb = f"has the {accuracies.extreme(column, best=True)} mean" if len(known) > 1 else "reaches"
     sentences = [
-        f"On {accuracies.title(column)}, {best['variant']} {verb}: {number(best['mean'])}{spread} % ({over}{bounds}; "
-        f"worst seed {number(best['worst'])} %{_lost(best)})."
+        f"On {accuracies.title(column)}, {best['variant']} {verb}: {number(best['mean'])}{spread}{percent} "
+        f"({over}{bounds}; "
+        f"worst seed {number(best['worst'])}{percent}{_lost(best)})."
     ]
     if len(known) > 1:
-        sentences.append(_how_clear(best, known.iloc[1:]))
+        sentences.append(_how_clear(best, known.iloc[1:], accuracies.lower_is_better(column)))
         widest = known.loc[known["std"].idxmax()] if known["std"].notna().any() else None
         if widest is not None:
             sentences.append(
                 f"{widest['variant']} spreads most: std {number(widest['std'])} over {widest['values']} seeds, from "
-                f"{number(widest['worst'])} to {number(widest['best'])} %."
+                f"{number(widest['worst'])} to {number(widest['best'])}{percent}."
             )
     return sentences
 
@@ -80,11 +103,11 @@ def _lost(arm: pd.Series) -> str:
     return f"; {lost} of its {_plural(arm['n'], 'trial')} gave no result" if lost else ""
 
 
-def _how_clear(best: pd.Series, others: pd.DataFrame) -> str:
+def _how_clear(best: pd.Series, others: pd.DataFrame, lower: bool) -> str:
     if pd.isna(best["low"]):
         return "Fewer than three seeds give no interval: this order may be chance."
     unknown = others["low"].isna()
-    overlapping = others[~unknown & (others["high"] >= best["low"])]
+    overlapping = others[~unknown & (others["low"] <= best["high"] if lower else others["high"] >= best["low"])]
     if not overlapping.empty:
         return (
             f"The interval overlaps with {listed(overlapping['variant'].astype(str))}: the order among these is not "
@@ -133,6 +156,25 @@ def _not_yet_run(trials: pd.DataFrame, study: dict[str, Any]) -> list[str]:
     return notes
 
 
+def _absent(trials: pd.DataFrame) -> list[str]:
+    """What has no value, though nobody says that it failed."""
+    column = accuracies.headline(trials)
+    notes = []
+    # Of a study's own trials those that failed are named elsewhere, with their reasons.
+    judged = trials["status"].notna() if accuracies.is_foreign(column) else trials["status"] == "ok"
+    counts = (judged & trials[column].isna()).groupby(trials["variant"], observed=True).sum()
+    totals = trials.groupby("variant", observed=True).size()
+    if short := [f"{variant} ({count} of {totals[variant]})" for variant, count in counts.items() if count]:
+        notes.append(f"Without a value of {accuracies.title(column)}: {listed(short)}. Means are over the others.")
+    lacking = absent_seeds(trials)
+    if short := [f"{v} ({count} of {totals[v] + count})" for v in totals.index if (count := lacking[str(v)])]:
+        notes.append(
+            f"Seeds of the others without a row: {listed(short)}. Whether these runs were never made, or were lost or "
+            "left out because they failed, the records do not say."
+        )
+    return notes
+
+
 def _few_seeds(trials: pd.DataFrame) -> list[str]:
     counts = summarise(trials, accuracies.headline(trials))[["variant", "values"]]
     fewest = counts["values"].min()
@@ -155,7 +197,7 @@ def _unequal_arms(trials: pd.DataFrame) -> list[str]:
         notes.append("The variants did not run on the same seeds: worst and best are extremes of unequal samples.")
     if (trials["status"] == "stopped").any():
         notes.append("Means leave out what a scheduler stopped early: the survivors were chosen, which flatters them.")
-    if trials["status"].isin(LOST).any():
+    if trials["status"].isin(LOST).any() and not accuracies.foreign_columns(trials):
         notes.append("Means leave out what failed or diverged; where failing is the method's doing, they flatter it.")
     settings = trials.groupby("method")["config"].nunique()
     if (settings > 1).any():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from analysis.results.accuracies import lower_is_better
 from analysis.robustness.summary import summarise
 from analysis.statistics.estimate import MARGIN, NAN
 from analysis.statistics.paired import pair
@@ -32,7 +33,8 @@ def plan_seeds(trials: pd.DataFrame, column: str, margin: float = MARGIN) -> pd.
     hours (of one search, mean). Tests: two-sided at 0.05 with power 0.8. NaN where a spread is unknown or zero.
     """
     summary = summarise(trials, column)
-    ranked = summary.dropna(subset="mean").sort_values("mean", ascending=False, kind="stable")["variant"].astype(str)
+    ranked = summary.dropna(subset="mean").sort_values("mean", ascending=lower_is_better(column), kind="stable")
+    ranked = ranked["variant"].astype(str)
     hours = summarise(trials, "search_wall_s")["mean"] / 3600
     rows = []
     for i, row in enumerate(summary.to_dict("records")):

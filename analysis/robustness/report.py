@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 
 from analysis.pages import style
-from analysis.pages.page import Page, check_output, write_page
+from analysis.pages.files import check_output
+from analysis.pages.page import Page, write_page
 from analysis.results import accuracies
+from analysis.results.absent import absent_seeds
 from analysis.results.from_store import Results
 from analysis.robustness.findings import cautions, findings
 from analysis.robustness.sections import Options, build
@@ -23,12 +25,19 @@ def write_report(results: Results, output: Path, options: Options | None = None)
     """Write the page at ``output`` (.html) and its files beside it. Raises ConfigError; see page.write_page."""
     output, options = check_output(output), options or Options()
     counts, trials = accounting(results.trials), results.trials
+    options.collapse.check(trials)
     with style.style():
         sections = build(results, options)
-    ends = {"ended ok" if status == "ok" else status: int(counts[status].sum()) for status in STATUSES}
+    column = accuracies.headline(trials)
+    if accuracies.is_foreign(column):
+        known = int(trials[column].notna().sum())
+        ends = {"with a value": known, "without": len(trials) - known, "no row": sum(absent_seeds(trials).values())}
+    else:
+        ends = {"ended ok" if status == "ok" else status: int(counts[status].sum()) for status in STATUSES}
     page = Page(
         kind="NAS robustness report",
         name=results.name,
+        measure=accuracies.measure(column),
         tally={"variants": len(counts), "trials": int(counts["n"].sum())} | ends,
         findings=findings(results.name, trials, options.collapse),
         cautions=cautions(trials, results.study),

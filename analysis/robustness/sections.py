@@ -1,6 +1,6 @@
 """The sections of a report, in order. Each is a function from the results of a study to one Section.
 
-A section that has nothing to show says why in its ``lead``; it is never left out.
+A section that has nothing to show says why in ``absent``: the page names it in one line with all others that have none.
 """
 
 from __future__ import annotations
@@ -64,6 +64,21 @@ _DEFINITIONS = {
 }
 
 
+_DEFINITIONS_OF_TABLES = {
+    "Run, seed": "One row of a method and its hyperparameters with one seed; rows that differ in the data set alone "
+    "are "
+    "one run with several values. What a seed draws, the table does not say.",
+    **{name: _DEFINITIONS[name] for name in ("95 % t interval", "Median, worst, best", "Bootstrap interval")},
+    "Mean ± std": "Mean and standard deviation (ddof = 1) over the seeds of one variant that have a value. The std "
+    "says "
+    "how far single runs lie apart; it is not the uncertainty of the mean.",
+    "Regret to the best seen": "Distance to the best value of any run in the table, in points.",
+    "Without a value, without a row": "An empty field is a run without a value; a seed that the others have and of "
+    "which "
+    "there is no row is counted as such. Neither enters a mean.",
+}
+
+
 @dataclass(frozen=True)
 class Options:
     """What a reader may choose: when a search has collapsed, which difference matters (points), and a benchmark table.
@@ -114,6 +129,8 @@ def _courses(results: Results, rule: Collapse) -> list[Section]:
 
 
 def _definitions(trials: pd.DataFrame, rule: Collapse) -> dict[str, str]:
+    if accuracies.foreign_columns(trials):
+        return _DEFINITIONS_OF_TABLES
     what = "An outcome" if rule.below is not None else "Here only a fact about the derived cell, not its accuracy"
     return {**_DEFINITIONS, "Collapse": f"{what}: {rule.words(trials)}."}
 
@@ -122,11 +139,11 @@ def accuracy(trials: pd.DataFrame) -> Section:
     """Every seed's accuracy, validation and test apart."""
     known = accuracies.known(trials)
     drawn = figures.drawn(trials)
+    if not known:
+        return Section("accuracy", "Accuracy over seeds", absent="no trial ended with an accuracy")
     lead = (
-        "One dot is one search seed. The diamond is their mean, the bar its 95 % Student-t interval (three seeds or "
-        f"more); from {drawings.BOX_FROM} seeds on, a box shows median and quartiles." + figures.drawn_note(trials)
-        if known
-        else "Nothing to draw."
+        "One dot is one seed. The diamond is their mean, the bar its 95 % Student-t interval (three seeds or more); "
+        f"from {drawings.BOX_FROM} seeds on, a box shows median and quartiles." + figures.drawn_note(trials)
     )
     shown = [figures.seeds(drawn, column) for column in known]
     return Section("accuracy", "Accuracy over seeds", lead + _unknown_note(trials), shown)
@@ -134,15 +151,18 @@ def accuracy(trials: pd.DataFrame) -> Section:
 
 def tables(trials: pd.DataFrame) -> Section:
     """All numbers."""
-    noise = summary_tables.training_noise(trials)
+    noise, cost = summary_tables.training_noise(trials), summary_tables.cost(trials)
     known = accuracies.known(trials)
     shown = [
         *([summary_tables.overview(trials)] if known else []),
         *(_folded(summary_tables.detail(trials, c), c != accuracies.headline(trials)) for c in known),
         *([noise] if noise else []),
-        summary_tables.cost(trials),
+        *([cost] if cost else []),
     ]
-    lead = "Every ± is a standard deviation over search seeds unless its table says otherwise." + _unknown_note(trials)
+    if not shown:
+        return Section("tables", "Tables", absent="no trial ended with an accuracy")
+    seeds = accuracies.seeds(accuracies.headline(trials))
+    lead = f"Every ± is a standard deviation over {seeds} unless its table says otherwise." + _unknown_note(trials)
     return Section("tables", "Tables", lead, tables=shown)
 
 
@@ -151,10 +171,10 @@ def robustness(trials: pd.DataFrame, options: Options) -> Section:
     known = accuracies.known(trials)
     has_cells = accuracies.is_known(trials, "genotype")
     variance = robustness_tables.variance_sources(trials)
+    foreign = bool(accuracies.foreign_columns(trials))
     shown = [
-        summary_tables.counts(trials),
-        robustness_tables.lost(trials),
-        robustness_tables.collapse(trials, options.collapse),
+        *([] if foreign else [summary_tables.counts(trials), robustness_tables.lost(trials)]),
+        *([robustness_tables.collapse(trials, options.collapse)] if options.collapse.is_judged(trials) else []),
         *([robustness_tables.agreement_table(trials), summary_tables.cell_kinds(trials)] if has_cells else []),
         *([variance] if variance else []),
     ]
@@ -162,10 +182,9 @@ def robustness(trials: pd.DataFrame, options: Options) -> Section:
         table = robustness_tables.tails(trials, column, baseline(trials, column, options.table))
         shown.append(_folded(table, column != accuracies.headline(trials)))
     lead = "What a mean hides. Trials without a result stay in every denominator that is named n."
-    lead += "" if has_cells else " No cells are recorded, so their agreement over seeds is unknown."
-    lead += (
-        "" if variance else " The benchmark's own training seeds are unknown, so their variance cannot be told apart."
-    )
+    if not foreign:
+        lead += "" if has_cells else " No cells are recorded, so their agreement over seeds is unknown."
+        lead += "" if variance else " The benchmark's training seeds are unknown, so their variance is not told apart."
     return Section("robustness", "Robustness", lead, tables=shown)
 
 
@@ -177,7 +196,7 @@ def planning(trials: pd.DataFrame, margin: float) -> Section:
     """How many seeds the next study needs."""
     plan = robustness_tables.plan(trials, accuracies.headline(trials), margin)
     if plan is None:
-        return Section("planning", "Seeds needed", "Unknown: a plan needs a variant with at least three seeds.")
+        return Section("planning", "Seeds needed", absent="a plan needs a variant with at least three seeds")
     lead = (
         f"For the next study: what it takes to know a mean to within, or to detect a difference of, {margin:g} points. "
         "Spreads of few seeds are known poorly, so the plan uses the upper end of what they may be."
@@ -188,8 +207,10 @@ def planning(trials: pd.DataFrame, margin: float) -> Section:
 def printed(trials: pd.DataFrame) -> Section:
     """Numbers of the literature beside ours."""
     table = robustness_tables.printed(trials, [c for c in accuracies.TABLE if accuracies.is_known(trials, c)])
-    lead = "What is printed of the same methods on the same benchmark." if table else "None is known for these methods."
-    return Section("printed", "Beside printed numbers", lead, tables=[table] if table else [])
+    if table is None:
+        return Section("printed", "Beside printed numbers", absent="none is known for these methods")
+    lead = "What is printed of the same methods on the same benchmark."
+    return Section("printed", "Beside printed numbers", lead, tables=[table])
 
 
 def cells(trials: pd.DataFrame) -> Section:
@@ -198,7 +219,7 @@ def cells(trials: pd.DataFrame) -> Section:
     columns = [Accuracy(dataset, split).column for split in SPLITS]
     top = top_cells(figures.drawn(trials), columns)
     if top.empty:
-        return Section("cells", "Derived cells", "No trial ended with a derived cell.")
+        return Section("cells", "Derived cells", absent="no trial ended with a derived cell")
     shown: dict[str, list[Cell]] = {}
     for row in top.to_dict("records"):
         parts = [f"{row['count']} of {row['derived']} trials"]
@@ -218,8 +239,10 @@ def failed(trials: pd.DataFrame) -> Section:
     """Every failure with its reason."""
     lost = failures(trials)
     title = "Failed and diverged trials"
+    if accuracies.foreign_columns(trials):
+        return Section("failures", title, absent="the table does not say how runs ended")
     if lost.empty:
-        return Section("failures", title, f"None of the {len(trials)} recorded trials failed or diverged.")
+        return Section("failures", title, absent=f"none of the {len(trials)} recorded trials failed or diverged")
     traces = lost.dropna(subset="traceback").groupby("traceback", sort=False)["trial_id"].agg(["size", "first"])
     traces = traces.sort_values("size", ascending=False, kind="stable").head(_MOST_TRACEBACKS)
     texts = {f"Traceback of {r['size']} trials, first {r['first']}": str(trace) for trace, r in traces.iterrows()}
@@ -230,6 +253,9 @@ def failed(trials: pd.DataFrame) -> Section:
 def provenance(results: Results) -> Section:
     """The study as run, the environment, and what the data were."""
     trials = results.trials
+    if accuracies.foreign_columns(trials):
+        about = {"The table": json.dumps(results.environment, indent=2, ensure_ascii=False)}
+        return Section("provenance", "Provenance", "What the table is.", tables=[settings(trials)], texts=about)
     columns = ["code_version", "table_fingerprint", "dataset", "dataset_fingerprint", "space", "device", "host"]
     definitions = {column.replace("_", " "): _tally(trials[column]) for column in columns}
     sources = results.environment.get("table_sources")

@@ -36,7 +36,7 @@ def values_of(trials: pd.DataFrame, column: str) -> dict[str, np.ndarray]:
 
 def spread(trials: pd.DataFrame, column: str) -> pd.DataFrame:
     """Every field of statistics.summary.Summary; for a regret worst is the largest."""
-    higher = column not in accuracies.REGRETS
+    higher = not accuracies.lower_is_better(column)
     rows = []
     for variant, values in values_of(trials, column).items():
         rows.append({"variant": variant, **asdict(describe(values, higher_is_better=higher))})
@@ -82,12 +82,13 @@ def regrets(trials: pd.DataFrame, column: str) -> pd.DataFrame:
 
     Columns: variant; oracle, oracle_low, oracle_high (NaN without a table); seen, seen_low, seen_high.
     """
-    best = max((np.nanmax(v) for v in values_of(trials, column).values() if np.isfinite(v).any()), default=NAN)
+    sign = accuracies.sign(column)
+    best = max((np.nanmax(sign * v) for v in values_of(trials, column).values() if np.isfinite(v).any()), default=NAN)
     known = accuracies.TABLE[column].regret if column in accuracies.TABLE else ""
     to_oracle = values_of(trials, known) if known in trials else {}
     rows = []
     for variant, values in values_of(trials, column).items():
-        seen, oracle = t_interval(best - values), t_interval(to_oracle.get(variant, np.array([])))
+        seen, oracle = t_interval(best - sign * values), t_interval(to_oracle.get(variant, np.array([])))
         rows.append({"variant": variant, **_columns("oracle", oracle), **_columns("seen", seen)})
     return pd.DataFrame(rows)
 
@@ -105,6 +106,8 @@ def baseline(trials: pd.DataFrame, column: str, table: BenchmarkTable | None) ->
 
     ``table`` counts only if it holds the accuracies that the trials were looked up with.
     """
+    if not accuracies.unit(column):
+        return None  # of a loss or a time there may be no share
     queries = trials["hp.queries"] if "hp.queries" in trials else pd.Series(NAN, index=trials.index)
     own = trials[(trials["method"] == "random_search") & (queries == 1) & (trials["status"] == "ok")][column].dropna()
     if len(own) > 1:
@@ -124,7 +127,7 @@ def baseline(trials: pd.DataFrame, column: str, table: BenchmarkTable | None) ->
 
 
 def improvement(trials: pd.DataFrame, column: str, reference: Baseline) -> pd.DataFrame:
-    """Percent by which the mean exceeds random sampling: variant, estimate, low, high, n."""
+    """Percent by which the mean is above random sampling: variant, estimate, low, high, n."""
     found = {v: relative_improvement(values, reference.mean) for v, values in values_of(trials, column).items()}
     return pd.DataFrame(
         [{"variant": v, "estimate": e.estimate, "low": e.low, "high": e.high, "n": e.n} for v, e in found.items()]

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from analysis.results.accuracies import REGRETS, headline, headline_regret, title
+from analysis.results.accuracies import headline, headline_regret, lower_is_better, title
 from analysis.robustness.derived import derived
 from analysis.statistics.intervals import MINIMUM_N, t_multiplier
 from study.store.schema import STATUSES
@@ -37,14 +37,14 @@ def summarise(trials: pd.DataFrame, column: str) -> pd.DataFrame:
 
     Columns: variant; n and one column a status (trials); values (ok trials where the column is known); mean; std
     (ddof=1, NaN below 2 values); low, high (Student-t 95 % interval of the mean, NaN below 3 values: two seeds give a
-    multiplier of 12.7, which informs nobody); median; worst and best (for a ``_regret`` column worst is the largest).
+    multiplier of 12.7, which informs nobody); median; worst and best (where less is better worst is the largest).
     """
     values = trials[column].where(trials["status"] == "ok").groupby(trials["variant"], observed=True)
     frame = values.agg(["count", "mean", "std", "median", "min", "max"])
     multiplier = [t_multiplier(int(n)) if n >= MINIMUM_N else float("nan") for n in frame["count"]]
     half = multiplier * frame["std"] / np.sqrt(frame["count"].where(frame["count"] > 0))
     lowest, highest = frame["min"], frame["max"]
-    worst, best = (highest, lowest) if column in REGRETS else (lowest, highest)
+    worst, best = (highest, lowest) if lower_is_better(column) else (lowest, highest)
     summary = pd.DataFrame(
         {
             "values": frame["count"],
@@ -63,15 +63,15 @@ def summarise(trials: pd.DataFrame, column: str) -> pd.DataFrame:
 def final_table(trials: pd.DataFrame, column: str | None = None) -> pd.DataFrame:
     """The few numbers that end a run, one row a variant, best mean first.
 
-    Columns: variant, n, ok, failed, diverged; mean, std (over search seeds, ddof=1) and worst of ``column``, the
-    study's headline accuracy unless given; regret (mean; see accuracies.headline_regret). ``attrs``: ``column``, and
-    ``title``, which says in words what the numbers are.
+    Columns: variant, n, ok, failed, diverged; values (trials with one), mean, std (over search seeds, ddof=1) and worst
+    of ``column``, the study's headline accuracy unless given; regret (mean; see accuracies.headline_regret). ``attrs``:
+    ``column``, and ``title``, which says in words what the numbers are.
     """
     column = column or headline(trials)
     regret = headline_regret(trials)
     summary = summarise(trials, column).assign(regret=summarise(trials, regret)["mean"])
-    names = ["variant", "n", "ok", "failed", "diverged", "mean", "std", "worst", "regret"]
-    table = summary.sort_values("mean", ascending=False, kind="stable")[names].reset_index(drop=True)
+    names = ["variant", "n", "ok", "failed", "diverged", "values", "mean", "std", "worst", "regret"]
+    table = summary.sort_values("mean", ascending=lower_is_better(column), kind="stable")[names].reset_index(drop=True)
     table.attrs = {"column": column, "title": f"{title(column)} (%), std over search seeds; {title(regret)} (points)"}
     return table
 

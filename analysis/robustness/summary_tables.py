@@ -10,6 +10,7 @@ from analysis.pages.settings import distinct
 from analysis.pages.table import Table
 from analysis.pages.words import UNKNOWN, interval, mean_std, number
 from analysis.results import accuracies
+from analysis.results.absent import absent_seeds
 from analysis.robustness.summary import (
     accounting,
     derived_cells,
@@ -22,7 +23,7 @@ from analysis.robustness.summary import (
 MOST_ROWS = 1_000
 """Rows of a table of trials that are shown; its file has all."""
 _STD = "std over search seeds (points)"
-_SPREAD = "Mean ± standard deviation over search seeds (ddof = 1)"
+_OF_ALL = "of all that the variant or those it shares seeds with have a row of"
 
 
 def counts(trials: pd.DataFrame) -> Table:
@@ -34,38 +35,49 @@ def counts(trials: pd.DataFrame) -> Table:
 
 def glance(trials: pd.DataFrame) -> Table:
     """The headline accuracy in one small table."""
-    data = final_table(trials)
+    data, column = final_table(trials), accuracies.headline(trials)
+    unit, absent = accuracies.unit(column), absent_seeds(trials)
+    data["absent"] = [absent[str(variant)] for variant in data["variant"]]
     shown = pd.DataFrame(
         {
             "variant": data["variant"],
-            "seeds": [f"{ok} of {n}" for ok, n in data[["ok", "n"]].to_numpy()],
-            "mean ± std (%)": _each(data, lambda row: mean_std(row["mean"], row["std"])),
-            "worst seed (%)": data["worst"].map(number),
+            "seeds": [f"{values} of {n + more}" for values, n, more in data[["values", "n", "absent"]].to_numpy()],
+            f"mean ± std{unit}": _each(data, lambda row: mean_std(row["mean"], row["std"])),
+            f"worst seed{unit}": data["worst"].map(number),
         }
     )
-    what, regret = accuracies.title(accuracies.headline(trials)), accuracies.title(accuracies.headline_regret(trials))
-    caption = f"{_SPREAD}. Seeds: ended ok, of all that were run."
+    what, regret = accuracies.title(column), accuracies.title(accuracies.headline_regret(trials))
+    caption = f"{_spread(column)}, {accuracies.direction(column)}. Seeds: with a value, {_OF_ALL}."
     if data["regret"].notna().any():
         shown["mean regret (points)"] = data["regret"].map(number)
         caption += f" Regret: {regret}."
-    units = {"mean": f"{what} mean (%)", "std": _STD, "worst": "worst (%)", "regret": f"{regret} mean (points)"}
-    return Table("headline", what[0].upper() + what[1:], caption, shown, data.rename(columns=units))
+    units = {"mean": f"{what} mean{unit}", "std": _STD, "worst": f"worst{unit}", "regret": f"{regret} mean (points)"}
+    units |= {"values": "with a value", "absent": "seeds without a row"}
+    if accuracies.is_foreign(column):
+        data = data.drop(columns=["ok", "failed", "diverged", "regret"])
+    return Table("headline", accuracies.heading(column), caption, shown, data.rename(columns=units))
 
 
 def overview(trials: pd.DataFrame) -> Table:
     """One row a variant, one column an accuracy: mean ± std, with the seeds behind it."""
     shown, data = _variants(trials), _variants(trials)
-    shown["seeds"] = [f"{ok} of {n}" for ok, n in accounting(trials)[["ok", "n"]].to_numpy()]
+    ended, absent = accounting(trials), absent_seeds(trials)
+    totals = [n + absent[str(variant)] for variant, n in zip(ended["variant"], ended["n"], strict=True)]
+    shown["seeds"] = [f"{ok} of {total}" for ok, total in zip(ended["ok"], totals, strict=True)]
     supernet = [accuracies.SUPERNET] if accuracies.is_known(trials, accuracies.SUPERNET) else []
     for column in [*accuracies.known(trials), *supernet]:
         summary = summarise(trials, column)
-        heading = f"{accuracies.words(column).short} (%)"
+        heading = f"{accuracies.words(column).short}{accuracies.unit(column)}"
         shown[heading] = _each(summary, lambda row: _mean_std(row, row["ok"]))
         data[f"{accuracies.title(column)} n"] = summary["values"]
-        data[f"{accuracies.title(column)} mean (%)"] = summary["mean"]
+        data[f"{accuracies.title(column)} mean{accuracies.unit(column)}"] = summary["mean"]
         data[f"{accuracies.title(column)} {_STD}"] = summary["std"]
+    headline = accuracies.headline(trials)
+    if accuracies.is_foreign(headline):
+        caption = f"{_spread(headline)}, {accuracies.direction(headline)}. Seeds: with any value, {_OF_ALL}."
+        return Table("accuracy_overview", "All values", caption, shown, data)
     caption = (
-        f"{_SPREAD}. Seeds: ended ok, of all that were run. The table's accuracies are means over the benchmark's own "
+        f"{_spread(headline)}. Seeds: ended ok, {_OF_ALL}. The table's accuracies are means over the benchmark's own "
         "training seeds; that spread is not part of the ±."
     )
     if supernet:
@@ -75,27 +87,31 @@ def overview(trials: pd.DataFrame) -> Table:
 
 def detail(trials: pd.DataFrame, column: str) -> Table:
     """Everything about one accuracy: spread, interval, median, extremes and regret."""
-    summary, what = summarise(trials, column), accuracies.title(column)
+    summary, unit = summarise(trials, column), accuracies.unit(column)
+    absent = absent_seeds(trials)
+    totals = [n + absent[str(variant)] for variant, n in zip(summary["variant"], summary["n"], strict=True)]
     shown = _variants(trials).assign(
         **{
-            "seeds": [f"{values} of {n}" for values, n in summary[["values", "n"]].to_numpy()],
-            "mean ± std (%)": _each(summary, _mean_std),
-            "95 % t interval (%)": _each(summary, lambda row: interval(row["low"], row["high"])),
-            "median (%)": summary["median"].map(number),
-            "worst seed (%)": summary["worst"].map(number),
-            "best seed (%)": summary["best"].map(number),
+            "seeds": [f"{values} of {total}" for values, total in zip(summary["values"], totals, strict=True)],
+            f"mean ± std{unit}": _each(summary, _mean_std),
+            f"95 % t interval{unit}": _each(summary, lambda row: interval(row["low"], row["high"])),
+            f"median{unit}": summary["median"].map(number),
+            f"worst seed{unit}": summary["worst"].map(number),
+            f"best seed{unit}": summary["best"].map(number),
         }
     )
-    data = summary.rename(columns={c: f"{c} (%)" for c in ("mean", "low", "high", "median", "worst", "best")})
+    data = summary.rename(columns={c: f"{c}{unit}" for c in ("mean", "low", "high", "median", "worst", "best")})
     data = data.rename(columns={"std": _STD})
     accuracy = accuracies.TABLE.get(column)
-    caption = f"{_SPREAD}; Student-t interval of the mean (three seeds or more)."
+    caption = (
+        f"{_spread(column)}; Student-t interval of the mean (three seeds or more); {accuracies.direction(column)}."
+    )
     if accuracy is not None and accuracies.is_known(trials, accuracy.regret):
         regrets = summarise(trials, accuracy.regret)
         shown["regret (points)"] = _each(regrets, _mean_std)
         data["regret mean (points)"], data[f"regret {_STD}"] = regrets["mean"], regrets["std"]
         caption += " Regret: points below the best cell of the table."
-    return Table(accuracies.slug(column), what[0].upper() + what[1:], caption, shown, data)
+    return Table(accuracies.slug(column), accuracies.heading(column), caption, shown, data)
 
 
 def training_noise(trials: pd.DataFrame) -> Table | None:
@@ -137,8 +153,8 @@ def cell_kinds(trials: pd.DataFrame) -> Table:
     return Table("derived_cells", "Kinds of derived cells", caption, shown, data)
 
 
-def cost(trials: pd.DataFrame) -> Table:
-    """Wall-clock time and memory of the trials that ended ok."""
+def cost(trials: pd.DataFrame) -> Table | None:
+    """Wall-clock time and memory of the trials that ended ok; None where neither was recorded."""
     shown, data = _variants(trials), _variants(trials)
     named = {"search_wall_s": "search (s)", "retrain_wall_s": "retraining (s)", "peak_memory_mib": "peak memory (MiB)"}
     for column, heading in named.items():
@@ -148,6 +164,8 @@ def cost(trials: pd.DataFrame) -> Table:
             data[f"{heading} mean"], data[f"{heading} std over trials"] = summary["mean"], summary["std"]
     if accuracies.is_known(trials, "device"):
         shown["device"] = data["device"] = trials.groupby("variant", observed=True)["device"].agg(distinct).to_numpy()
+    if shown.shape[1] == 1:
+        return None
     caption = "Mean ± standard deviation over the trials that ended ok. How a trial ran, not what came out."
     return Table("cost", "Cost", caption, shown, data, prose=("device",))
 
@@ -189,6 +207,10 @@ def failed(trials: pd.DataFrame) -> Table:
     if len(data) > MOST_ROWS:
         caption += f" The first {MOST_ROWS:,} of {len(data):,} are shown; the CSV file has all."
     return Table("failed_trials", "Reasons", caption, shown, data, prose=("reason",))
+
+
+def _spread(column: str) -> str:
+    return f"Mean ± standard deviation over {accuracies.seeds(column)} (ddof = 1)"
 
 
 def _variants(trials: pd.DataFrame) -> pd.DataFrame:

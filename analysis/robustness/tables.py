@@ -30,17 +30,18 @@ def tails(trials: pd.DataFrame, column: str, reference: Baseline | None) -> Tabl
     enough = found[found["n"] >= IQM_INTERVAL_FROM]
     of_iqm = enough[(enough["of"] == "IQM") & enough["method"].str.contains("percentile")].set_index("variant")
     of_median = found[found["of"] == "median"].set_index("variant")
-    what = accuracies.title(column)
+    what, unit = accuracies.title(column), accuracies.unit(column)
     shown = summary[["variant"]].copy()
     shown["n"] = summary["n"]
-    shown["IQM (%)"] = summary["iqm"].map(number)
-    shown["IQM interval (%)"] = [_looked_up(of_iqm, variant) for variant in summary["variant"]]
-    shown["median interval (%)"] = [_looked_up(of_median, variant) for variant in summary["variant"]]
+    shown[f"IQM{unit}"] = summary["iqm"].map(number)
+    shown[f"IQM interval{unit}"] = [_looked_up(of_iqm, variant) for variant in summary["variant"]]
+    shown[f"median interval{unit}"] = [_looked_up(of_median, variant) for variant in summary["variant"]]
     tail = summary["tail"].iloc[0]
-    shown[f"CVaR {tail:g} (%)"] = summary["cvar"].map(number)
+    shown[f"CVaR {tail:g}{unit}"] = summary["cvar"].map(number)
     data = summary.merge(distance, on="variant")
     caption = (
-        f"Of {what}, over n search seeds that ended ok. IQM: mean of the middle values after a quarter is cut at each "
+        f"Of {what}, over n {accuracies.seeds(column)} that ended ok; {accuracies.direction(column)}. IQM: mean of the "
+        "middle values after a quarter is cut at each "
         f"end, with its 95 % percentile bootstrap interval from {IQM_INTERVAL_FROM} seeds on; below four seeds it is "
         "the mean. Median interval: exact, of order statistics, from six seeds on. "
         f"CVaR {tail:g}: mean of the worst {100 * tail:g} % of the seeds, up to five seeds the worst one."
@@ -48,7 +49,8 @@ def tails(trials: pd.DataFrame, column: str, reference: Baseline | None) -> Tabl
     if distance["oracle"].notna().any():
         shown["regret to oracle (points)"] = [_estimate(r, "oracle") for r in distance.to_dict("records")]
     shown["regret to best seen (points)"] = [_estimate(r, "seen") for r in distance.to_dict("records")]
-    caption += " Regrets: mean points below the best cell (of the table, of this study), 95 % t interval."
+    best = "value of any run" if accuracies.is_foreign(column) else "cell (of the table, of this study)"
+    caption += f" Regrets: mean points to the best {best}, 95 % t interval."
     if reference is not None:
         gain = improvement(trials, column, reference)
         shown["over random (%)"] = [_estimate(r, "estimate") for r in gain.to_dict("records")]
@@ -59,7 +61,7 @@ def tails(trials: pd.DataFrame, column: str, reference: Baseline | None) -> Tabl
             f" Over random: relative improvement over random sampling, which reaches {number(reference.mean)} % "
             f"({reference.words}), 95 % t interval with that number taken as exact."
         )
-    else:
+    elif not accuracies.is_foreign(column):
         caption += " What random sampling reaches is unknown here."
     return Table(f"robustness_{accuracies.slug(column)}", f"Robustness: {what}", caption, shown, data)
 

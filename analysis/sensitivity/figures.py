@@ -11,6 +11,7 @@ from analysis.pages.figure import Plot
 from analysis.pages.layout import Fixed, panels
 from analysis.pages.style import MUTED, looks, wrapped
 from analysis.pages.words import listed, number
+from analysis.results import accuracies
 from analysis.results.accuracies import words
 from analysis.sensitivity.hyperparameter_figures import BLUE, RED
 from analysis.sensitivity.study import Sensitivity
@@ -66,7 +67,7 @@ def profiles(found: Sensitivity) -> Plot:
             axes.step(curve["eps"], 100 * curve["null"], where="post", color=colour, linewidth=0.8, alpha=0.55)
     widest = max(one.profile.worst_gap for one in found.methods)
     axes.set(
-        xlabel="ε (points below the best setting)", ylabel="% of settings", ylim=(-2, 102), xlim=(0, max(widest, 0.1))
+        xlabel="ε (points from the best setting)", ylabel="% of settings", ylim=(-2, 102), xlim=(0, max(widest, 0.1))
     )
     if widest > 20:
         axes.set_xscale("symlog", linthresh=1)
@@ -92,32 +93,34 @@ def default_against_tuned(found: Sensitivity) -> Plot | None:
     known = [one for one in found.methods if one.tunability is not None]
     if not known:
         return None
+    sign, unit = accuracies.sign(found.column), accuracies.unit(found.column)
     figure = Figure(figsize=(5.2, 1.0 + 0.5 * len(known)), layout=Fixed(legend="top"))
     axes = figure.subplots()
     parts = []
     for row, one in enumerate(known):
         t = one.tunability
         assert t is not None
-        start = t.default_value.estimate
-        gap = t.gap.estimate if np.isfinite(t.gap.estimate) else t.naive_gap
+        start = sign * t.default_value.estimate
+        gap = sign * (t.gap.estimate if np.isfinite(t.gap.estimate) else t.naive_gap)
         axes.annotate(
             "", (start + gap, row), (start, row), arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 1}
         )
-        axes.hlines(row, start + t.gap.low, start + t.gap.high, color=RED, linewidth=1.6)
+        axes.hlines(row, start + sign * t.gap.low, start + sign * t.gap.high, color=RED, linewidth=1.6)
         axes.plot(start, row, "o", color=BLUE, markersize=7, label="default" if row == 0 else None)
         axes.plot(
             start + gap, row, "x", color=RED, markersize=8, markeredgewidth=2, label="tuned" if row == 0 else None
         )
-        parts.append({"method": one.name, "default (%)": start, "gap (points)": t.gap.estimate, "gap low": t.gap.low,
+        parts.append({"method": one.name, f"default{unit}": start, "gap (points)": t.gap.estimate, "gap low": t.gap.low,
                       "gap high": t.gap.high, "naive gap": t.naive_gap})  # fmt: skip
     axes.set_yticks(range(len(known)), [wrapped(one.name) for one in known])
-    axes.set(ylim=(len(known) - 0.4, -0.6), xlabel=f"{found.title} (%)")
+    axes.set(ylim=(len(known) - 0.4, -0.6), xlabel=accuracies.axis(found.column))
     axes.tick_params(axis="y", length=0)
     axes.grid(False, axis="y")
     figure.legend(loc="upper right", ncols=2, frameon=False, fontsize=8)
     return Plot(
         "default_tuned",
-        f"Default (dot) and best setting (cross) of each method, n = {_seeds(found)}. Bar: 95 % interval of the gain "
+        f"Default (dot) and best setting (cross) of each method, {accuracies.direction(found.column)}, n = "
+        f"{_seeds(found)}. Bar: 95 % interval of the gain "
         "(jackknife over seeds). The best is chosen on one half of the seeds and scored on the other, where there are "
         "two or more.",
         f"Dot plot of default and tuned {found.title} for {len(known)} methods.",
@@ -131,29 +134,33 @@ def budgets(found: Sensitivity) -> Plot:
     look = looks([one.name for one in found.methods])
     figure = Figure(figsize=(5.2, 3.0), layout=Fixed())
     axes = figure.subplots()
+    curves = []
     for place, one in enumerate(found.methods):
-        curve, colour = one.budget.table, look[one.name].colour
+        curve, colour = one.recorded(one.budget.table, "expected", "naive", "plug_in"), look[one.name].colour
+        curves.append(curve.assign(method=one.name))
         known = curve["expected"].notna().any()
         axes.plot(curve["k"], curve["expected" if known else "naive"], color=colour, linestyle=_DASHES[place % 4],
                   marker=look[one.name].marker, markersize=4, markevery=max(len(curve) // 6, 1),
                   label=wrapped(one.name))  # fmt: skip
         axes.fill_between(curve["k"], curve["low"], curve["high"], color=colour, alpha=0.15, linewidth=0)
-    axes.set(xlabel="settings tried, k", ylabel=f"{found.title} (%)")
+    axes.set(xlabel="settings tried, k", ylabel=accuracies.axis(found.column, upright=True))
     if max(one.budget.settings for one in found.methods) > 30:
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(lambda v, _: f"{v:g}")
         axes.xaxis.set_minor_locator(NullLocator())
     else:
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.legend(loc="lower right", frameon=False, fontsize=8)
+    falling = accuracies.lower_is_better(found.column)
+    axes.legend(loc="upper right" if falling else "lower right", frameon=False, fontsize=8)
     first = found.methods[0]
     return Plot(
         "best_of_k",
-        f"Expected {found.title} of the best of k random settings, n = {_seeds(found)}; {first.budget.method}"
+        f"Expected {found.title} of the best of k random settings, {accuracies.direction(found.column)}, n = "
+        f"{_seeds(found)}; {first.budget.method}"
         f"{'; ' + first.budget.note if first.budget.note else ''}.",
         f"Budget curves of {listed(one.name for one in found.methods)}.",
         figure,
-        data=pd.concat([one.budget.table.assign(method=one.name) for one in found.methods], ignore_index=True),
+        data=pd.concat(curves, ignore_index=True),
     )
 
 

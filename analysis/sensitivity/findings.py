@@ -59,6 +59,8 @@ def cautions(found: Sensitivity) -> list[str]:
         if s.failed:
             runs = int(s.recorded.sum())
             notes.append(f"{s.failed} of {runs} trials of {one.name} gave no result; means are over the others.")
+        if s.shared_seeds and (absent := int((~s.recorded).sum())):
+            notes.append(f"{absent} of {s.recorded.size} settings times seeds of {one.name} have no trial.")
         if not s.is_full_grid:
             how = "" if s.is_complete else "; importances and curves are of a surrogate"
             notes.append(
@@ -72,6 +74,8 @@ def cautions(found: Sensitivity) -> list[str]:
             )
         if one.default is None:
             notes.append(f"No default of {one.name} is known among its settings: nothing is said of tuning it.")
+    if found.unknown:
+        notes.append(f"No {found.title} is known of {listed(found.unknown)}: nothing is said of them; see --column.")
     if found.constant:
         notes.append(f"One setting only, so nothing to analyse: {listed(found.constant)}.")
     if len(found.methods) > 1:
@@ -143,7 +147,7 @@ def _breadth(one: MethodSensitivity) -> str:
     share = one.profile.share(EPS)
     return (
         f"{one.name}: {number(100 * share, 0)} % of the settings lie within {EPS:g} point of its best, the worst "
-        f"{number(one.profile.worst_gap)} points below."
+        f"{number(one.profile.worst_gap)} points from it."
     )
 
 

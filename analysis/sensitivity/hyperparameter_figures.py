@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,6 +14,7 @@ from analysis.pages.figure import Plot
 from analysis.pages.layout import Fixed, common_limits, panels
 from analysis.pages.style import INK, MUTED, wrapped
 from analysis.pages.words import number
+from analysis.results import accuracies
 from analysis.results.accuracies import slug
 from analysis.sensitivity.numbers import lines
 from analysis.sensitivity.study import MethodSensitivity
@@ -59,9 +62,9 @@ def importance(one: MethodSensitivity) -> Plot | None:
 
 def effects(one: MethodSensitivity) -> Plot | None:
     """The curve of every hyperparameter with its band; thin lines are combinations of the others."""
-    table = one.effects.table
-    if table.empty:
+    if one.effects.table.empty:
         return None
+    table, sign = one.recorded(one.effects.table, "mean"), accuracies.sign(one.column)
     names = list(one.settings.names)
     columns = min(len(names), 3)
     figure = Figure(figsize=(2.75 * columns + 0.3, 2.15 * -(-len(names) // columns) + 0.2), layout=Fixed())
@@ -73,7 +76,7 @@ def effects(one: MethodSensitivity) -> Plot | None:
         if one.settings.is_full_grid and len(one.settings.table) // len(described.levels) <= MOST_LINES:
             thin = True
             for _, line in lines(one.settings, name).groupby("line"):
-                axes.plot(at, line["mean"], color=MUTED, linewidth=0.6, alpha=0.45)
+                axes.plot(at, sign * line["mean"], color=MUTED, linewidth=0.6, alpha=0.45)
         low, high = rows["low"].to_numpy(dtype=float), rows["high"].to_numpy(dtype=float)
         axes.fill_between(at, low, high, color=BLUE, alpha=0.2, linewidth=0)
         axes.plot(at, rows["mean"], color=BLUE, linewidth=2, marker="o" if len(at) < 12 else None, markersize=4)
@@ -83,12 +86,14 @@ def effects(one: MethodSensitivity) -> Plot | None:
         _scale(axes, described.scale, at, ticks)
         axes.set_xlabel(name)
     common_limits(grid, "y")
-    for axes in grid:
+    figure.supylabel(f"mean ({accuracies.direction(one.column)})", fontsize=9)
+    for axes in grid if accuracies.percent(one.column) else ():
         axes.set_ylim(top=min(axes.get_ylim()[1], 101))  # a band may reach above 100 %, a method cannot
     ends = table.groupby("hyperparameter", sort=False)["mean"].agg(lambda m: m.max() - m.min())
     return Plot(
         f"effects_{slug(one.name)}",
-        f"{one.name}: mean {one.settings.dataset} (%) along each hyperparameter, averaged over the others, n = "
+        f"{one.name}: mean {one.settings.dataset}{accuracies.unit(one.column)}, {accuracies.direction(one.column)}, "
+        "along each hyperparameter, averaged over the others, n = "
         f"{one.effects.n} seeds; {one.effects.method}."
         + (" Thin lines: each combination of the others." if thin else "")
         + (" Dashed: the default." if one.default is not None else ""),
@@ -101,7 +106,11 @@ def effects(one: MethodSensitivity) -> Plot | None:
 
 def surfaces(one: MethodSensitivity) -> Plot | None:
     """The mean over two hyperparameters, for the pairs that interact most."""
-    drawn = {pair: found for pair, found in one.surfaces.items() if not found.table.empty}
+    drawn = {
+        pair: replace(found, table=one.recorded(found.table, "mean"))
+        for pair, found in one.surfaces.items()
+        if not found.table.empty
+    }
     if not drawn:
         return None
     figure = Figure(figsize=(3.1 * len(drawn) + 0.5, 2.6), layout=Fixed())
@@ -119,12 +128,13 @@ def surfaces(one: MethodSensitivity) -> Plot | None:
         axes.grid(False)
         axes.tick_params(length=0, labelsize=7)
         axes.tick_params(axis="x", labelrotation=40 if len(second) > 4 else 0)
-    figure.colorbar(image, cax=scale, label="mean (%)")  # type: ignore[arg-type]
+    figure.colorbar(image, cax=scale, label=f"mean{accuracies.unit(one.column)}, {accuracies.direction(one.column)}")  # type: ignore[arg-type]
     parts = [f.table.assign(pair=" × ".join(p)) for p, f in drawn.items()]
     strongest = max(drawn, key=lambda pair: float(np.abs(drawn[pair].table["interaction"].astype(float)).max()))
     return Plot(
         f"surfaces_{slug(one.name)}",
-        f"{one.name}: mean {one.settings.dataset} over two hyperparameters, n = {one.settings.n} seeds, averaged over "
+        f"{one.name}: mean {one.settings.dataset}, {accuracies.direction(one.column)}, over two hyperparameters, n = "
+        f"{one.settings.n} seeds, averaged over "
         "all others. The pairs of the largest interactions of a full grid, else of the largest importances. Intervals "
         "of every cell are in the CSV.",
         f"Heat maps of {len(drawn)} pairs; {' and '.join(strongest)} interact most.",

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from analysis.pages import style
-from analysis.pages.page import Page, check_output, write_page
+from analysis.pages.files import check_output
+from analysis.pages.page import Page, write_page
 from analysis.results import accuracies
 from analysis.results.from_store import Results
 from analysis.sensitivity.findings import cautions, findings
@@ -33,11 +34,13 @@ def write_sensitivity(
     trials = results.trials
     chosen = accuracies.chosen(trials, column)
     found = analyse(trials, chosen, method=method, default=default, datasets=accuracies.on_all_datasets(trials, chosen))
+    sign, mean = accuracies.sign(chosen), f"mean{accuracies.unit(chosen)}"
     with style.style():
         sections = build(found)
     page = Page(
         kind="NAS sensitivity report",
         name=results.name,
+        measure=accuracies.measure(chosen),
         tally={
             "methods": len(found.methods),
             "settings": sum(len(one.settings.table) for one in found.methods),
@@ -49,7 +52,7 @@ def write_sensitivity(
         glance=overview(found),
         sections=sections,
         data={
-            f"settings_{place}": one.settings.table.assign(method=one.name, **{"mean (%)": one.settings.means})
+            f"settings_{place}": one.settings.table.assign(method=one.name, **{mean: sign * one.settings.means})
             for place, one in enumerate(found.methods)
         },
     )

@@ -1,4 +1,4 @@
-"""The sections of a sensitivity report. One that has nothing to show says why."""
+"""The sections of a sensitivity report. One that has nothing to show is left out, and says why."""
 
 from __future__ import annotations
 
@@ -51,6 +51,8 @@ def _variance(found: Sensitivity) -> Section:
     lead = "How much of all variance lies between methods, between the settings of a method, and between seeds."
     if plot is None:
         lead += f" Not known: {found.variance.note}."
+    if plot is None and table is None:
+        return Section("variance", "Where the variance lies", absent=found.variance.note or "one method and one seed")
     return Section("variance", "Where the variance lies", lead, _known([plot]), _known([table]))
 
 
@@ -79,6 +81,8 @@ def _effects(found: Sensitivity) -> Section:
         for one in found.methods
         for plot in (hyperparameter_figures.effects(one), hyperparameter_figures.surfaces(one))
     ]
+    if not _known(drawn):
+        return Section("effects", "Main effects and pairs", absent=found.methods[0].effects.note)
     return Section("effects", "Main effects and pairs", lead, _known(drawn))
 
 
@@ -92,6 +96,9 @@ def _tuning(found: Sensitivity) -> Section:
     unknown = [one.name for one in found.methods if one.default is None]
     if unknown:
         lead += f" No default is known among the settings of {', '.join(unknown)}; name one with --default."
+    if len(unknown) == len(found.methods):
+        absent = f"no default is known among the settings of {', '.join(unknown)}; name one with --default"
+        return Section("tuning", "Default against tuned", absent=absent)
     rows = [table for one in found.methods for table in (tables.tunability(one), tables.ablation(one))]
     return Section(
         "tuning", "Default against tuned", lead, _known([figures.default_against_tuned(found)]), _known(rows)
@@ -110,7 +117,7 @@ def _budget(found: Sensitivity) -> Section:
 def _transfer(found: Sensitivity) -> Section:
     lead = "Whether the best setting of one data set serves another."
     if not found.transfers:
-        lead = "The value is known on one data set only, so nothing can be transferred."
+        return Section("transfer", "Transfer", absent="the value is known on one data set only")
     return Section("transfer", "Transfer", lead, _known([figures.transfers(found)]), _known([tables.transfer(found)]))
 
 

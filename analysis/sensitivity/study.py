@@ -43,7 +43,7 @@ from analysis.sensitivity.numbers import (
     variance_decomposition,
 )
 from analysis.statistics.estimate import NAN
-from trainables.errors import StoreError, choose
+from trainables.errors import ConfigError, StoreError, choose
 from trainables.hyperparameters import Scalar
 
 MOST_FOREST_SETTINGS = 500
@@ -56,8 +56,13 @@ _PED_WORK = 600_000
 
 @dataclass(frozen=True, eq=False)
 class MethodSensitivity:
-    """All of one method on one data set. What needs a default is None where none is known or it was not run."""
+    """All of one method on one data set. What needs a default is None where none is known or it was not run.
 
+    More of the values in ``settings`` is better: where less of ``column`` is, they are negative, and ``recorded`` turns
+    them around for people.
+    """
+
+    column: str
     settings: Settings
     default: Mapping[str, Scalar] | None
     importances: Importances | None
@@ -76,6 +81,13 @@ class MethodSensitivity:
     def name(self) -> str:
         return self.settings.method
 
+    def recorded(self, frame: pd.DataFrame, *levels: str) -> pd.DataFrame:
+        """``frame`` with the columns ``levels``, and its interval low to high, as they were recorded."""
+        sign = accuracies.sign(self.column)
+        turned = {name: sign * frame[name] for name in levels}
+        low, high = ("low", "high") if sign > 0 else ("high", "low")
+        return frame.assign(**turned, low=sign * frame[low], high=sign * frame[high])
+
 
 @dataclass(frozen=True, eq=False)
 class Sensitivity:
@@ -85,6 +97,8 @@ class Sensitivity:
     methods: list[MethodSensitivity]
     constant: list[str]
     """Methods with one setting."""
+    unknown: list[str]
+    """Methods none of whose trials has the value."""
     variance: VarianceDecomposition
     stability: RankStability | None
     transfers: dict[str, Transfer]
@@ -107,9 +121,9 @@ def analyse(
 ) -> Sensitivity:
     """Analyse ``method``, or every method of which several settings were run, in ``column``.
 
-    ``default`` takes the place of the declared default of every method that has all its hyperparameters; ``datasets``
-    are the columns of the same value on every data set. Raises StoreError where no method has two settings with values,
-    or ``default`` was not run.
+    ``default`` takes the place of the declared default of every method that has its hyperparameters; ``datasets`` are
+    the columns of the same value on every data set. Raises StoreError where no method has two settings with values, or
+    ``default`` was not run, and ConfigError where it names what no method varies or leaves out what one does.
     """
     generator = np.random.default_rng(seed)
     known = list(dict.fromkeys(trials["method"].astype(str)))
@@ -121,8 +135,10 @@ def analyse(
     if not varied:
         raise StoreError(
             f"a sensitivity report needs a method with two or more settings that have a {accuracies.title(column)}, "
-            f"but {', '.join(chosen)} {'has' if len(chosen) == 1 else 'have'} one each; run a study with a grid"
+            f"but {', '.join(chosen)} {'has' if len(chosen) == 1 else 'have'} one each; {_instead(trials, chosen)}"
         )
+    if default is not None:
+        _check_default(default, list(varied.values()))
     columns = [c for c in datasets or [] if accuracies.is_known(trials, c)]
     transfers = {}
     for name in varied if len(columns) > 1 else ():
@@ -132,8 +148,9 @@ def analyse(
     methods = list(varied.values())
     return Sensitivity(
         column=column,
-        methods=[_analyse(settings, default, generator) for settings in methods],
-        constant=[name for name in chosen if name not in varied],
+        methods=[_analyse(column, settings, default, generator) for settings in methods],
+        constant=[name for name in chosen if name not in varied and read[name] is not None],
+        unknown=[name for name in chosen if read[name] is None],
         variance=variance_decomposition(methods, generator),
         stability=rank_stability(methods, generator) if len(methods) > 1 else None,
         transfers=transfers,
@@ -144,12 +161,45 @@ def analyse(
 def _read(trials: pd.DataFrame, method: str, column: str) -> Settings | None:
     """The settings of one method in one value; None where no trial has it."""
     rows = trials[trials["method"] == method]
-    rows = rows.assign(dataset=accuracies.title(column), **{column: rows[column].where(rows["status"] == "ok")})
+    rows = rows.assign(dataset=accuracies.title(column), **{column: accuracies.better(rows, column)})
     return read_settings(rows, column) if rows[column].notna().any() else None
 
 
+def _instead(trials: pd.DataFrame, methods: list[str]) -> str:
+    """Which values would do."""
+    own = trials[trials["method"].isin(methods)]
+    hyperparameters = [name for name in own.columns if name.startswith("hp.")]
+    fitting = []
+    for column in accuracies.known(own):
+        settings = own.loc[accuracies.better(own, column).notna(), ["method", *hyperparameters]].drop_duplicates()
+        if settings["method"].duplicated().any():
+            fitting.append(column)
+    return f"choose one of these with --column: {', '.join(fitting)}" if fitting else "run a study with a grid"
+
+
+def _check_default(given: Mapping[str, Scalar], varied: list[Settings]) -> None:
+    known = {name for settings in varied for name in (*settings.names, *settings.fixed)}
+    for name in given:
+        if name not in known:
+            raise ConfigError(f"--default: {choose('hyperparameter', name, known)}")
+    for settings in varied:
+        named, missing = set(settings.names) & set(given), set(settings.names) - set(given)
+        if named and missing:
+            raise ConfigError(
+                f"--default names a whole setting, but of {settings.method} it names {', '.join(sorted(named))} and "
+                "not "
+                f"{', '.join(sorted(missing))}; name all, or choose another method with --method"
+            )
+        for name, value in settings.fixed.items():
+            if name in given and given[name] != value:
+                raise ConfigError(
+                    f"--default names a setting that was run, but {name} of {settings.method} was {value!r} only, and "
+                    f"not {given[name]!r}; leave it out"
+                )
+
+
 def _analyse(
-    settings: Settings, given: Mapping[str, Scalar] | None, generator: np.random.Generator
+    column: str, settings: Settings, given: Mapping[str, Scalar] | None, generator: np.random.Generator
 ) -> MethodSensitivity:
     default = declared_defaults(settings)
     if given is not None and set(settings.names) <= set(given):
@@ -162,6 +212,7 @@ def _analyse(
     effects = main_effects(settings, generator)
     pairs = _largest_pairs(settings, decomposition, found or ped) if not effects.table.empty else []
     return MethodSensitivity(
+        column=column,
         settings=settings,
         default=default,
         importances=found,

@@ -6,6 +6,7 @@ import pandas as pd
 
 from analysis.pages.table import Table
 from analysis.pages.words import interval, listed, number, p_value
+from analysis.results import accuracies
 from analysis.results.accuracies import slug
 from analysis.sensitivity.study import MethodSensitivity, Sensitivity
 
@@ -20,14 +21,14 @@ _MEASURES = {
 
 def overview(found: Sensitivity) -> Table:
     """One row a method: what was run and what came out."""
-    methods = found.methods
+    methods, sign, best = found.methods, accuracies.sign(found.column), f"best setting{accuracies.unit(found.column)}"
     data = pd.DataFrame(
         {
             "method": [one.name for one in methods],
             "settings": [len(one.settings.table) for one in methods],
             "seeds": [one.settings.n for one in methods],
             "without a value": [one.settings.failed for one in methods],
-            "best setting (%)": [float(one.settings.means[pd.notna(one.settings.means)].max()) for one in methods],
+            best: [sign * float(one.settings.means[pd.notna(one.settings.means)].max()) for one in methods],
             "within 1 point (%)": [100 * one.profile.share(1.0) for one in methods],
             "tuning gain (points)": [
                 float("nan") if one.tunability is None else one.tunability.gap.estimate for one in methods
@@ -36,7 +37,7 @@ def overview(found: Sensitivity) -> Table:
     )
     shown = data.assign(
         **{
-            "best setting (%)": data["best setting (%)"].map(number),
+            best: data[best].map(number),
             "within 1 point (%)": data["within 1 point (%)"].map(lambda v: number(v, 0)),
             "tuning gain (points)": [
                 "no default"
@@ -47,7 +48,8 @@ def overview(found: Sensitivity) -> Table:
         }
     )
     caption = (
-        f"{found.title}. Best setting: highest mean over seeds, too high by luck. Within 1 point: share of "
+        f"{found.title}, {accuracies.direction(found.column)}. Best setting: best mean over seeds, too good by luck. "
+        "Within 1 point: share of "
         "the settings that close to it. Tuning gain: best over default, chosen and scored on different seeds, 95 "
         "% interval."
     )
@@ -145,36 +147,47 @@ def ablation(one: MethodSensitivity) -> Table | None:
     a = one.ablation
     if a is None or a.table.empty:
         return None
+    sign = accuracies.sign(one.column)
     shown = pd.DataFrame(
         {
             "change": [f"{r.hyperparameter}: {r.before} → {r.after}" for r in a.table.itertuples()],
-            "then (%)": a.table["value"].map(number),
+            f"then{accuracies.unit(one.column)}": (sign * a.table["value"]).map(number),
             "gain (points)": [_bounded(r.gain, r.low, r.high) for r in a.table.itertuples()],
             "Shapley (points)": a.table["shapley"].map(number),
         }
     )
     early = f" {_sentence(a.note)}." if a.note else ""
-    caption = f"From {number(a.start_value)} % at the default; {a.method}.{early} The best was chosen on these seeds."
-    return Table(f"ablation_{slug(one.name)}", f"From default to best, {one.name}", caption, shown, a.table)
+    start = f"{number(sign * a.start_value)}{accuracies.percent(one.column)}"
+    caption = f"From {start} at the default; {a.method}.{early} The best was chosen on these seeds."
+    return Table(
+        f"ablation_{slug(one.name)}",
+        f"From default to best, {one.name}",
+        caption,
+        shown,
+        a.table.assign(value=sign * a.table["value"]),
+    )
 
 
 def worst_case(found: Sensitivity) -> Table:
     """Mean, CVaR and worst near the default and everywhere."""
-    data = pd.concat([one.neighbourhood.table.assign(method=one.name) for one in found.methods], ignore_index=True)
+    tables = [
+        one.recorded(one.neighbourhood.table, "estimate", "naive").assign(method=one.name) for one in found.methods
+    ]
+    data, unit = pd.concat(tables, ignore_index=True), accuracies.unit(found.column)
     shown = pd.DataFrame(
         {
             "method": data["method"],
             "neighbourhood": data["neighbourhood"],
             "settings": [f"{r.settings}{f' ({r.lost} lost)' if r.lost else ''}" for r in data.itertuples()],
             "measure": data["measure"].replace({"cvar": "CVaR"}),
-            "value (%)": [_bounded(r.estimate, r.low, r.high) for r in data.itertuples()],
-            "naive (%)": data["naive"].map(number),
+            f"value{unit}": [_bounded(r.estimate, r.low, r.high) for r in data.itertuples()],
+            f"naive{unit}": data["naive"].map(number),
         }
     )
     first = found.methods[0].neighbourhood
     caption = (
         f"{first.method}. One at a time: settings that differ from the default in one hyperparameter at most. Naive: "
-        "the lowest means themselves, too low by bad luck."
+        "the worst means themselves, too bad by luck."
     )
     return Table("worst_case", "Worst case", caption, shown, data)
 

@@ -96,7 +96,7 @@ def benchmark_query(
     from trainables.benchmarks.cells import official_index, read_cell
     from trainables.benchmarks.table import open_table
 
-    table, cell, console = open_table(benchmark), read_cell(architecture), Console()
+    table, cell = open_table(benchmark), read_cell(architecture)
     index = np.array([cell.index])
     shown = RichTable("data set", "split", *(f"seed {seed}" for seed in TRAINING_SEEDS), "mean %", "regret")
     for dataset in DATASETS:

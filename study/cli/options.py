@@ -27,6 +27,14 @@ TableOption = Annotated[
     Path | None, typer.Option(help="Instead of a store: results from elsewhere, a tidy .parquet or .csv file.")
 ]
 ValueOption = Annotated[list[str] | None, typer.Option(help="A column of --table with accuracies in percent.")]
+DirectionOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--lower-is-better/--higher-is-better",
+        help="Which way the --value of a --table is better: errors, losses and times say --lower-is-better.",
+        show_default=False,
+    ),
+]
 ColumnOption = Annotated[
     str | None, typer.Option(help="The accuracy to look at, such as cifar10_test_accuracy; default: the headline.")
 ]

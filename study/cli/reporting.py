@@ -10,6 +10,7 @@ import typer
 from study.cli.options import (
     BenchmarkOption,
     ColumnOption,
+    DirectionOption,
     OutputOption,
     StoreArgument,
     StudyOption,
@@ -30,6 +31,7 @@ def report(
     study: StudyOption = None,
     table: TableOption = None,
     value: ValueOption = None,
+    lower_is_better: DirectionOption = None,
     benchmark: BenchmarkOption = None,
     collapse_skips: Annotated[int, typer.Option(help="Skip connections from which a cell has collapsed.")] = 4,
     collapse_below: Annotated[
@@ -44,7 +46,7 @@ def report(
     from trainables.benchmarks.table import open_table
 
     options = Options(Collapse(collapse_skips, collapse_below), margin, open_table(benchmark))
-    results, beside = _results(store, study, table, value, "report")
+    results, beside = _results(store, study, table, value, lower_is_better, "report")
     console(soft_wrap=True).print(f"report: {write_report(results, output or beside, options)}")
 
 
@@ -54,6 +56,7 @@ def compare(
     study: StudyOption = None,
     table: TableOption = None,
     value: ValueOption = None,
+    lower_is_better: DirectionOption = None,
     column: ColumnOption = None,
     margin: Annotated[float, typer.Option(help="Points below which a difference does not matter.")] = 0.5,
     against: Annotated[str | None, typer.Option(help="Compare every method with this one only.")] = None,
@@ -61,7 +64,7 @@ def compare(
     """Write the comparison report: which method is better, by how much, and what the seeds cannot decide."""
     from analysis.comparison.report import write_comparison
 
-    results, beside = _results(store, study, table, value, "comparison")
+    results, beside = _results(store, study, table, value, lower_is_better, "comparison")
     written = write_comparison(results, output or beside, column=column, margin=margin, against=against)
     console(soft_wrap=True).print(f"comparison: {written}")
 
@@ -72,6 +75,7 @@ def sensitivity(
     study: StudyOption = None,
     table: TableOption = None,
     value: ValueOption = None,
+    lower_is_better: DirectionOption = None,
     column: ColumnOption = None,
     method: Annotated[str | None, typer.Option(help="Only this method.")] = None,
     default: Annotated[str | None, typer.Option(help="Instead of the declared default: lr=0.1,depth=2.")] = None,
@@ -79,22 +83,29 @@ def sensitivity(
     """Write the sensitivity report: what hyperparameters do to a method, and what tuning them is worth."""
     from analysis.sensitivity.report import write_sensitivity
 
-    results, beside = _results(store, study, table, value, "sensitivity")
+    results, beside = _results(store, study, table, value, lower_is_better, "sensitivity")
     reference = None if default is None else _setting(default)
     written = write_sensitivity(results, output or beside, method=method, column=column, default=reference)
     console(soft_wrap=True).print(f"sensitivity: {written}")
 
 
 def _results(
-    store: str, study: str | None, table: Path | None, value: list[str] | None, kind: str
+    store: str, study: str | None, table: Path | None, value: list[str] | None, lower: bool | None, kind: str
 ) -> tuple[Results, Path]:
     """The results of a store, or of a table from elsewhere, and where a page about them goes."""
     import analysis
 
     if value and table is None:
         raise ConfigError("--value names columns of a table of results, but no table is given; add --table FILE")
+    if lower is not None and table is None:
+        raise ConfigError(
+            "--lower-is-better and --higher-is-better are of the values of a table, but no table is given; a study of "
+            "this program knows which way its accuracies and regrets are better, so leave it out"
+        )
     if table is not None:
-        return analysis.load_table(table, value or []), table.with_name(f"{table.stem}-{kind}.html")
+        return analysis.load_table(table, value or [], lower_is_better=lower), table.with_name(
+            f"{table.stem}-{kind}.html"
+        )
     results = analysis.load(store, study)
     return results, report_path(store, results.name).with_name(f"{kind}.html")
 
@@ -104,10 +115,23 @@ def _setting(text: str) -> dict[str, Any]:
     pairs = [part.partition("=") for part in text.split(",")]
     if not all(name and sign for name, sign, _ in pairs):
         raise ConfigError(f"--default must be a list such as lr=0.1,depth=2, but got {shown(text)}")
+    names = [name.strip() for name, _, _ in pairs]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ConfigError(
+            f"--default gives each hyperparameter one value, but {twice[0]} has two in {shown(text)}; drop one"
+        )
     try:
-        return {name.strip(): from_yaml(value) for name, _, value in pairs}
+        return {name: _value(from_yaml(value)) for name, (_, _, value) in zip(names, pairs, strict=True)}
     except Unreadable as error:
         raise ConfigError(f"--default must be a list such as lr=0.1,depth=2, but {shown(text)}: {error}") from None
+
+
+def _value(value: Any) -> Any:
+    """``1e-3`` is text to YAML, and a number to everybody else."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def report_path(store: str, study: str) -> Path:

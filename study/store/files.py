@@ -136,8 +136,10 @@ class Files:
             ) from None
 
     def listing(self, folder: str) -> list[pafs.FileInfo]:
-        """The finished files of a folder, by name. Raises StoreError."""
+        """The finished files of a folder, by name. Raises StoreError, also of a link that leads nowhere."""
         infos = self._infos(pafs.FileSelector(f"{self.root}/{folder}", allow_not_found=True))
+        if self.is_local:
+            _refuse_dangling(Path(self.root) / folder)
         return sorted((i for i in infos if i.is_file and not i.base_name.startswith(".")), key=lambda info: info.path)
 
     def folders(self) -> list[str]:
@@ -218,6 +220,17 @@ class Files:
             with suppress(OSError):
                 self.filesystem.delete_file(aside)
             raise
+
+
+def _refuse_dangling(folder: Path) -> None:
+    """Raises StoreError where a link of a folder leads nowhere: a listing has no such file."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_symlink() and not Path(entry.path).exists():
+                raise StoreError(
+                    f"what a link among results leads to must be there, but {entry.path} leads to "
+                    f"{Path(entry.path).readlink()}, where nothing is; put that back, or delete the link"
+                )
 
 
 def unreadable(path: str, error: Exception) -> StoreError:

@@ -29,6 +29,15 @@ def test_every_combination_once(tiny_study: dict[str, Any]) -> None:
     }
 
 
+def test_settings_equal_to_six_digits_have_names_of_their_own(tiny_study: dict[str, Any]) -> None:
+    tiny_study["methods"] = {"darts": {"arch_lr": [1e-3, 0.00100000049, 0.001000001]}}
+    assert {changed(spec) for spec in trials(tiny_study)} == {
+        "arch_lr=0.001",
+        "arch_lr=0.00100000049",
+        "arch_lr=0.001000001",
+    }
+
+
 def test_defaults_written_out_are_the_same_trials(tiny_study: dict[str, Any]) -> None:
     ids = {spec.id for spec in trials(tiny_study)}
     tiny_study["methods"] = {"darts": {"arch_lr": [3e-4, "3e-4"]}, "drnas": {"reg_scale": 0.001}}

@@ -47,11 +47,19 @@ def _cumulated(values: np.ndarray) -> np.ndarray:
     return found
 
 
-def hours_factor(study: dict[str, Any]) -> tuple[float, str]:
-    """What an hour of one trial costs by the study's resources: (1, "GPU-hours") of a GPU, else CPU-hours."""
+def hours_factor(study: dict[str, Any], trials: pd.DataFrame) -> tuple[float | pd.Series | None, str]:
+    """What an hour of one trial costs by the study's resources: (1, "GPU-hours") of a GPU, else CPU-hours.
+
+    Under ``gpu: auto`` it is the mean share that the trials of each variant had, by variant; None where some variant's
+    rows do not say.
+    """
     resources = study.get("resources") or {}
-    gpus = float(resources.get("gpu") or 0)
-    return (gpus, "GPU-hours") if gpus else (float(resources.get("cpu") or 1), "CPU-hours")
+    gpu, cpu = resources.get("gpu") or 0, resources.get("cpu") or 1
+    if gpu == "auto":
+        known = trials["gpu_share"] if "gpu_share" in trials else pd.Series(np.nan, index=trials.index)
+        shares = known.astype(float).groupby(trials["variant"].astype(str)).mean()
+        return None if shares.isna().any() else shares, "GPU-hours"
+    return (float(gpu), "GPU-hours") if gpu else (float(cpu), "CPU-hours")
 
 
 def against_seconds(trials: pd.DataFrame, epochs: Epochs, column: str) -> Curves:

@@ -53,10 +53,14 @@ class Curves:
     lines: pd.DataFrame
     summary: pd.DataFrame
 
-    def in_unit(self, factor: float, divisor: float) -> Curves:
-        """The same against budgets times ``factor`` / ``divisor``."""
-        lines, summary = (f.assign(budget=f["budget"] * factor / divisor) for f in (self.lines, self.summary))
-        return Curves(lines, summary)
+    def in_unit(self, factor: float | pd.Series, divisor: float) -> Curves:
+        """The same against budgets times ``factor``, of all or by variant, / ``divisor``."""
+
+        def scaled(frame: pd.DataFrame) -> pd.DataFrame:
+            by = factor if isinstance(factor, float) else frame["variant"].astype(str).map(factor).astype(float)
+            return frame.assign(budget=frame["budget"] * by / divisor)
+
+        return Curves(scaled(self.lines), scaled(self.summary))
 
 
 def held(grid: Grid, values: np.ndarray) -> Course | None:

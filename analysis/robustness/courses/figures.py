@@ -25,17 +25,20 @@ def by_time(curve: Curves, column: str) -> Plot | None:
     """Regret against the minutes of search, one panel a variant. ``curve``: anytime.against_seconds."""
     if curve.summary.empty:
         return None
-    minutes = curve.in_unit(1, 60)
-    label = f"{accuracies.words(column).what} (points)"
+    minutes = curve.in_unit(1.0, 60)
+    label = f"{accuracies.words(column).what} (points),\nlower is better"
     figure = drawings.curves_figure(
         minutes.lines, minutes.summary, logarithmic=True, x="minutes of search", y=label, logarithmic_x=True
     )
     return panels(f"{column}_by_time", f"{accuracies.title(column)} against minutes of search", figure, minutes.summary)
 
 
-def by_cost(curve: Curves, column: str, factor: float, unit: str) -> Plot | None:
-    """Mean regret against cost, all variants on one axis. ``factor`` is what an hour of a trial costs in ``unit``."""
-    if curve.summary.empty:
+def by_cost(curve: Curves, column: str, factor: float | pd.Series | None, unit: str) -> Plot | None:
+    """Mean regret against cost, all variants on one axis. ``factor`` is what an hour of a trial costs in ``unit``.
+
+    None where that is not known, or there are no curves.
+    """
+    if curve.summary.empty or factor is None:
         return None
     summary = curve.in_unit(factor, 3600).summary
     variants = [str(variant) for variant in summary["variant"].unique()]
@@ -53,7 +56,7 @@ def by_cost(curve: Curves, column: str, factor: float, unit: str) -> Plot | None
     style.logarithmic_regret(axes)
     axes.set_ylim(-0.01, max(float(summary["mean"].max()) * 1.3, 1.0))
     style.logarithmic_budget(axes)
-    axes.set(xlabel=unit, ylabel=f"mean {accuracies.words(column).what} (points)")
+    axes.set(xlabel=unit, ylabel=f"mean {accuracies.words(column).what} (points),\nlower is better")
     figure.legend(loc="upper right", frameon=False, fontsize=8)
     last = summary.groupby("variant", observed=True).tail(1)
     ends = [f"{r['variant']} {number(r['mean'])} at {r['budget']:.2g}" for r in last.to_dict("records")]

@@ -28,15 +28,15 @@ EPOCH_COLUMNS = [
     *anytime.TIMES,
 ]
 """What these sections read of the epochs, beside what the rule of collapse looks at."""
-_NO_EPOCHS = "Unknown: no epochs are recorded, so there is no course of a search to draw."
-_NO_REGRET = "Unknown: no epochs are recorded, or there was no benchmark table to look their cells up in."
+_NO_EPOCHS = "no epochs are recorded"
+_NO_REGRET = "there was no benchmark table to look the cells of epochs up in"
 
 
 def regret(trials: pd.DataFrame, epochs: Epochs, rule: Collapse, onsets: pd.DataFrame) -> Section:
     """Regret of the cell that would be derived at each epoch; test where the table has it."""
     columns, absent = _regret_columns(epochs)
     if not columns:
-        return Section("regret", "Regret against epoch", _NO_REGRET)
+        return Section("regret", "Regret against epoch", absent=_NO_REGRET if epochs else _NO_EPOCHS)
     lead = (
         "How far the cell that would be derived at each epoch lies below the best cell of the table; it is looked up, "
         f"and no search that trains ever sees it. Thin lines are search seeds (above {drawings.LINES_UP_TO} seeds, a "
@@ -61,33 +61,36 @@ def cost(trials: pd.DataFrame, epochs: Epochs, study: dict[str, Any]) -> Section
     own = accuracies.own_dataset(trials)
     column = next((c for c in columns if c.startswith(f"{own}_")), columns[0] if columns else "")
     if not column:
-        return Section("cost-course", title, _NO_REGRET)
+        return Section("cost-course", title, absent=_NO_REGRET if epochs else _NO_EPOCHS)
     drawn = figures.drawn(trials)
     curve = anytime.against_seconds(drawn, epochs, column)
-    factor, unit = anytime.hours_factor(study)
+    factor, unit = anytime.hours_factor(study, trials)
     found = [course_figures.by_time(curve, column), course_figures.by_cost(curve, column, factor, unit)]
     if not (shown := [plot for plot in found if plot]):
-        return Section("cost-course", title, "Unknown: no times are recorded with the epochs.")
+        return Section("cost-course", title, absent="no times are recorded with the epochs")
     lead = (
         "The same regret against what it cost. Time is that of the search steps alone, on the machines it ran on: "
         "compare it only between trials that shared them. For methods that query the table it is the training time "
         "that the queries stand for, where that was recorded; otherwise they are left out. A search that has ended "
         "keeps its cell. Each variant is drawn from its first to its last budget."
     )
+    if factor is None:
+        lead += " What share of a GPU each trial had under `gpu: auto` is not recorded, so its cost is unknown."
     return Section("cost-course", title, lead + figures.drawn_note(trials), shown)
 
 
 def skips(trials: pd.DataFrame, epochs: Epochs, onsets: pd.DataFrame) -> Section:
     """Share of skip connections over the search."""
     shown = figures.course(figures.drawn(trials), epochs, "skip_share", onsets)
+    title = "Skip connections over the search"
+    if not shown:
+        return Section("skips", title, absent="no skip connections are recorded" if epochs else _NO_EPOCHS)
     lead = (
         f"How many of the {len(EDGES)} edges of the cell that would be derived at each epoch are skip connections. A "
         "curve that climbs late in the search is the usual sign of collapse; it foretells poor cells, it does not "
         "prove them."
-        if shown
-        else _NO_EPOCHS
     )
-    return Section("skips", "Skip connections over the search", lead, shown)
+    return Section("skips", title, lead, shown)
 
 
 def diagnostics(trials: pd.DataFrame, epochs: Epochs, column: str) -> Section:
@@ -96,8 +99,8 @@ def diagnostics(trials: pd.DataFrame, epochs: Epochs, column: str) -> Section:
     shown = course_figures.diagnostics(figures.drawn(trials), epochs)
     scores = proxies.proxy_table(trials, column) if column in accuracies.TABLE else None
     if not shown and scores is None:
-        lead = "Unknown: no discretisation gap, entropy, Hessian eigenvalue or training-free score is recorded."
-        return Section("diagnostics", title, lead)
+        absent = "no discretisation gap, entropy, Hessian eigenvalue or training-free score is recorded"
+        return Section("diagnostics", title, absent=absent if epochs else _NO_EPOCHS)
     lead = (
         "Signals that are meant to foretell a poor cell without training it. Discretisation gap: accuracy of the "
         "shared weights under the mixing weights minus that under the derived cell alone. Entropy of the mixing "

@@ -1,4 +1,4 @@
-"""CSV files are what pandas writes, character for character."""
+"""CSV files are what pandas writes, character for character, but for text that a spreadsheet would compute."""
 
 from __future__ import annotations
 
@@ -48,3 +48,15 @@ def test_times_of_one_column_look_alike() -> None:
     times = pd.to_datetime(["2026-01-01T00:00:00.000001Z", None, "2026-01-01T01:02:03Z"], format="ISO8601")
     frame = pd.DataFrame({"time": times, "n": 1})
     assert csv.csv_text(frame) == frame.to_csv(index=False, lineterminator="\n")
+
+
+@pytest.mark.parametrize("text", ["=1+1", "@SUM(1)", "+x", "-cmd|'/C calc'!A0", "\t=1", " =1", "\uff1d1+1"])
+def test_text_that_a_spreadsheet_would_compute_is_text(text: str) -> None:
+    frame = pd.DataFrame({text: [text], "variant": pd.Categorical([text])})
+    for lines in (csv.csv_text(frame), csv.csv_text(frame.astype("str"))):
+        assert lines == f"'{text},variant\n'{text},'{text}\n"
+
+
+def test_numbers_are_never_quoted() -> None:
+    frame = pd.DataFrame({"a": [-1.5], "b": pd.Series([-2], dtype=object), "c": ["-3e-4"], "d": ["–"]})
+    assert csv.csv_text(frame) == "a,b,c,d\n-1.5,-2,-3e-4,–\n"

@@ -109,8 +109,28 @@ class TestDamage:
         folder = write_study(tmp_path, trials, [e for t in trials for e in epochs_of(t)])
         damaged = folder / kind / f"{trials[1]['trial_id']}.parquet"
         damaged.write_bytes(damaged.read_bytes()[:-100])
-        with pytest.raises(StoreError, match=damaged.name):
+        with pytest.raises(StoreError, match=damaged.name) as caught:
             _ = load(tmp_path).epochs
+        remedy = {"trials": "and run the study again", "epochs": "the curves of its trials are lost"}
+        assert [kind for kind, words in remedy.items() if words in str(caught.value)] == [kind]
+
+    @pytest.mark.parametrize("kind", ["trials", "epochs"])
+    def test_link_that_leads_nowhere_is_named(self, tmp_path: Path, kind: str) -> None:
+        trials = [trial("darts", s, genotype=genotype(s)) for s in range(2)]
+        folder = write_study(tmp_path, trials, [e for t in trials for e in epochs_of(t)])
+        file = folder / kind / f"{trials[1]['trial_id']}.parquet"
+        file.rename(tmp_path / "elsewhere.parquet")
+        file.symlink_to(tmp_path / "elsewhere.parquet")
+        assert len(load(tmp_path).epochs) == 12
+        (tmp_path / "elsewhere.parquet").unlink()
+        with pytest.raises(StoreError, match=rf"{file.name} leads to .*elsewhere.parquet, where nothing is"):
+            _ = load(tmp_path).epochs
+
+    @pytest.mark.parametrize("value", [-1e308, 100.5, float("inf")])
+    def test_accuracy_that_is_none_is_refused(self, tmp_path: Path, value: float) -> None:
+        write_study(tmp_path, [trial("darts", 0, genotype=genotype(1)) | {"cifar10_test_accuracy": value}])
+        with pytest.raises(StoreError, match=r"percent, 0 to 100, but a trial of .* as its cifar10_test_accuracy"):
+            load(tmp_path)
 
     def test_broken_pages_behind_a_whole_footer_are_named(self, tmp_path: Path) -> None:
         folder = write_study(tmp_path, [trial("darts", s, genotype=genotype(s)) for s in range(2)])

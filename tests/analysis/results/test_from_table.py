@@ -57,7 +57,7 @@ def test_empty_field_is_a_failed_run_that_stays_counted(tmp_path: Path) -> None:
         (frame(acc=0.93), "acc", r"between 0 and 1; multiply it by 100"),
         (frame(acc=-3.0), "acc", r"has -3; convert it to 0 to 100"),
         (frame(acc=None), "acc", r"no value at all"),
-        (frame(seed=0.5), "acc", r"a seed is a whole number, but .* has .*0\.5"),
+        (frame(seed=0.5), "acc", r"a seed is a whole number from 0, but .* has .*0\.5"),
         (frame(method=None), "acc", r"every row needs a method, but row 1"),
         (frame(seed=0), "acc", r"12 rows whose .* occur before"),
         (frame().head(0), "acc", r"at least one row"),
@@ -75,8 +75,12 @@ def test_file_that_is_no_table_is_refused(tmp_path: Path, name: str) -> None:
         load_table(tmp_path / name, "acc")
 
 
-def test_report_says_what_a_foreign_table_lacks(tmp_path: Path) -> None:
-    page = write_report(load_table(saved(tmp_path, frame()), "acc"), tmp_path / "r.html").with_suffix(".md").read_text()
+def test_report_leaves_out_what_a_foreign_table_lacks(tmp_path: Path) -> None:
+    write_report(load_table(saved(tmp_path, frame()), "acc"), tmp_path / "r.html")
+    page = (tmp_path / "r_files/r.md").read_text()
     assert "came from elsewhere" in page and "CIFAR-10 acc" in page and "svhn acc" in page
+    assert "Regret against epoch, Regret against time and cost, " in page and "(no epochs are recorded)" in page
     html = (tmp_path / "r.html").read_text()
-    assert "No cells are recorded" in html and "no epochs are recorded" in html
+    for untrue in ("search seed", "training seed", "Unknown", "15,625", "study.yaml", "derived cell<"):
+        assert untrue not in html.partition('<section id="checklist">')[0], untrue
+    assert not (tmp_path / "r_files/tables/cost.csv").exists()

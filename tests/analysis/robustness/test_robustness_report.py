@@ -18,6 +18,7 @@ import pytest
 from synthetic_store import HOSTILE, Row, genotype, trial, write_study
 
 from analysis import Results
+from analysis.pages.files import WRITTEN, make_room
 from analysis.robustness.report import write_report
 from trainables.errors import ConfigError
 
@@ -100,9 +101,7 @@ class TestPage:
             "summary",
             "accuracy",
             "regret",
-            "cost-course",
             "skips",
-            "diagnostics",
             "cells",
             "tables",
             "robustness",
@@ -110,6 +109,7 @@ class TestPage:
         order += ["planning", "printed", "failures", "notes", "provenance", "checklist"]
         assert [i for i in page.ids if i in order] == order
         text = "".join(page.words)
+        assert "Left out, since there is nothing to show: Regret against time and cost (no times are" in text
         for _, row in results.trials[results.trials["status"] != "ok"].iterrows():
             assert row["trial_id"] in text
 
@@ -131,7 +131,7 @@ class TestFiles:
         assert frame["trial_id"].tolist() == results.trials["trial_id"].tolist()
 
     def test_markdown_has_the_summary_and_the_tables(self, written: Path) -> None:
-        text = written.with_suffix(".md").read_text(encoding="utf-8")
+        text = (written.parent / "report_files" / "report.md").read_text(encoding="utf-8")
         assert text.startswith("# demo\n") and "## What cannot be concluded" in text
         assert text.count("\n### ") >= 10 and "<script" not in text
 
@@ -140,13 +140,42 @@ class TestFiles:
         words = "".join(ET.parse(path).getroot().itertext())
         assert "darts" in words and "<script>" in words and "var(--" not in path.read_text(encoding="utf-8")
 
-    def test_stale_files_of_an_earlier_report_go(self, study: Callable[..., Results], tmp_path: Path) -> None:
+    def test_stale_files_of_an_earlier_report_go_and_no_others(
+        self, study: Callable[..., Results], tmp_path: Path
+    ) -> None:
         tables = tmp_path / "r_files" / "tables"
         tables.mkdir(parents=True)
-        (tables / "old.csv").write_text("stale")
-        (tables / "mine.txt").write_text("kept")
-        write_report(study([trial("a", 0)]), tmp_path / "r.html")
-        assert not (tables / "old.csv").exists() and (tables / "mine.txt").exists()
+        (tables / "mine.csv").write_text("kept")
+        (tmp_path / "r.md").write_text("kept")
+        write_report(study([trial("a", 0, genotype=genotype(3))]), tmp_path / "r.html")
+        assert (tables / "derived_cells.csv").exists()
+        results = study([trial("a", 0, status="failed", error="x")], name="other")
+        write_report(results, tmp_path / "r.html")
+        assert not (tables / "derived_cells.csv").exists()
+        assert (tables / "mine.csv").read_text() == (tmp_path / "r.md").read_text() == "kept"
+
+    def test_what_a_report_that_was_cut_short_left_goes(self, tmp_path: Path) -> None:
+        make_room(tmp_path / "r_files", tmp_path / "r.html", ["tables/a.csv"])
+        (tmp_path / "r_files/tables/a.csv").write_text("half")
+        make_room(tmp_path / "r_files", tmp_path / "r.html", ["tables/b.csv"])
+        assert not (tmp_path / "r_files/tables/a.csv").exists()
+
+    def test_a_list_leads_nowhere_else(self, tmp_path: Path) -> None:
+        (tmp_path / "mine.csv").write_text("kept")
+        (tmp_path / "r_files").mkdir()
+        (tmp_path / "r_files" / WRITTEN).write_text(f"../mine.csv\n{tmp_path}/mine.csv\n")
+        make_room(tmp_path / "r_files", tmp_path / "r.html", [])
+        assert (tmp_path / "mine.csv").exists()
+
+    @pytest.mark.parametrize("name", ["r.html", "r_files/tables/headline.csv", "r_files/r.md"])
+    def test_files_of_others_in_the_way_are_refused(
+        self, study: Callable[..., Results], tmp_path: Path, name: str
+    ) -> None:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("mine")
+        with pytest.raises(ConfigError, match="replaces nothing but an earlier report"):
+            write_report(study([trial("a", 0)]), tmp_path / "r.html")
+        assert (tmp_path / name).read_text() == "mine"
 
     @pytest.mark.parametrize("name", ["folder.html", "report", "report.pdf"])
     def test_output_that_is_no_html_file_is_refused(self, results: Results, tmp_path: Path, name: str) -> None:
@@ -180,7 +209,7 @@ class TestHoles:
         results = study([trial("a", s, status="failed", error="no GPU") for s in range(2)])
         text = " ".join("".join(Page(write_report(results, tmp_path / "r.html").read_text()).words).split())
         assert "No trial ended with an accuracy" in text
-        assert "No trial ended with a derived cell" in text
+        assert "no trial ended with a derived cell" in text and "Diagnostics (no epochs are recorded)" in text
         assert "no epochs are recorded" in text
 
     def test_unknown_test_accuracies_are_said_in_words(self, study: Callable[..., Results], tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ class TestSummarise:
 class TestFinalTable:
     def test_columns_and_order(self, results: Results) -> None:
         table = final_table(results.trials)
-        assert list(table) == ["variant", "n", "ok", "failed", "diverged", "mean", "std", "worst", "regret"]
+        assert list(table) == ["variant", "n", "ok", "failed", "diverged", "values", "mean", "std", "worst", "regret"]
         assert table.attrs["column"] == COLUMN and table.attrs["title"].startswith("CIFAR-10 test accuracy (%)")
         assert table["mean"].dropna().is_monotonic_decreasing
         assert table["variant"].iloc[-1] == "lost"

@@ -26,9 +26,12 @@ SURFACE = {
     "run": "study --store --data --benchmark --seeds --methods --set --address --retry-failed --no-retry-failed "
     "--max-hours --max-trials --tensorboard --dry-run --no-dry-run",
     "status": "store --study --watch --every",
-    "report": "store --output -o --study --table --value --benchmark --collapse-skips --collapse-below --margin",
-    "compare": "store --output -o --study --table --value --column --margin --against",
-    "sensitivity": "store --output -o --study --table --value --column --method --default",
+    "report": "store --output -o --study --table --value --lower-is-better --higher-is-better "
+    "--benchmark --collapse-skips --collapse-below --margin",
+    "compare": "store --output -o --study --table --value --lower-is-better --higher-is-better "
+    "--column --margin --against",
+    "sensitivity": "store --output -o --study --table --value --lower-is-better --higher-is-better "
+    "--column --method --default",
     "compact": "store --study",
     "methods": "show",
     "methods show": "name",

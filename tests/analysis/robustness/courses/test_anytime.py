@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
+import pandas as pd
 import pytest
 from synthetic_store import Row, genotype, trial
 
@@ -17,7 +20,8 @@ from analysis.robustness.courses.anytime import (
     hours_factor,
     seconds,
 )
-from analysis.robustness.courses.curves import curves
+from analysis.robustness.courses.curves import Curves, curves
+from analysis.robustness.report import write_report
 
 Study = Callable[..., Results]
 COLUMN = "cifar10_test_regret"
@@ -82,4 +86,19 @@ def test_onset_is_the_epoch_from_which_a_search_stays_collapsed(study: Study) ->
     [({}, (1, "CPU-hours")), ({"cpu": 4, "gpu": 0}, (4, "CPU-hours")), ({"cpu": 4, "gpu": 0.25}, (0.25, "GPU-hours"))],
 )
 def test_cost_is_that_of_the_scarcer_resource(resources: Row, expected: tuple[float, str]) -> None:
-    assert hours_factor({"resources": resources}) == expected
+    assert hours_factor({"resources": resources}, pd.DataFrame()) == expected
+
+
+def test_cost_of_measured_shares_is_that_of_each_variant() -> None:
+    trials, study = pd.DataFrame({"variant": ["a", "a", "b"]}), {"resources": {"cpu": 1, "gpu": "auto"}}
+    assert hours_factor(study, trials) == (None, "GPU-hours")
+    shares, unit = hours_factor(study, trials.assign(gpu_share=[0.25, 0.5, 1.0]))
+    assert unit == "GPU-hours" and isinstance(shares, pd.Series) and shares.to_dict() == {"a": 0.375, "b": 1.0}
+    frame = pd.DataFrame({"variant": pd.Categorical(["a", "b"]), "budget": [3600.0, 7200.0]})
+    assert Curves(frame, frame).in_unit(shares, 3600).summary["budget"].tolist() == [0.375, 2.0]
+
+
+def test_a_study_of_measured_shares_has_a_report(study: Study, tmp_path: Path) -> None:
+    results = study(*courses([[4.0, 1.0, 2.0], [5.0, 5.0, 3.0]]))
+    timed = replace(results, study={**results.study, "resources": {"gpu": "auto"}})
+    assert write_report(timed, tmp_path / "r.html").exists()
