@@ -5,15 +5,20 @@ The first is the command of a user, with a Ray of its own; the others share one.
 
 from __future__ import annotations
 
+import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import drills
 import pytest
 from inline import Inline
+from ray.runtime_context import RuntimeContext
 from ray_head import Cluster
+from rich.console import Console
 
+from study.running import hosts, runner
 from study.store.store import Store
 
 pytestmark = pytest.mark.slow
@@ -121,3 +126,20 @@ def test_trials_together_in_one_worker_have_the_rows_of_trials_alone(
         assert outcome.exit_code == 0, said
         rows.append(drills.rows(tmp_path / str(together), "tiny"))
     assert rows[0] == rows[1] and len(rows[0][0]) == 4
+
+
+def test_the_head_is_asked_for_its_autoscaler_by_a_driver_that_is_elsewhere(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nobody by one on the head: to ask takes a worker of its own."""
+
+    def told(gcs_address: str) -> dict[str, Any]:
+        kind = {"resources": {"asked": os.getpid()}}
+        return {"head_node_type": "head", "max_workers": 1, "available_node_types": {"worker": kind}}
+
+    monkeypatch.setattr(hosts, "autoscaling", told)
+    with runner._cluster(cluster.address, Console(file=io.StringIO())):
+        assert hosts.hosts_to_come(hosts.hosts_up()) == [{"asked": os.getpid()}]
+        monkeypatch.setattr(RuntimeContext, "get_node_id", lambda self: "elsewhere")
+        (elsewhere,) = hosts.hosts_to_come(hosts.hosts_up())
+    assert elsewhere["asked"] != os.getpid()
