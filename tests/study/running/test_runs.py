@@ -81,7 +81,8 @@ def test_optuna_searches_and_repeats_itself_exactly(
     assert one == two and len({(t["hp.sample"], t["hp.mutation"]) for t in one[0]}) > 1
     resumed = Store(tmp_path / "two", "table")
     resumed.remove(sorted(resumed.finished())[:3])
-    assert drills.run_here(table_study, tmp_path / "two", cluster.address)[0].exit_code == 0
+    outcome, said = drills.run_here(table_study | drills.ONE_WORKER, tmp_path / "two", cluster.address)
+    assert outcome.exit_code == 0, said
     assert drills.rows(tmp_path / "two", "table") == one
 
 
@@ -118,10 +119,10 @@ def test_test_accuracies_come_later_without_running_anything(
 def test_trials_together_in_one_worker_have_the_rows_of_trials_alone(
     tiny_study: dict[str, Any], cluster: Cluster, tmp_path: Path
 ) -> None:
-    tiny_study["scale"]["epochs"] = 6
+    tiny_study["scale"]["epochs"], tiny_study["dataset"]["train_images"] = 6, 128
     rows = []
     for together in (1, 3):
-        tiny_study["resources"] = {"together": together}
+        tiny_study["resources"] = drills.ONE_WORKER["resources"] | {"together": together}
         outcome, said = drills.run_here(tiny_study, tmp_path / str(together), cluster.address)
         assert outcome.exit_code == 0, said
         rows.append(drills.rows(tmp_path / str(together), "tiny"))
