@@ -25,7 +25,14 @@ def start(study: Path, store: Path | str, ledger: Ledger, *options: str) -> subp
     command = [sys.executable, __file__, str(ledger.path), "run", str(study), "--store", str(store), *options]
     path = {"PYTHONPATH": os.pathsep.join(sys.path)}
     started.append(
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | path)
+        subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=os.environ | path,
+            cwd=study.parent,
+        )
     )
     return started[-1]
 
