@@ -8,8 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 HEAVY = ("torch", "ray", "optuna", "sklearn", "scipy", "botorch", "pandas", "pyarrow", "PIL", "matplotlib", "triton")
 PROJECT = Path(__file__).parents[1]
 LIGHT = (
@@ -52,44 +50,62 @@ for name, method in METHODS.items():
     )
     assert describe(spec, "study")["trial_id"] == spec.id
 """
+DIGITS = """
+from trainables.datasets import fingerprint
+from trainables.spec import DatasetSpec
+
+fingerprint(DatasetSpec(name="digits"), None)
+"""
 
 
-def loaded(code: str) -> set[str]:
-    """The heavy libraries that a fresh process has loaded after running some code."""
-    report = f"{code}\nimport json, sys\nprint(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))"
+def loaded(*steps: str) -> dict[str, set[str]]:
+    """The heavy libraries that each step of a fresh process has loaded, but none before it."""
+    report = f"""
+import contextlib, io, json, sys
+found, before = {{}}, set()
+for step in {steps!r}:
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(step, {{}})
+    there = {{name for name in {HEAVY!r} if name in sys.modules}}
+    found[step], before = sorted(there - before), there
+print(json.dumps(found))"""
     environment = os.environ | {"PYTHONPATH": str(PROJECT)}
     done = subprocess.run(
         [sys.executable, "-c", report], cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    return set(json.loads(done.stdout.splitlines()[-1]))
+    return {step: set(found) for step, found in json.loads(done.stdout).items()}
 
 
-@pytest.mark.parametrize("module", LIGHT)
-def test_importing_loads_nothing_heavy(module: str) -> None:
-    assert not loaded(f"import {module}")
+def heavier_than(allowed: set[str], *steps: str) -> dict[str, set[str]]:
+    """The steps that load more than is allowed, and what."""
+    return {step: more for step, found in loaded(*steps).items() if (more := found - allowed)}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["methods"], ["methods", "show", "drnas"], ["status", "results"]])
-def test_short_commands_load_nothing_heavy(arguments: list[str]) -> None:
-    code = f"from study.cli import app\napp({arguments!r}, standalone_mode=False)\nprint()"
-    assert loaded(code) <= {"pyarrow"}
+def test_listing_planning_and_watching_load_nothing_heavy() -> None:
+    assert not heavier_than(set(), *(f"import {module}" for module in LIGHT), PLANNING, DIGITS)
 
 
-@pytest.mark.parametrize("report", ["comparison", "robustness", "sensitivity"])
-def test_a_report_needs_no_torch(report: str) -> None:
-    assert not loaded(f"import analysis.{report}.report") & {"torch", "ray"}
+def test_short_commands_load_nothing_heavy() -> None:
+    commands = (["--help"], ["methods"], ["methods", "show", "drnas"], ["status", "results"])
+    steps = [f"from study.cli import app\napp({arguments!r}, standalone_mode=False)" for arguments in commands]
+    assert not heavier_than({"pyarrow"}, *steps)
 
 
-@pytest.mark.parametrize("module", WITHOUT_TORCH)
-def test_importing_loads_no_torch(module: str) -> None:
-    assert not loaded(f"import {module}") & {"torch", "optuna", "sklearn", "scipy", "botorch"}
+def test_a_report_needs_no_torch() -> None:
+    reports = ("comparison", "robustness", "sensitivity")
+    allowed = set(HEAVY) - {"torch", "ray"}
+    assert not heavier_than(allowed, *(f"import analysis.{report}.report" for report in reports))
 
 
-def test_configs_costs_and_rows_of_all_methods_load_nothing_heavy() -> None:
-    assert not loaded(PLANNING)
+def test_importing_loads_no_torch() -> None:
+    allowed = set(HEAVY) - {"torch", "optuna", "sklearn", "scipy", "botorch"}
+    assert not heavier_than(allowed, *(f"import {module}" for module in WITHOUT_TORCH))
 
 
 def test_what_comes_later_is_the_module_itself() -> None:
-    code = "from trainables.later import F, torch\nimport torch as real\nassert torch.nn is real.nn"
-    assert "torch" in loaded(f"{code}\nassert F.relu is real.nn.functional.relu")
+    steps = (
+        "from trainables.later import F, torch\nimport torch as real\nassert torch.nn is real.nn",
+        "from trainables.later import F, torch\nassert F.relu is torch.nn.functional.relu",
+    )
+    assert "torch" in loaded(*steps)[steps[0]]

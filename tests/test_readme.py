@@ -37,6 +37,7 @@ SMALLER = [
     "scale.batch_size=32",
     "dataset.train_images=256",
     "evaluate.retrain.epochs=1",
+    "resources.cpu=2",  # one worker at a time: a second is not started for a trial or two
 ]
 
 

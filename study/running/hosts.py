@@ -27,8 +27,11 @@ def hosts_up() -> list[Host]:
 
 def hosts_to_come(up: Sequence[Host]) -> list[Host]:
     """The hosts that the autoscaler may start beside these; none where there is no autoscaler."""
+    here = ray.get_runtime_context()
+    if here.get_node_id() in {node["NodeID"] for node in ray.nodes() if HEAD in node["Resources"]}:
+        return to_come(autoscaling(here.gcs_address), up)
     on_head = ray.remote(num_cpus=0, resources={HEAD: 0.001})(autoscaling)
-    return to_come(ray.get(on_head.remote(ray.get_runtime_context().gcs_address)), up)
+    return to_come(ray.get(on_head.remote(here.gcs_address)), up)
 
 
 def autoscaling(gcs_address: str) -> dict[str, Any]:

@@ -18,8 +18,8 @@ def study() -> dict[str, Any]:
     """Four trials of ten short epochs, the last two of retraining."""
     return {
         "name": "tiny",
-        "dataset": {"name": "digits", "train_images": 256},
-        "scale": {"channels": 4, "cells": 1, "epochs": 8, "batch_size": 32},
+        "dataset": {"name": "digits", "train_images": 64},
+        "scale": {"channels": 2, "cells": 1, "epochs": 8, "batch_size": 32},
         "methods": {"darts": {}, "drnas": {}},
         "seeds": 2,
         "evaluate": {"retrain": {"epochs": 2}},

@@ -45,11 +45,12 @@ def test_a_store_that_fails_ends_the_run_which_goes_on_when_it_is_mended(
             BREAK[error](disk)
             return True
 
+        study |= drills.ONE_WORKER
         outcome, said = run(study, disk, cluster.address, ledger, [AtAReport(fail)])
         assert outcome.exit_code == 3 and outcome.failed == 0 and outcome.left >= 1, said
         assert outcome.ended_early and "must be writable" in outcome.ended_early and error in outcome.ended_early
         MEND[error](disk)
-        outcome, said = run(study | drills.ONE_WORKER, disk, cluster.address, ledger)
+        outcome, said = run(study, disk, cluster.address, ledger)
         assert outcome.exit_code == 0, said
         assert drills.rows(disk, "tiny") == undisturbed
 

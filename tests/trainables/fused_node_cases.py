@@ -35,6 +35,9 @@ SHAPES = [
     pytest.param(3, 24, 7, 6, [False, True, False], id="channels_no_power_of_two"),
     pytest.param(2, 80, 3, 3, [True], id="more_channels_than_a_program_takes"),
 ]
+SMALL = SHAPES[:-3]
+"""Of one, two and three edges; the interpreter takes seconds for each of the others."""
+EVERYTHING = "x w1 w3 mixing previous"
 
 
 class Case(NamedTuple):
@@ -71,7 +74,7 @@ def evaluate(
     node: Callable[..., tuple[Tensor, ...]],
     case: Case,
     dtype: torch.dtype,
-    wanted: str = "x w1 w3 mixing previous",
+    wanted: str = EVERYTHING,
     layout: torch.memory_format = torch.channels_last,
     shared: bool = False,
 ) -> dict[str, Tensor]:
@@ -108,14 +111,21 @@ def check(found: dict[str, Tensor], expected: dict[str, Tensor], tolerance: floa
         assert float(error) <= tolerance * max(1.0, float(value.detach().abs().max())), name
 
 
-@pytest.mark.parametrize("wanted", ["x w1 w3 mixing previous", "x w1 w3 previous", "x mixing previous"])
 @pytest.mark.parametrize(("batch", "channels", "height", "width", "previous"), SHAPES)
 def test_agrees_with_the_plain_node(
-    batch: int, channels: int, height: int, width: int, previous: list[bool], wanted: str
+    batch: int, channels: int, height: int, width: int, previous: list[bool], wanted: str = EVERYTHING
 ) -> None:
     case = make(batch, channels, height, width, previous)
     expected = evaluate(reference_node, case, torch.float64, wanted)
     check(evaluate(fused_node, case, torch.float32, wanted), expected)
+
+
+@pytest.mark.parametrize("wanted", ["x w1 w3 previous", "x mixing previous"])
+@pytest.mark.parametrize(("batch", "channels", "height", "width", "previous"), SMALL)
+def test_agrees_with_the_plain_node_where_less_is_wanted(
+    batch: int, channels: int, height: int, width: int, previous: list[bool], wanted: str
+) -> None:
+    test_agrees_with_the_plain_node(batch, channels, height, width, previous, wanted)
 
 
 def test_agrees_with_plain_node_in_other_memory_formats_and_at_an_expanded_gradient() -> None:
@@ -212,7 +222,7 @@ def test_weights_gradients_have_their_memory_format() -> None:
 def test_a_fused_supernet_is_the_plain_one(partial: int, weighted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supernet, "fusible", lambda x: True)
     torch.manual_seed(1)
-    plain = Supernet(4, 1, 3, 5, partial=partial).to(DEVICE)
+    plain = Supernet(2, 1, 3, 5, partial=partial).to(DEVICE)
     network = copy.deepcopy(plain)
     network.fuse()
     images, labels = torch.randn(4, 3, 6, 6, device=DEVICE), torch.tensor([0, 1, 2, 3], device=DEVICE)

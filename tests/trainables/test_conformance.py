@@ -14,7 +14,8 @@ import os
 import random
 import subprocess
 import sys
-from functools import cache
+from collections.abc import Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,9 @@ from tiny_trials import tiny_trial
 from study.store.schema import EPOCHS, TRIALS, VOLATILE
 from trainables.datasets import PROTOCOLS, Augmentation, ImageData
 from trainables.hyperparameters import Range, range_of, source_of
-from trainables.methods import METHODS, Diverged
+from trainables.methods import METHODS, Diverged, diagnostics
 from trainables.methods.differentiable import DifferentiableSearch
+from trainables.methods.hessian import largest_eigenvalue
 from trainables.spaces.nas_bench_201 import Genotype
 from trainables.spec import DatasetSpec, Retrain
 from trainables.trial import Surroundings, Trial
@@ -77,13 +79,15 @@ CONFIGS: dict[str, list[dict[str, Any]]] = {
     "zarts": [
         {"warm_up": 0.0, "interval": 1, "fine_tune_steps": 2},
         {"warm_up": 0.0, "interval": 1, "fine_tune_steps": 1, "optimizer": "rs"},
-        {"warm_up": 0.0, "interval": 1, "fine_tune_steps": 1, "optimizer": "gld", "samples": 16},
+        {"warm_up": 0.0, "interval": 1, "fine_tune_steps": 1, "optimizer": "gld", "samples": 4},
     ],
 }
 CASES = [(method, config) for method in sorted(METHODS) for config in CONFIGS.get(method, [{}])]
 IMAGE_CASES = [(m, c) for m, c in CASES if METHODS[m].needs(METHODS[m].Config(**c)) == "images"]
 RETRAIN = Retrain(epochs=2, channels=2, cells=1, batch_size=32)
 PROJECT = Path(__file__).parents[2]
+SHORT = partial(largest_eigenvalue, iterations=3)
+"""To find eigenvalues would take half of a trial; tests/trainables/test_diagnostics.py asks whether they are right."""
 
 
 def name_of(case: Any) -> str:
@@ -171,6 +175,13 @@ def finished_trial(index: int) -> Trial:
 def finished(case: tuple[str, dict[str, Any]]) -> Trial:
     """The case's uninterrupted trial, run once for all tests."""
     return finished_trial(CASES.index(case))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _short_power_iterations() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(diagnostics, "largest_eigenvalue", SHORT)
+        yield
 
 
 # reproducibility -------------------------------------------------------------------------------------------------
@@ -362,4 +373,5 @@ def test_methods_meet_the_same_weights_and_images_at_the_same_seed(protocol: str
 
 
 if __name__ == "__main__":
+    diagnostics.largest_eigenvalue = SHORT
     print(json.dumps({name_of(case): finish(begin(case)) for case in CASES}))

@@ -5,15 +5,20 @@ The first is the command of a user, with a Ray of its own; the others share one.
 
 from __future__ import annotations
 
+import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import drills
 import pytest
 from inline import Inline
+from ray.runtime_context import RuntimeContext
 from ray_head import Cluster
+from rich.console import Console
 
+from study.running import hosts, runner
 from study.store.store import Store
 
 pytestmark = pytest.mark.slow
@@ -77,7 +82,8 @@ def test_optuna_searches_and_repeats_itself_exactly(
     assert one == two and len({(t["hp.sample"], t["hp.mutation"]) for t in one[0]}) > 1
     resumed = Store(tmp_path / "two", "table")
     resumed.remove(sorted(resumed.finished())[:3])
-    assert drills.run_here(table_study, tmp_path / "two", cluster.address)[0].exit_code == 0
+    outcome, said = drills.run_here(table_study | drills.ONE_WORKER, tmp_path / "two", cluster.address)
+    assert outcome.exit_code == 0, said
     assert drills.rows(tmp_path / "two", "table") == one
 
 
@@ -114,11 +120,28 @@ def test_test_accuracies_come_later_without_running_anything(
 def test_trials_together_in_one_worker_have_the_rows_of_trials_alone(
     tiny_study: dict[str, Any], cluster: Cluster, tmp_path: Path
 ) -> None:
-    tiny_study["scale"]["epochs"] = 6
+    tiny_study["scale"]["epochs"], tiny_study["dataset"]["train_images"] = 6, 128
     rows = []
     for together in (1, 3):
-        tiny_study["resources"] = {"together": together}
+        tiny_study["resources"] = drills.ONE_WORKER["resources"] | {"together": together}
         outcome, said = drills.run_here(tiny_study, tmp_path / str(together), cluster.address)
         assert outcome.exit_code == 0, said
         rows.append(drills.rows(tmp_path / str(together), "tiny"))
     assert rows[0] == rows[1] and len(rows[0][0]) == 4
+
+
+def test_the_head_is_asked_for_its_autoscaler_by_a_driver_that_is_elsewhere(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nobody by one on the head: to ask takes a worker of its own."""
+
+    def told(gcs_address: str) -> dict[str, Any]:
+        kind = {"resources": {"asked": os.getpid()}}
+        return {"head_node_type": "head", "max_workers": 1, "available_node_types": {"worker": kind}}
+
+    monkeypatch.setattr(hosts, "autoscaling", told)
+    with runner._cluster(cluster.address, Console(file=io.StringIO())):
+        assert hosts.hosts_to_come(hosts.hosts_up()) == [{"asked": os.getpid()}]
+        monkeypatch.setattr(RuntimeContext, "get_node_id", lambda self: "elsewhere")
+        (elsewhere,) = hosts.hosts_to_come(hosts.hosts_up())
+    assert elsewhere["asked"] != os.getpid()

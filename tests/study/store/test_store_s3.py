@@ -14,8 +14,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import drills
+import driver
 import pytest
 from faulty_s3 import Fault, FaultyS3
+from sabotage import Ledger
 
 from analysis import load
 from study.config import parse as parse_study
@@ -232,9 +234,10 @@ def test_two_runs_at_once_one_of_them_killed(
     s3.faults = lambda method, path: None if (n := next(number)) % 20 else FAULTS[n // 20 % len(FAULTS)]
     logs = tempfile.mkdtemp(prefix="ray")  # not in tmp_path: Ray's sockets must have short names
     monkeypatch.setenv("RAY_TMPDIR", logs)
-    study, uri = drills.write_study(tmp_path, tiny_study), s3.uri("two")
+    tiny_study["dataset"]["train_images"] = 64  # the ledger makes an epoch long, not its work
+    study, uri, ledger = drills.write_study(tmp_path, tiny_study), s3.uri("two"), Ledger(tmp_path / "ledger")
     store = Store(uri, "tiny")
-    runs = [drills.start(study, uri) for _ in range(2)]
+    runs = [driver.start(study, uri, ledger) for _ in range(2)]
 
     def interrupted() -> str | None:
         """A trial of the first run that has a checkpoint, once both runs are at work."""

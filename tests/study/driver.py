@@ -20,12 +20,19 @@ from study.store.store import Store
 started: list[subprocess.Popen[str]] = []
 
 
-def start(study: Path, store: Path, ledger: Ledger, *options: str) -> subprocess.Popen[str]:
+def start(study: Path, store: Path | str, ledger: Ledger, *options: str) -> subprocess.Popen[str]:
     """``nas-study run`` in the background, on a Ray of its own unless the options name another."""
     command = [sys.executable, __file__, str(ledger.path), "run", str(study), "--store", str(store), *options]
     path = {"PYTHONPATH": os.pathsep.join(sys.path)}
     started.append(
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | path)
+        subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=os.environ | path,
+            cwd=study.parent,
+        )
     )
     return started[-1]
 
