@@ -26,7 +26,7 @@ def ranks(found: Comparisons, generator: np.random.Generator) -> tuple[Plot | No
     group = [arm for arm in found.arms if arm.n > 1][:MOST_ROWS]
     if len(group) < 2:
         return None, "fewer than two arms have two seeds"
-    common = common_matrix(group)
+    common = common_matrix(group, found.claimed)
     if common is not None and len(common[0]) >= 3:
         found_ranks: RankDistribution = rank_distribution(list(common[1].T), generator, paired=True)
     else:

@@ -25,8 +25,10 @@ _KEYS = ("method", "dataset", "seed")
 _PREFIX = "hp."
 
 
-def load_table(path: str | Path, value: str | Sequence[str]) -> Results:
+def load_table(path: str | Path, value: str | Sequence[str], *, paired: bool = False) -> Results:
     """Read ``path`` (.parquet or .csv); ``value`` names its value columns, in percent.
+
+    ``paired`` claims that equal seeds of two methods drew the same; the table itself cannot say so.
 
     There are no cells, epochs or settings of a search in it: sections that need them say so. Raises StoreError, in one
     sentence, where the file cannot be read as such a table.
@@ -42,7 +44,7 @@ def load_table(path: str | Path, value: str | Sequence[str]) -> Results:
     frame = frame[[*_KEYS, *settings, *names]].astype({"method": str, "dataset": str, "seed": "int64"})
     frame["config"], parts = _configurations(frame, settings)
     _check_repeats(path, frame)
-    return Results(path.stem, with_variants(_as_trials(frame, settings, names), parts), {}, "", {}, None)
+    return Results(path.stem, with_variants(_as_trials(frame, settings, names), parts), {}, "", {}, None, paired)
 
 
 def _read(path: Path) -> pd.DataFrame:

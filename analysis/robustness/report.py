@@ -23,6 +23,7 @@ def write_report(results: Results, output: Path, options: Options | None = None)
     """Write the page at ``output`` (.html) and its files beside it. Raises ConfigError; see page.write_page."""
     output, options = check_output(output), options or Options()
     counts, trials = accounting(results.trials), results.trials
+    what_was_run, *found = findings(results.name, trials, options.collapse)
     with style.style():
         sections = build(results, options)
     ends = {"ended ok" if status == "ok" else status: int(counts[status].sum()) for status in STATUSES}
@@ -30,8 +31,8 @@ def write_report(results: Results, output: Path, options: Options | None = None)
         kind="NAS robustness report",
         name=results.name,
         tally={"variants": len(counts), "trials": int(counts["n"].sum())} | ends,
-        findings=findings(results.name, trials, options.collapse),
-        cautions=cautions(trials, results.study),
+        findings=[what_was_run, results.pairing, *found],
+        cautions=cautions(trials, results.study, results.paired),
         glance=glance(trials),
         sections=sections,
         data={"all_trials": trials, "intervals": _all_intervals(trials)},

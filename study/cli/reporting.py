@@ -12,6 +12,7 @@ from study.cli.options import (
     BenchmarkOption,
     ColumnOption,
     OutputOption,
+    PairedOption,
     StoreArgument,
     StudyOption,
     TableOption,
@@ -29,6 +30,7 @@ def report(
     study: StudyOption = None,
     table: TableOption = None,
     value: ValueOption = None,
+    paired: PairedOption = None,
     benchmark: BenchmarkOption = None,
     collapse_skips: Annotated[int, typer.Option(help="Skip connections from which a cell has collapsed.")] = 4,
     collapse_below: Annotated[
@@ -43,7 +45,7 @@ def report(
     from trainables.benchmarks.table import open_table
 
     options = Options(Collapse(collapse_skips, collapse_below), margin, open_table(benchmark))
-    results, beside = _results(store, study, table, value, "report")
+    results, beside = _results(store, study, table, value, paired, "report")
     Console(soft_wrap=True).print(f"report: {write_report(results, output or beside, options)}")
 
 
@@ -53,6 +55,7 @@ def compare(
     study: StudyOption = None,
     table: TableOption = None,
     value: ValueOption = None,
+    paired: PairedOption = None,
     column: ColumnOption = None,
     margin: Annotated[float, typer.Option(help="Points below which a difference does not matter.")] = 0.5,
     against: Annotated[str | None, typer.Option(help="Compare every method with this one only.")] = None,
@@ -60,7 +63,7 @@ def compare(
     """Write the comparison report: which method is better, by how much, and what the seeds cannot decide."""
     from analysis.comparison.report import write_comparison
 
-    results, beside = _results(store, study, table, value, "comparison")
+    results, beside = _results(store, study, table, value, paired, "comparison")
     written = write_comparison(results, output or beside, column=column, margin=margin, against=against)
     Console(soft_wrap=True).print(f"comparison: {written}")
 
@@ -71,6 +74,7 @@ def sensitivity(
     study: StudyOption = None,
     table: TableOption = None,
     value: ValueOption = None,
+    paired: PairedOption = None,
     column: ColumnOption = None,
     method: Annotated[str | None, typer.Option(help="Only this method.")] = None,
     default: Annotated[str | None, typer.Option(help="Instead of the declared default: lr=0.1,depth=2.")] = None,
@@ -78,14 +82,14 @@ def sensitivity(
     """Write the sensitivity report: what hyperparameters do to a method, and what tuning them is worth."""
     from analysis.sensitivity.report import write_sensitivity
 
-    results, beside = _results(store, study, table, value, "sensitivity")
+    results, beside = _results(store, study, table, value, paired, "sensitivity")
     reference = None if default is None else _setting(default)
     written = write_sensitivity(results, output or beside, method=method, column=column, default=reference)
     Console(soft_wrap=True).print(f"sensitivity: {written}")
 
 
 def _results(
-    store: str, study: str | None, table: Path | None, value: list[str] | None, kind: str
+    store: str, study: str | None, table: Path | None, value: list[str] | None, paired: bool | None, kind: str
 ) -> tuple[Results, Path]:
     """The results of a store, or of a table from elsewhere, and where a page about them goes."""
     import analysis
@@ -93,8 +97,10 @@ def _results(
     if value and table is None:
         raise ConfigError("--value names columns of a table of results, but no table is given; add --table FILE")
     if table is not None:
-        return analysis.load_table(table, value or []), table.with_name(f"{table.stem}-{kind}.html")
-    results = analysis.load(store, study)
+        return analysis.load_table(table, value or [], paired=paired is True), table.with_name(
+            f"{table.stem}-{kind}.html"
+        )
+    results = analysis.load(store, study, paired=paired is not False)
     return results, report_path(store, results.name).with_name(f"{kind}.html")
 
 

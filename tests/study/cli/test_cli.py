@@ -26,9 +26,10 @@ SURFACE = {
     "run": "study --store --data --benchmark --seeds --methods --set --address --retry-failed --no-retry-failed "
     "--max-hours --max-trials --tensorboard --dry-run --no-dry-run",
     "status": "store --study --watch --every",
-    "report": "store --output -o --study --table --value --benchmark --collapse-skips --collapse-below --margin",
-    "compare": "store --output -o --study --table --value --column --margin --against",
-    "sensitivity": "store --output -o --study --table --value --column --method --default",
+    "report": "store --output -o --study --table --value --paired --unpaired --benchmark --collapse-skips "
+    "--collapse-below --margin",
+    "compare": "store --output -o --study --table --value --paired --unpaired --column --margin --against",
+    "sensitivity": "store --output -o --study --table --value --paired --unpaired --column --method --default",
     "compact": "store --study",
     "methods": "show",
     "methods show": "name",
