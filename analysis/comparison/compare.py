@@ -29,6 +29,8 @@ from trainables.errors import ConfigError, StoreError, choose
 ALL_PAIRS_UP_TO = 7
 """21 pairs: ten seeds can decide at most 25 tests under Holm's correction."""
 MOST_ARMS = 1_000
+MANY_PAIRS = 200
+"""Of more, each is given fewer random flips and draws: far tails are not counted from them."""
 BASELINE = "random_search"
 
 
@@ -89,7 +91,7 @@ def compare(
     picked = not every_pair and against is None
     chosen_from = comb(len(known), 2) if picked else None
     generator = np.random.default_rng(seed)
-    raw = [measure(a, b, margin, paired_seeds, generator) for a, b in declared]
+    raw = [measure(a, b, margin, paired_seeds, generator, MANY_PAIRS / len(declared)) for a, b in declared]
     equal, alike, large = (
         multiplicity.adjust(p, chosen_from)
         for p in ([o.primary.p for o in raw], [o.equivalence.p for o in raw], [beyond(o) for o in raw])

@@ -11,7 +11,8 @@ from analysis.comparison.verdicts import Evidence, Verdict, Wording, judge, sent
 from analysis.pages.words import counted, listed, number, p_value
 from analysis.statistics import Estimate, HypothesisTest, bayes, paired, probability, unpaired
 from analysis.statistics.attainable import Attainable, attainable_paired, attainable_unpaired
-from analysis.statistics.estimate import NAN, Equivalence, FloatArray
+from analysis.statistics.bootstrap import FEWEST
+from analysis.statistics.estimate import NAN, RESAMPLES, Equivalence, FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,14 +75,19 @@ def common(a: Arm, b: Arm) -> paired.Pairs:
     return paired.pair(a.seeds, a.values, b.seeds, b.values)
 
 
-def measure(a: Arm, b: Arm, margin: float, claimed: bool, generator: np.random.Generator) -> Comparison:
-    """Everything but Holm and the verdict. ``claimed``: equal seeds of the arms are claimed to be pairs."""
+def measure(
+    a: Arm, b: Arm, margin: float, claimed: bool, generator: np.random.Generator, share: float = 1.0
+) -> Comparison:
+    """Everything but Holm and the verdict. ``claimed``: equal seeds of the arms are claimed to be pairs.
+
+    ``share`` of the random flips and draws is made, but never fewer than FEWEST: one of many comparisons has less time.
+    """
     decided = pairing(a, b, claimed)
-    compared = (_paired if decided.paired else _unpaired)(a, b, margin, decided.reason, generator)
+    compared = (_paired if decided.paired else _unpaired)(a, b, margin, decided.reason, generator, share)
     return _untested(compared) if compared.limit else compared
 
 
-def _paired(a: Arm, b: Arm, margin: float, reason: str, generator: np.random.Generator) -> Comparison:
+def _paired(a: Arm, b: Arm, margin: float, reason: str, generator: np.random.Generator, share: float) -> Comparison:
     pairs = common(a, b)
     d, n = pairs.differences, len(pairs.differences)
     if n == 0:
@@ -101,17 +107,17 @@ def _paired(a: Arm, b: Arm, margin: float, reason: str, generator: np.random.Gen
         shift=paired.hodges_lehmann(d),
         effect=paired.standardised_difference(d),
         improvement=probability.probability_of_improvement_paired(d),
-        primary=paired.sign_flip(d, generator),
+        primary=paired.sign_flip(d, generator, _part(RESAMPLES, share)),
         rank_test=paired.wilcoxon(d),
         t_test=paired.paired_t(d),
         equivalence=paired.equivalence(d, margin),
-        posterior=bayes.signed_rank(d, margin, generator),
+        posterior=bayes.signed_rank(d, margin, generator, draws=_part(bayes.DRAWS, share)),
         attainable=attainable_paired(n),
         limit=limit,
     )
 
 
-def _unpaired(a: Arm, b: Arm, margin: float, reason: str, generator: np.random.Generator) -> Comparison:
+def _unpaired(a: Arm, b: Arm, margin: float, reason: str, generator: np.random.Generator, share: float) -> Comparison:
     n = min(a.n, b.n)
     if n == 1:
         limit = f"one seed ({listed(arm.name for arm in (a, b) if arm.n == 1)}) beats nobody"
@@ -128,7 +134,7 @@ def _unpaired(a: Arm, b: Arm, margin: float, reason: str, generator: np.random.G
         shift=unpaired.hodges_lehmann_shift(a.values, b.values),
         effect=probability.cliffs_delta(a.values, b.values).estimate,
         improvement=probability.probability_of_improvement(a.values, b.values),
-        primary=unpaired.permutation(a.values, b.values, generator),
+        primary=unpaired.permutation(a.values, b.values, generator, _part(RESAMPLES, share)),
         rank_test=unpaired.brunner_munzel(a.values, b.values),
         t_test=unpaired.welch(a.values, b.values),
         equivalence=unpaired.equivalence(a.values, b.values, margin),
@@ -136,6 +142,10 @@ def _unpaired(a: Arm, b: Arm, margin: float, reason: str, generator: np.random.G
         attainable=attainable_unpaired(a.n, b.n),
         limit=limit,
     )
+
+
+def _part(draws: int, share: float) -> int:
+    return max(FEWEST, int(draws * min(share, 1.0)))
 
 
 def _without_spread(a: FloatArray, b: FloatArray) -> str:

@@ -19,6 +19,8 @@ from analysis.statistics.probability import performance_profile
 from analysis.statistics.ranks import Nemenyi, RankDistribution, rank_distribution
 
 MOST_LINES = 8
+MOST_STEPS = 2_000
+"""Steps of a profile that are drawn where they are; of more values, so many quantiles."""
 
 
 def ranks(found: Comparisons, generator: np.random.Generator) -> tuple[Plot | None, str]:
@@ -116,18 +118,19 @@ def critical_difference(names: list[str], found: Nemenyi, p: float, blocks: str)
     )
 
 
-def profile(found: Comparisons, generator: np.random.Generator) -> Plot:
+def profile(found: Comparisons) -> Plot:
     """The share of seeds above each accuracy, for the arms of the highest means."""
     group = found.arms[:MOST_LINES]
     values = np.concatenate([arm.values[arm.known] for arm in group])
     low, high = float(values.min()), float(values.max())
-    taus = np.unique(np.concatenate([np.linspace(low - 0.02 * (high - low) - 0.1, high + 0.1, 200), values]))
+    steps = values if len(values) <= MOST_STEPS else np.quantile(values, np.linspace(0, 1, MOST_STEPS))
+    taus = np.unique(np.concatenate([np.linspace(low - 0.02 * (high - low) - 0.1, high + 0.1, 200), steps]))
     look = looks([arm.name for arm in found.arms])
     figure = Figure(figsize=(6.2, 3.3), layout=Fixed(legend="right"))
     axes = figure.subplots()
     parts = []
     for place, arm in enumerate(group):
-        curve = performance_profile(arm.values, taus, generator)
+        curve = performance_profile(arm.values, taus)
         style = ("-", "--", "-.", ":")[place % 4]
         axes.step(
             taus, curve.share, where="post", color=look[arm.name].colour, linestyle=style, label=wrapped(arm.name, 26)

@@ -137,7 +137,7 @@ def _datasets(found: Comparisons, trials: pd.DataFrame) -> Section:
 def _ranks(found: Comparisons, trials: pd.DataFrame, generator: np.random.Generator) -> Section:
     lead = "What another draw of the seeds would have said of the order, and how the seeds of each arm are distributed."
     distribution, refused = rank_figures.ranks(found, generator)
-    shown = [rank_figures.profile(found, generator)]
+    shown = [rank_figures.profile(found)]
     if distribution is None:
         lead += f" No rank distribution: {refused}."
     else:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from analysis.statistics.bootstrap import chunks
+from analysis.statistics.bootstrap import affordable, chunks
 from analysis.statistics.estimate import DECIMALS, NAN, FloatArray, finite, rounded, too_few
 
 NAME = "Bayesian signed-rank test"
@@ -55,6 +55,7 @@ def signed_rank(
     """The posterior for differences a - b [n] of common seeds; ``margin``, in their unit, is declared by the study."""
     sample, dropped = finite(rounded(differences))
     n = len(sample)
+    draws = affordable(draws, 10 * (n + 1))
     method = f"{NAME} of {n} pairs, margin ±{margin:g}, {draws} draws"
     if n < minimum:
         return Posterior(NAN, NAN, NAN, margin, n, method, dropped, f"the prior {too_few(minimum, n, 'pairs')}")

@@ -71,7 +71,7 @@ def test_paired_probability_counts_ties_half() -> None:
 def test_profiles_match_rliable() -> None:
     case = golden("rliable_performance_profile")
     for method, scores in case.inputs["scores"].items():
-        found = performance_profile(np.ravel(scores), case.inputs["tau"], generator())
+        found = performance_profile(np.ravel(scores), case.inputs["tau"])
         assert found.share.tolist() == case.approx(method)
         assert ((found.low <= found.share) & (found.share <= found.high)).all()
         assert (np.diff(found.share) <= 0).all()
