@@ -93,7 +93,7 @@ def _bootstrap(statistic: Statistic, kind: Kind) -> Interval:
 
 
 def _profile(sample: Sample, generator: Generator) -> Estimate:
-    found = performance_profile(sample.first_b, [THRESHOLD], generator, resamples=RESAMPLES)
+    found = performance_profile(sample.first_b, [THRESHOLD])
     return Estimate(float(found.share[0]), float(found.low[0]), float(found.high[0]), found.n, found.method)
 
 

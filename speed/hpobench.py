@@ -77,7 +77,7 @@ def analyse(dataset: str) -> None:
     settings = timed(f"{len(trials)} trials to settings x seeds", lambda: read_settings(trials, VALUE))
     middle = {h.name: h.levels[len(h.levels) // 2] for h in settings.hyperparameters}
     decomposition = timed("exact ANOVA, all 31 terms", lambda: anova(settings))
-    exact = timed("exact importances, 200 shuffles", lambda: exact_importances(settings, generator))
+    exact = timed("exact importances", lambda: exact_importances(settings))
     ped = timed("PED-ANOVA, 20 shuffles", lambda: ped_anova_importances(settings, generator, permutations=20))
     timed("main effects", lambda: main_effects(settings, generator))
     timed("variance components", lambda: variance_decomposition([settings], generator))

@@ -1,8 +1,8 @@
-"""Which method is better: every declared pair of arms, with its tests, its effect size and its verdict.
+"""Which method is better: every compared pair of arms, with its tests, its effect size and its verdict.
 
-The family is declared before any test is made: all pairs of up to ALL_PAIRS_UP_TO arms; of more, every arm against the
-best and against random search; or every arm against a named one. Holm's correction is over the tests of the family that
-could be made.
+The family is all pairs of up to ALL_PAIRS_UP_TO arms, or every arm against a named one. Of more arms, and none named,
+every arm is compared with the best, and with random search; the best is picked from the data that it is tested on, so
+the correction is for all pairs. Holm's correction is over the tests that could be made.
 """
 
 from __future__ import annotations
@@ -10,77 +10,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from math import comb
 
 import numpy as np
 import pandas as pd
 
+from analysis.comparison.pair import Comparison, beyond, common, conclude, measure
 from analysis.comparison.pairing import Arm, arms, pairing
-from analysis.comparison.verdicts import Evidence, Verdict, Wording, judge, sentence
-from analysis.pages.words import counted, listed
+from analysis.comparison.verdicts import Verdict
+from analysis.pages.words import listed
 from analysis.results import accuracies
-from analysis.statistics import Estimate, HypothesisTest, bayes, multiplicity, paired, power, probability, unpaired
-from analysis.statistics.attainable import Attainable, attainable_paired, attainable_unpaired
-from analysis.statistics.estimate import MARGIN, NAN, Equivalence, FloatArray
+from analysis.results.margin import checked
+from analysis.statistics import Estimate, multiplicity, paired, power, unpaired
+from analysis.statistics.estimate import MARGIN
 from analysis.statistics.intervals import t_interval
 from trainables.errors import ConfigError, StoreError, choose
 
 ALL_PAIRS_UP_TO = 7
 """21 pairs: ten seeds can decide at most 25 tests under Holm's correction."""
 MOST_ARMS = 1_000
+MANY_PAIRS = 200
+"""Of more, each is given fewer random flips and draws: far tails are not counted from them."""
 BASELINE = "random_search"
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """A against B in one value; differences are by how much A is better, points: A - B, B - A where less is better."""
-
-    a: Arm
-    b: Arm
-    paired: bool
-    reason: str
-    """Why the arms are not paired."""
-    n: int
-    """Pairs of common seeds, or the seeds of the smaller arm."""
-    dropped: int
-    """Seeds of either arm without a partner that has a value, which no pair can be made of; 0 where unpaired."""
-    difference: Estimate
-    shift: Estimate
-    """Hodges-Lehmann."""
-    effect: float
-    """Cohen's d_z of pairs, Cliff's delta of unpaired arms."""
-    improvement: Estimate
-    """P(A > B)."""
-    primary: HypothesisTest
-    rank_test: HypothesisTest
-    t_test: HypothesisTest
-    equivalence: Equivalence
-    posterior: bayes.Posterior
-    attainable: Attainable
-    p: float = NAN
-    """Of ``primary``, after Holm."""
-    equivalence_p: float = NAN
-    """Of ``equivalence``, after Holm over the same family."""
-    verdict: Verdict = Verdict.UNDECIDED
-    sentence: str = ""
-
-    @property
-    def name(self) -> str:
-        first, second = (self.a, self.b) if self.a.sign > 0 else (self.b, self.a)
-        return f"{first.name} − {second.name}"
-
-    @property
-    def differences(self) -> FloatArray:
-        """A - B on the common seeds [n]; empty where unpaired."""
-        return _pairs(self.a, self.b).differences if self.paired else np.empty(0)
-
-    @property
-    def spread(self) -> float:
-        """Standard deviation that a plan for more seeds starts from: of the differences, or within the arms."""
-        if self.n < 2:
-            return NAN
-        if self.paired:
-            return float(self.differences.std(ddof=1))
-        return float(np.sqrt((self.a.std**2 + self.b.std**2) / 2))
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,10 +46,14 @@ class Comparisons:
     """Those without any value, which cannot be compared."""
     pairs: list[Comparison]
     family: int
-    """Tests that could be made, and are corrected for."""
+    """Tests that are corrected for."""
     choice: str
-    """Which pairs were declared, and why, in words."""
+    """Which pairs are compared, and why, in words."""
     every_pair: bool
+    picked: bool
+    """Whether the reference was picked from the data."""
+    claimed: bool
+    """Whether equal seeds are claimed to be pairs."""
 
     @property
     def title(self) -> str:
@@ -123,17 +78,21 @@ class Comparisons:
 
 
 def compare(
-    trials: pd.DataFrame, column: str, *, margin: float = MARGIN, against: str | None = None, seed: int = 0
+    trials: pd.DataFrame,
+    column: str,
+    *,
+    margin: float = MARGIN,
+    against: str | None = None,
+    paired_seeds: bool = True,
+    seed: int = 0,
 ) -> Comparisons:
     """Compare the variants of ``trials`` in ``column``. Random flips and draws come from ``seed``.
 
-    Raises ConfigError where the margin is not positive or ``against`` is no single arm, StoreError where there are not
-    two arms with a value, or more than MOST_ARMS.
+    ``paired_seeds``: equal seeds of two arms are claimed to draw the same. Raises ConfigError where the margin is no
+    number of points or ``against`` is no single arm, StoreError where there are not two arms with a value, or more than
+    MOST_ARMS.
     """
-    if not margin > 0:
-        raise ConfigError(
-            f"a margin of equivalence must be a positive number of points, but got {margin:g}; choose one"
-        )
+    checked(margin)
     every = arms(trials, column)
     known = [arm for arm in every if arm.n]
     if not 2 <= len(known) <= MOST_ARMS:
@@ -141,17 +100,26 @@ def compare(
             f"a comparison is of 2 to {MOST_ARMS} methods or settings with a value, but {len(known)} have a "
             f"{accuracies.title(column)}; {_instead(trials, len(known))}"
         )
-    declared, choice, every_pair = _declared(known, against)
+    declared, choice = _declared(known, against)
+    every_pair = len(declared) == comb(len(known), 2) and against is None
+    picked = not every_pair and against is None
+    chosen_from = comb(len(known), 2) if picked else None
     generator = np.random.default_rng(seed)
-    raw = [_compare(a, b, margin, len(declared), generator) for a, b in declared]
-    equal = multiplicity.adjust([pair.primary.p for pair in raw])
-    alike = multiplicity.adjust([pair.equivalence.p for pair in raw])
+    raw = [measure(a, b, margin, paired_seeds, generator, MANY_PAIRS / len(declared)) for a, b in declared]
+    equal, alike, large = (
+        multiplicity.adjust(p, chosen_from)
+        for p in ([o.primary.p for o in raw], [o.equivalence.p for o in raw], [beyond(o) for o in raw])
+    )
     pairs = [
-        _concluded(replace(pair, p=float(p), equivalence_p=float(q)), equal.family, accuracies.title(column))
-        for pair, p, q in zip(raw, equal.p, alike.p, strict=True)
+        conclude(
+            replace(pair, p=float(p), equivalence_p=float(q), beyond_p=float(r)), equal.family, accuracies.title(column)
+        )
+        for pair, p, q, r in zip(raw, equal.p, alike.p, large.p, strict=True)
     ]
     without = [arm for arm in every if not arm.n]
-    return Comparisons(column, margin, known, without, pairs, equal.family, choice, every_pair)
+    return Comparisons(
+        column, margin, known, without, pairs, equal.family, choice, every_pair, picked, claimed=paired_seeds
+    )
 
 
 def _instead(trials: pd.DataFrame, known: int) -> str:
@@ -163,25 +131,26 @@ def _instead(trials: pd.DataFrame, known: int) -> str:
     return f"choose one of these with --column: {', '.join(fitting)}" if fitting else "compare two or more"
 
 
-def _declared(known: Sequence[Arm], against: str | None) -> tuple[list[tuple[Arm, Arm]], str, bool]:
-    """The family, in words too; each pair with the arm of the better mean first, but a named one second."""
+def _declared(known: Sequence[Arm], against: str | None) -> tuple[list[tuple[Arm, Arm]], str]:
+    """The pairs, and in words which; each with the arm of the better mean first, but a named one second."""
     if against is not None:
         control = _control(known, against)
-        return [(arm, control) for arm in known if arm is not control], f"Every arm against {control.name}.", False
+        return [(arm, control) for arm in known if arm is not control], f"Every arm against {control.name}."
     if len(known) <= ALL_PAIRS_UP_TO:
-        return list(combinations(known, 2)), f"All pairs of the {len(known)} arms.", True
+        return list(combinations(known, 2)), f"All pairs of the {len(known)} arms."
     best = known[0]
     highest = "highest" if best.sign > 0 else "lowest"
     baseline = next((arm for arm in known[1:] if arm.method == BASELINE), None)
     pairs = [(best, arm) for arm in known[1:]]
-    choice = (
-        f"{len(known)} arms have {len(known) * (len(known) - 1) // 2} pairs, more than these seeds could decide: "
-        f"compared are {best.name}, which has the {highest} mean, with every other"
-    )
+    with_baseline = ""
     if baseline is not None:
         pairs += [(arm, baseline) for arm in known[1:] if arm is not baseline]
-        choice += f", and every arm with {baseline.name}"
-    return pairs, choice + ". Name another with --against.", False
+        with_baseline = f", and every arm with {baseline.name}"
+    return pairs, (
+        f"Compared are {best.name}, which was picked because it has the {highest} mean, with every other{with_baseline}. "
+        f"The pick looked at the data, so p-values are corrected for all {comb(len(known), 2):,} pairs of the "
+        f"{len(known)} arms; a reference named with --against is corrected for {len(known) - 1} only."
+    )
 
 
 def _control(known: Sequence[Arm], against: str) -> Arm:
@@ -195,68 +164,6 @@ def _control(known: Sequence[Arm], against: str) -> Arm:
     return named[0]
 
 
-def _pairs(a: Arm, b: Arm) -> paired.Pairs:
-    return paired.pair(a.seeds, a.values, b.seeds, b.values)
-
-
-def _compare(a: Arm, b: Arm, margin: float, family: int, generator: np.random.Generator) -> Comparison:
-    """Everything but Holm and the verdict. ``family`` tests are declared."""
-    decided = pairing(a, b)
-    if decided.paired:
-        pairs = _pairs(a, b)
-        d = pairs.differences
-        return Comparison(
-            a=a,
-            b=b,
-            paired=True,
-            reason="",
-            n=len(d),
-            dropped=pairs.dropped,
-            difference=paired.mean_difference(d),
-            shift=paired.hodges_lehmann(d),
-            effect=paired.standardised_difference(d),
-            improvement=probability.probability_of_improvement_paired(d),
-            primary=paired.sign_flip(d, generator),
-            rank_test=paired.wilcoxon(d),
-            t_test=paired.paired_t(d),
-            equivalence=paired.equivalence(d, margin),
-            posterior=bayes.signed_rank(d, margin, generator),
-            attainable=attainable_paired(len(d), family),
-        )
-    n = min(a.n, b.n)
-    return Comparison(
-        a=a,
-        b=b,
-        paired=False,
-        reason=decided.reason,
-        n=n,
-        dropped=0,
-        difference=unpaired.mean_difference(a.values, b.values),
-        shift=unpaired.hodges_lehmann_shift(a.values, b.values),
-        effect=probability.cliffs_delta(a.values, b.values).estimate,
-        improvement=probability.probability_of_improvement(a.values, b.values),
-        primary=unpaired.permutation(a.values, b.values, generator),
-        rank_test=unpaired.brunner_munzel(a.values, b.values),
-        t_test=unpaired.welch(a.values, b.values),
-        equivalence=unpaired.equivalence(a.values, b.values, margin),
-        posterior=bayes.Posterior(
-            NAN, NAN, NAN, margin, n, "Bayesian signed-rank test", note="needs pairs of common seeds"
-        ),
-        attainable=attainable_unpaired(a.n, b.n, family),
-    )
-
-
-def _concluded(pair: Comparison, family: int, what: str) -> Comparison:
-    # A test whose smallest p-value lies above the level after correction was never one.
-    evidence = Evidence(pair.difference.estimate, pair.p, pair.equivalence_p, pair.attainable.reachable and pair.n > 1)
-    verdict = judge(evidence)
-    seeds = counted(pair.n, "paired seed") if pair.paired else f"{pair.a.n} and {pair.b.n} seeds, unpaired"
-    test = "sign-flip" if pair.paired else "permutation"
-    limit = f"the {test} test {pair.primary.note if not pair.p >= 0 else pair.attainable.sentence}"
-    words = Wording(pair.a.name, pair.b.name, what, pair.equivalence.margin, seeds, test, family, limit)
-    return replace(pair, verdict=verdict, sentence=sentence(verdict, evidence, pair.difference, words))
-
-
 def seeds_to_decide(pair: Comparison, margin: float, family: int) -> power.SeedsNeeded | None:
     """Seeds to detect a difference of ``margin``, from the upper 80 % limit of the spread; None where it is unknown."""
     spread = power.planning_std(pair.spread, pair.n)
@@ -266,11 +173,11 @@ def seeds_to_decide(pair: Comparison, margin: float, family: int) -> power.Seeds
     return plan(margin / spread, family=max(family, 1))
 
 
-def difference_on(trials: pd.DataFrame, column: str, a: str, b: str) -> Estimate:
+def difference_on(trials: pd.DataFrame, column: str, a: str, b: str, claimed: bool) -> Estimate:
     """The difference of two arms in another value, paired or not as RULE has it there."""
     found = {arm.name: arm for arm in arms(trials[trials["variant"].isin([a, b])], column)}
     if a not in found or b not in found or not (found[a].n and found[b].n):
         return t_interval([])
-    if pairing(found[a], found[b]).paired:
-        return paired.mean_difference(_pairs(found[a], found[b]).differences)
+    if pairing(found[a], found[b], claimed).paired:
+        return paired.mean_difference(common(found[a], found[b]).differences)
     return unpaired.mean_difference(found[a].values, found[b].values)

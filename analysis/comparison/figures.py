@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
-from analysis.comparison.compare import Comparison, Comparisons
+from analysis.comparison.compare import Comparisons
+from analysis.comparison.pair import Comparison
 from analysis.comparison.verdicts import Verdict
 from analysis.pages.figure import Plot
 from analysis.pages.layout import Fixed, panels, text_width
@@ -24,10 +25,15 @@ SLOPES = 6
 _SHAPES = {
     Verdict.BETTER: (">", "#0173b2"),
     Verdict.WORSE: ("<", "#d55e00"),
+    Verdict.LEADS: (">", "#0173b2"),
+    Verdict.TRAILS: ("<", "#d55e00"),
+    Verdict.NEGLIGIBLE: ("s", "#029e73"),
     Verdict.EQUIVALENT: ("s", "#029e73"),
     Verdict.INCONCLUSIVE: ("o", MUTED),
     Verdict.UNDECIDED: ("d", MUTED),
 }
+_OPEN = (Verdict.LEADS, Verdict.TRAILS, Verdict.NEGLIGIBLE, Verdict.UNDECIDED)
+"""Drawn hollow."""
 
 
 def drawn(found: Comparisons) -> list[Comparison]:
@@ -53,7 +59,7 @@ def forest(found: Comparisons) -> Plot:
         d = pair.difference
         if d.low <= d.high:
             axes.hlines(row, d.low, d.high, color=colour, linewidth=1.6)
-        open_ = {"markerfacecolor": "none"} if pair.verdict is Verdict.UNDECIDED else {}
+        open_ = {"markerfacecolor": "none"} if pair.verdict in _OPEN else {}
         axes.plot(d.estimate, row, shape, color=colour, markersize=6, **open_)  # type: ignore[arg-type]
         axes.annotate(test, (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=8, color=MUTED)
     bent = _symmetric_log(axes, [v for pair in pairs for v in (pair.difference.low, pair.difference.high)], margin)
@@ -116,7 +122,7 @@ def matrix(found: Comparisons) -> Plot:
     size = 1.4 + 0.82 * k
     figure = Figure(figsize=(size + 0.9, 0.55 * k + 1.5), layout=Fixed())
     axes = figure.subplots()
-    limit = max(float(np.nanmax(np.abs(values))), 1e-9)
+    limit = max(float(np.nan_to_num(np.abs(values)).max()), 1e-9)
     axes.imshow(np.sign(values) * np.abs(values / limit) ** 0.5, cmap="PuOr_r", vmin=-1.25, vmax=1.25, aspect="auto")
     for i in range(k):
         for j in range(k):
@@ -224,9 +230,9 @@ def _legend(figure: Figure, pairs: list[Comparison]) -> None:
     present = [verdict for verdict in Verdict if any(pair.verdict is verdict for pair in pairs)]
     for verdict in present:
         shape, colour = _SHAPES[verdict]
-        fill = "none" if verdict is Verdict.UNDECIDED else colour
+        fill = "none" if verdict in _OPEN else colour
         axes.plot([], [], shape, color=colour, markerfacecolor=fill, markersize=6, label=str(verdict))
-    figure.legend(loc="upper center", ncols=len(present), frameon=False, fontsize=8, handletextpad=0.2,
+    figure.legend(loc="upper center", ncols=min(len(present), 3), frameon=False, fontsize=8, handletextpad=0.2,
                   columnspacing=1.2)  # fmt: skip
 
 

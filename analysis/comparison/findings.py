@@ -6,33 +6,32 @@ import numpy as np
 import pandas as pd
 
 from analysis.comparison.compare import Comparisons
-from analysis.comparison.pairing import SHARED
 from analysis.comparison.verdicts import Verdict
 from analysis.pages.words import counted, listed, number
 from analysis.results import accuracies
 
 MOST_SENTENCES = 6
-_FIRST = (Verdict.BETTER, Verdict.WORSE, Verdict.EQUIVALENT, Verdict.INCONCLUSIVE, Verdict.UNDECIDED)
+_FIRST = tuple(Verdict)
 
 
-def findings(found: Comparisons) -> list[str]:
-    """What was compared, how it came out in numbers, and the decided comparisons first, in words."""
+def findings(found: Comparisons, claim: str) -> list[str]:
+    """What was compared, how it came out in numbers, and the decided comparisons first, in words.
+
+    ``claim`` says whether seeds are paired, and why.
+    """
     tied = sum(pair.paired for pair in found.pairs)
-    how = (
-        "all paired by seed"
-        if tied == len(found.pairs)
-        else "none paired by seed"
-        if tied == 0
-        else f"{tied} paired by seed"
-    )
+    if found.claimed and tied < len(found.pairs):
+        reasons = list(dict.fromkeys(pair.reason for pair in found.pairs if not pair.paired))
+        claim += f" Not so {counted(len(found.pairs) - tied, 'comparison')}: {'; '.join(reasons[:3])}."
     tally = [f"{found.count(verdict)} {verdict}" for verdict in _FIRST if found.count(verdict)]
     testable = [pair for pair in found.pairs if pair.verdict is not Verdict.UNDECIDED]
     ordered = sorted(testable, key=lambda pair: (_FIRST.index(pair.verdict), pair.p)) or found.pairs[:1]
     said = ordered[:MOST_SENTENCES]
     rest = len(found.pairs) - len(said)
     return [
-        f"{counted(len(found.pairs), 'comparison')} of {len(found.arms)} arms on {found.title}, {how}: "
-        f"{listed(tally)}.",
+        f"{counted(len(found.pairs), 'comparison')} of {len(found.arms)} arms on {found.title}, margin "
+        f"{found.margin:g} points: {listed(tally, len(tally))}.",
+        claim,
         *(pair.sentence for pair in said),
         *([f"Below the tables, the other {counted(rest, 'comparison')} in words."] if rest else []),
     ]
@@ -40,15 +39,10 @@ def findings(found: Comparisons) -> list[str]:
 
 def cautions(found: Comparisons, trials: pd.DataFrame) -> list[str]:
     """What must not be concluded."""
-    notes = [f"The pairs were declared before any test: {found.choice}"] if not found.every_pair else []
-    if (
-        not found.every_pair
-        and found.pairs
-        and all(pair.a is found.arms[0] for pair in found.pairs[: len(found.arms) - 1])
-    ):
+    notes = [found.choice] if not found.every_pair else []
+    if found.picked:
         notes.append(
-            f"{found.arms[0].name} is the best by the same seeds that it is compared on: chance widens its lead, "
-            "and Holm's correction does not know of the choice."
+            f"Chance widens the lead of {found.arms[0].name}: its differences and intervals know nothing of the pick."
         )
     if found.without:
         names = listed(arm.name for arm in found.without)
@@ -57,30 +51,25 @@ def cautions(found: Comparisons, trials: pd.DataFrame) -> list[str]:
     if lost:
         counts = listed(f"{arm.name} ({arm.lost} of {len(arm.values)})" for arm in lost)
         notes.append(
-            f"Trials without a result: {counts}. They are left out with their partners, never given a value: "
+            f"Trials without a result: {counts}. They are left out, where seeds are paired with their "
+            "partners, never given a value: "
             "differences speak of the trials that ended, and flatter a method that fails."
         )
     if absent := [arm for arm in [*found.arms, *found.without] if arm.absent]:
         counts = listed(f"{arm.name} ({arm.absent} of {len(arm.values) + arm.absent})" for arm in absent)
         notes.append(
             f"Seeds of the others without a row: {counts}. Whether these runs were never made, or were lost or left "
-            "out "
-            "because they failed, the records do not say."
+            "out because they failed, the records do not say."
         )
-    if free := [pair for pair in found.pairs if not pair.paired]:
-        reasons = list(dict.fromkeys(pair.reason for pair in free))
-        notes.append(
-            f"{counted(len(free), 'comparison')} unpaired: {'; '.join(reasons[:3])}. "
-            "That needs more seeds for the same power."
-        )
-    if stuck := [pair for pair in found.pairs if pair.verdict is Verdict.UNDECIDED]:
+    if stuck := [p for p in found.pairs if p.verdict is Verdict.UNDECIDED and not p.limit]:
         needed = max(pair.attainable.needed_n for pair in stuck)
         notes.append(
             f"{counted(len(stuck), 'comparison')} cannot be decided whatever the difference: {needed} seeds an arm are "
-            f"needed before an exact test of this family of {len(found.pairs)} can reach 0.05."
+            f"needed before an exact test of this family of {found.family:,} can reach 0.05."
         )
-    if trials[list(SHARED[:-1])].isna().all(axis=None) and any(pair.paired for pair in found.pairs):
-        notes.append("The table does not say what a seed draws: equal seeds are taken as common random numbers.")
+    if barred := [p for p in found.pairs if p.verdict is Verdict.UNDECIDED and p.limit]:
+        reasons = list(dict.fromkeys(pair.limit for pair in barred))
+        notes.append(f"{counted(len(barred), 'comparison')} could not be tested: {'; '.join(reasons[:3])}.")
     values = np.concatenate([arm.values[arm.known] for arm in found.arms])
     if found.margin >= np.ptp(values) > 0:
         notes.append(

@@ -1,4 +1,7 @@
-"""The arms of a comparison, and whether two of them may be compared seed by seed.
+"""The arms of a comparison, and whether two of them are compared seed by seed.
+
+That equal seeds are pairs is a claim about how results came about. A study of this program makes it, a table from
+elsewhere does not; the user may say otherwise. How many seeds two arms have in common decides nothing.
 
 A seed fixes the initial weights, the order of the images and the draws of a search. Two arms share these random numbers
 where they searched one space on the same images with supernets of the same size, and both train or both query the
@@ -32,12 +35,11 @@ SHARED = (
     "trains",
 )
 """What two arms must have in common for a seed to mean the same to both; ``trains``: a protocol is recorded."""
-LEAST_COMMON = 0.5
-"""Share of all seeds of two arms that both must have; with fewer, pairing would throw most of them away."""
 RULE = (
-    "Two arms are compared seed by seed where a seed draws the same for both: the same space, data set and images, the "
-    "same supernet and batch size, and both train or both query the table; and where at least half of all their seeds "
-    "are common. Otherwise they are compared as independent samples, and said to be unpaired."
+    "Two arms of a study of this program are compared seed by seed where a seed draws the same for both: the same "
+    "space, data set and images, the same supernet and batch size, and both train or both query the table. Otherwise, "
+    "where --unpaired asks for it, and in tables from elsewhere without --paired, they are compared as independent "
+    "samples. A seed that only one of two paired arms has is left out; how many are left decides nothing."
 )
 
 Signature = Mapping[str, frozenset[object]]
@@ -116,24 +118,22 @@ def arms(trials: pd.DataFrame, column: str) -> list[Arm]:
     return sorted(found, key=lambda arm: (not arm.n, -arm.mean if arm.n else 0.0, arm.name))
 
 
-def pairing(a: Arm, b: Arm) -> Pairing:
-    """Apply RULE to two arms."""
+def pairing(a: Arm, b: Arm, claimed: bool) -> Pairing:
+    """Apply RULE to two arms of results whose seeds are ``claimed`` to be pairs."""
+    if not claimed:
+        return Pairing(False, "no pairs are claimed")
     both = [column for column in SHARED if column in a.signature and column in b.signature]
     differing = [column for column in both if a.signature[column] != b.signature[column]]
     if "trains" in differing:
         return Pairing(False, "one trains and the other queries the table, so a seed draws other things for each")
     if differing:
         return Pairing(False, f"they differ in {listed(c.replace('_', ' ') for c in differing)}")
-    seeds_a, seeds_b = a.seeds[a.known], b.seeds[b.known]
-    common, every = len(np.intersect1d(seeds_a, seeds_b)), len(np.union1d(seeds_a, seeds_b))
-    if common < LEAST_COMMON * every:
-        return Pairing(False, f"only {common} of their {every} seeds {'is' if common == 1 else 'are'} common")
     return Pairing(True)
 
 
-def common_matrix(group: list[Arm]) -> tuple[np.ndarray, FloatArray] | None:
+def common_matrix(group: list[Arm], claimed: bool) -> tuple[np.ndarray, FloatArray] | None:
     """The seeds that all arms have, and their values [seeds, arms]; None where any two arms are unpaired."""
-    if any(not pairing(a, b).paired for i, a in enumerate(group) for b in group[i + 1 :]):
+    if any(not pairing(a, b, claimed).paired for i, a in enumerate(group) for b in group[i + 1 :]):
         return None
     seeds = group[0].seeds[group[0].known]
     for arm in group[1:]:

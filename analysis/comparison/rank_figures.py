@@ -20,6 +20,8 @@ from analysis.statistics.probability import performance_profile
 from analysis.statistics.ranks import Nemenyi, RankDistribution, rank_distribution
 
 MOST_LINES = 8
+MOST_STEPS = 2_000
+"""Steps of a profile that are drawn where they are; of more values, so many quantiles."""
 
 
 def ranks(found: Comparisons, generator: np.random.Generator) -> tuple[Plot | None, str]:
@@ -27,7 +29,7 @@ def ranks(found: Comparisons, generator: np.random.Generator) -> tuple[Plot | No
     group = [arm for arm in found.arms if arm.n > 1][:MOST_ROWS]
     if len(group) < 2:
         return None, "fewer than two arms have two seeds"
-    common = common_matrix(group)
+    common = common_matrix(group, found.claimed)
     if common is not None and len(common[0]) >= 3:
         found_ranks: RankDistribution = rank_distribution(list(common[1].T), generator, paired=True)
     else:
@@ -117,19 +119,20 @@ def critical_difference(names: list[str], found: Nemenyi, p: float, blocks: str)
     )
 
 
-def profile(found: Comparisons, generator: np.random.Generator) -> Plot:
+def profile(found: Comparisons) -> Plot:
     """The share of seeds above each accuracy, or below each value of which less is better, for the best arms."""
     group = found.arms[:MOST_LINES]
     sign, beyond = accuracies.sign(found.column), "below" if accuracies.lower_is_better(found.column) else "above"
     values = np.concatenate([arm.values[arm.known] for arm in group])
     low, high = float(values.min()), float(values.max())
-    taus = np.unique(np.concatenate([np.linspace(low - 0.02 * (high - low) - 0.1, high + 0.1, 200), values]))
+    steps = values if len(values) <= MOST_STEPS else np.quantile(values, np.linspace(0, 1, MOST_STEPS))
+    taus = np.unique(np.concatenate([np.linspace(low - 0.02 * (high - low) - 0.1, high + 0.1, 200), steps]))
     look = looks([arm.name for arm in found.arms])
     figure = Figure(figsize=(6.2, 3.3), layout=Fixed(legend="right"))
     axes = figure.subplots()
     parts = []
     for place, arm in enumerate(group):
-        curve = performance_profile(arm.values, taus, generator)
+        curve = performance_profile(arm.values, taus)
         style = ("-", "--", "-.", ":")[place % 4]
         axes.step(
             sign * taus,

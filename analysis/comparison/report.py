@@ -11,7 +11,7 @@ from analysis.comparison import figures, rank_figures, seeds_figure, tables
 from analysis.comparison.compare import ALL_PAIRS_UP_TO, Comparisons, compare
 from analysis.comparison.findings import cautions, findings
 from analysis.comparison.pairing import RULE, arms, common_matrix
-from analysis.comparison.verdicts import Verdict
+from analysis.comparison.verdicts import RULES, Verdict
 from analysis.pages import style
 from analysis.pages.files import check_output
 from analysis.pages.page import Page, Section, write_page
@@ -34,12 +34,20 @@ _METHODS = {
     "Student's t interval. Unpaired: difference of means with Welch's interval.",
     "Primary test": "Paired: the sign-flip test, exact up to 16 pairs. Unpaired: the permutation test, exact up to "
     "20,000 divisions. Both two-sided, on the difference of means.",
-    "Holm": "The p-values of all declared pairs that could be tested are adjusted together. TOST p-values are adjusted "
-    "over the same pairs, as a family of their own.",
+    "Far tails": "Where fewer than ten of the random flips or divisions reach what was observed, p is a saddlepoint "
+    "approximation of the exact test (Robinson 1982), so that no p-value is a mere count of draws. It is never below "
+    "the smallest p that the exact test can give, which the table of tests shows.",
+    "Holm": "The p-values of all pairs that could be tested are adjusted together; where the reference was picked by "
+    "its mean, as if all pairs of the arms had been tested. The tests against the margin are adjusted over the same "
+    "pairs, as families of their own.",
+    "Verdict": "Two tests answer two questions: whether the arms differ (primary test), and whether they differ by "
+    "less than the margin (two one-sided t tests). Of arms that differ a third, one-sided t test asks whether it is by "
+    "more than the margin. The first rule that holds speaks: "
+    + "; ".join(f"{place}. {rule.verdict}" for place, rule in enumerate(RULES, 1))
+    + ".",
     "Cannot be decided": "An exact test has a smallest p-value, set by the number of seeds. Where that is above 0.05 "
-    "after correction no data could have been significant, and the report does not call them not significant.",
-    "Equivalent within the margin": "Both one-sided t tests reject a difference as large as the margin. It goes before "
-    "better and worse: a difference may be real and too small to matter.",
+    "after correction no data could have been significant, and the report does not call them not significant. One seed "
+    "beats nobody, and nor do two arms without any spread.",
     "P(A > B)": "Paired: share of common seeds on which A is better, with the exact binomial interval. Unpaired: the "
     "Mann-Whitney estimate with Newcombe's interval. Ties count half.",
     "Bayesian signed-rank test": "Benavoli et al. 2014 and 2017, Dirichlet process with prior weight 0.5 at 0; refused "
@@ -60,11 +68,13 @@ def write_comparison(
     """
     output = check_output(output)
     trials = results.trials
-    found = compare(trials, accuracies.chosen(trials, column), margin=margin, against=against)
+    found = compare(
+        trials, accuracies.chosen(trials, column), margin=margin, against=against, paired_seeds=results.paired
+    )
     generator = np.random.default_rng(0)
     with style.style():
         sections = build(found, trials, generator)
-    decided = (Verdict.BETTER, Verdict.WORSE)
+    differ = (Verdict.BETTER, Verdict.WORSE, Verdict.LEADS, Verdict.TRAILS)
     page = Page(
         kind="NAS comparison report",
         name=results.name,
@@ -73,11 +83,11 @@ def write_comparison(
             "arms": len(found.arms),
             "trials": len(trials),
             "comparisons": len(found.pairs),
-            "better or worse": sum(found.count(verdict) for verdict in decided),
-            "equivalent": found.count(Verdict.EQUIVALENT),
+            "better or worse": sum(found.count(verdict) for verdict in differ),
+            "negligible or equivalent": found.count(Verdict.NEGLIGIBLE) + found.count(Verdict.EQUIVALENT),
             "undecided": found.count(Verdict.INCONCLUSIVE) + found.count(Verdict.UNDECIDED),
         },
-        findings=findings(found),
+        findings=findings(found, results.pairing),
         cautions=cautions(found, trials),
         glance=tables.arms_table(found),
         sections=sections,
@@ -134,7 +144,7 @@ def _datasets(found: Comparisons, trials: pd.DataFrame) -> Section:
 def _ranks(found: Comparisons, trials: pd.DataFrame, generator: np.random.Generator) -> Section:
     lead = "What another draw of the seeds would have said of the order, and how the seeds of each arm are distributed."
     distribution, refused = rank_figures.ranks(found, generator)
-    shown = [rank_figures.profile(found, generator)]
+    shown = [rank_figures.profile(found)]
     if distribution is None:
         lead += f" No rank distribution: {refused}."
     else:
@@ -160,9 +170,9 @@ def _blocks(found: Comparisons, trials: pd.DataFrame) -> tuple[FloatArray, str]:
         means = {column: {arm.name: arm.mean for arm in arms(trials, column)} for column in columns}
         scores = np.array([[means[column][arm.name] for arm in found.arms] for column in columns])
         return scores, f"means on {listed(accuracies.title(c) for c in columns)}"
-    common = common_matrix(found.arms)
+    common = common_matrix(found.arms, found.claimed)
     if common is None:
-        return np.empty((0, len(found.arms))), "fewer than five data sets, and seeds that mean other things to each arm"
+        return np.empty((0, len(found.arms))), "fewer than five data sets, and seeds that are not paired"
     return common[1], "the common seeds of one data set: no statement about others"
 
 

@@ -30,6 +30,7 @@ def seeds_curve(found: Comparisons) -> Plot | None:
     sizes = np.unique(np.geomspace(3, max(200, 2 * now), 28).round().astype(int))
     effect = smallest_detectable_paired if kind else smallest_detectable_unpaired
     effects = np.array([effect(int(n), family=family) for n in sizes])
+    sizes, effects = sizes[np.isfinite(effects)], effects[np.isfinite(effects)]
     figure = Figure(figsize=(5.2, 3.0), layout=Fixed())
     axes = figure.subplots()
     low, high = np.quantile(spreads, [0.25, 0.75])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.comparison.compare import Comparison, Comparisons, difference_on, seeds_to_decide
+from analysis.comparison.compare import Comparisons, difference_on, seeds_to_decide
+from analysis.comparison.pair import Comparison
 from analysis.pages.table import Table
 from analysis.pages.words import counted, interval, mean_std, number, p_value
 from analysis.results import accuracies
@@ -129,6 +130,7 @@ def equivalence_table(found: Comparisons) -> Table:
             found.difference: [pair.name for pair in pairs],
             "TOST p": [p_value(pair.equivalence.p) for pair in pairs],
             "TOST p, Holm": [p_value(pair.equivalence_p) for pair in pairs],
+            "beyond p, Holm": [p_value(pair.beyond_p) for pair in pairs],
             "P(A better)": [number(pair.posterior.better) for pair in pairs],
             "P(equivalent)": [number(pair.posterior.equivalent) for pair in pairs],
             "P(B better)": [number(pair.posterior.worse) for pair in pairs],
@@ -136,7 +138,8 @@ def equivalence_table(found: Comparisons) -> Table:
         }
     )
     caption = (
-        f"Margin ±{found.margin:g} points. TOST: a small p says that the mean difference lies within the margin. The "
+        f"Margin ±{found.margin:g} points. TOST: a small p says that the mean difference lies within the margin. "
+        "Beyond: a small p says that it lies outside, on the side where it was observed (one-sided t test). The "
         "three probabilities are the Bayesian signed-rank test's, with a region of practical equivalence as wide as "
         "the margin; it needs five pairs of common seeds."
     )
@@ -175,7 +178,7 @@ def datasets_table(trials: pd.DataFrame, found: Comparisons, columns: list[str])
     data = shown.copy()
     for column in columns:
         what = accuracies.title(column)
-        estimates = [difference_on(trials, column, pair.a.name, pair.b.name) for pair in found.pairs]
+        estimates = [difference_on(trials, column, pair.a.name, pair.b.name, found.claimed) for pair in found.pairs]
         shown[f"{what} (points)"] = [_estimate(estimate) for estimate in estimates]
         data[f"{what} difference (points)"] = [estimate.estimate for estimate in estimates]
         data[f"{what} low"], data[f"{what} high"] = (
@@ -210,7 +213,8 @@ def _numbers(found: Comparisons) -> pd.DataFrame:
         row |= {"d_z" if pair.paired else "cliffs_delta": pair.effect}
         row |= {"p": pair.primary.p, "p_holm": pair.p, "smallest_p": pair.attainable.smallest_p}
         row |= {"p_rank_test": pair.rank_test.p, "p_t_test": pair.t_test.p}
-        row |= {"p_tost": pair.equivalence.p, "p_tost_holm": pair.equivalence_p, "margin": pair.equivalence.margin}
+        row |= {"p_tost": pair.equivalence.p, "p_tost_holm": pair.equivalence_p, "p_beyond_holm": pair.beyond_p}
+        row |= {"margin": pair.equivalence.margin}
         posterior = pair.posterior
         row |= {"p_better": posterior.better, "p_equivalent": posterior.equivalent, "p_worse": posterior.worse}
         row |= {"verdict": str(pair.verdict)}

@@ -1,11 +1,10 @@
-"""From the numbers of one comparison to a verdict and a sentence: one rule table, the first rule that holds.
+"""From the numbers of one comparison to its verdict: one table of rules, the first that holds, one sentence each.
 
-    undecided      no test is possible, or none could reach its level with these seeds
-    equivalent     both one-sided tests exclude a difference as large as the margin, whether it is 0 or not
-    better, worse  the primary test rejects equality
-    inconclusive   none of these
+Two questions are asked of every pair, each by a test of its own: do the arms differ, and do they differ by less than
+the margin? A third asks of arms that differ whether it is by more than the margin. No answer hides another: a
+significant difference may be negligible, and arms may be equivalent where their seeds could never show a difference.
 
-All p-values are after Holm's correction over the declared family.
+All p-values are after Holm's correction over the family.
 """
 
 from __future__ import annotations
@@ -14,30 +13,35 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from analysis.pages.words import equals, number
-from analysis.statistics.estimate import ALPHA, Estimate
+from analysis.pages.words import equals
+from analysis.statistics.estimate import ALPHA
 
 
 class Verdict(StrEnum):
-    """What may be said of A against B."""
+    """What may be said of A against B, the most that is known first."""
 
-    BETTER = "better"
-    WORSE = "worse"
+    BETTER = "better by more than the margin"
+    WORSE = "worse by more than the margin"
+    LEADS = "better, size open"
+    TRAILS = "worse, size open"
+    NEGLIGIBLE = "different but negligible"
     EQUIVALENT = "equivalent within the margin"
     INCONCLUSIVE = "inconclusive"
-    UNDECIDED = "cannot be decided at this n"
+    UNDECIDED = "cannot be decided"
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a verdict rests on."""
+    """What a verdict rests on; a p-value is NaN where its test cannot be made."""
 
     difference: float
     """Mean of A less mean of B, points."""
     p: float
-    """Of equality, adjusted; NaN where the test cannot be made."""
+    """Of equality."""
     equivalence_p: float
-    """Of a difference at least as large as the margin, adjusted; NaN where the test cannot be made."""
+    """Of a difference at least as large as the margin."""
+    beyond_p: float
+    """Of a difference no larger than the margin, on the side that was observed."""
     reachable: bool
     """Whether any data of this size could have rejected equality."""
 
@@ -45,67 +49,89 @@ class Evidence:
     def differs(self) -> bool:
         return self.p <= ALPHA
 
+    @property
+    def small(self) -> bool:
+        return self.equivalence_p <= ALPHA
 
-RULES: tuple[tuple[Verdict, Callable[[Evidence], bool]], ...] = (
-    (Verdict.UNDECIDED, lambda e: not (e.p >= 0) or not (e.reachable or e.differs)),
-    (Verdict.EQUIVALENT, lambda e: e.equivalence_p <= ALPHA),
-    (Verdict.BETTER, lambda e: e.differs and e.difference > 0),
-    (Verdict.WORSE, lambda e: e.differs and e.difference < 0),
-    (Verdict.INCONCLUSIVE, lambda e: True),
+    @property
+    def large(self) -> bool:
+        return self.beyond_p <= ALPHA
+
+
+@dataclass(frozen=True)
+class Rule:
+    verdict: Verdict
+    holds: Callable[[Evidence], bool]
+    says: str
+    """After the evidence; {a}, {b}, {margin} and {limit}, the reason why nothing can be decided."""
+
+
+RULES = (
+    Rule(
+        Verdict.NEGLIGIBLE,
+        lambda e: e.differs and e.small,
+        "{a} and {b} differ, but by less than {margin} points: negligible",
+    ),
+    Rule(
+        Verdict.BETTER,
+        lambda e: e.differs and e.large and e.difference > 0,
+        "{a} beats {b} by more than {margin} points",
+    ),
+    Rule(
+        Verdict.WORSE,
+        lambda e: e.differs and e.large and e.difference < 0,
+        "{a} falls short of {b} by more than {margin} points",
+    ),
+    Rule(
+        Verdict.LEADS,
+        lambda e: e.differs and e.difference > 0,
+        "{a} is better than {b}; whether by more than {margin} points is open",
+    ),
+    Rule(
+        Verdict.TRAILS,
+        lambda e: e.differs and e.difference < 0,
+        "{a} is worse than {b}; whether by more than {margin} points is open",
+    ),
+    Rule(Verdict.EQUIVALENT, lambda e: e.small, "{a} and {b} are equivalent within {margin} points"),
+    Rule(Verdict.UNDECIDED, lambda e: not (e.p >= 0 and e.reachable), "cannot be decided: {limit}"),
+    Rule(
+        Verdict.INCONCLUSIVE,
+        lambda e: True,
+        "inconclusive: neither a difference nor equivalence within {margin} points is shown",
+    ),
 )
 
 
-def judge(evidence: Evidence) -> Verdict:
-    """The verdict of the first rule that holds."""
-    return next(verdict for verdict, holds in RULES if holds(evidence))
+def judge(evidence: Evidence) -> Rule:
+    """The first rule that holds."""
+    return next(rule for rule in RULES if rule.holds(evidence))
 
 
 @dataclass(frozen=True)
 class Wording:
-    """The parts of a sentence."""
+    """The parts of a sentence that are no verdict."""
 
     a: str
     b: str
     what: str
     margin: float
-    seeds: str
-    """``10 paired seeds`` or ``5 and 4 seeds, unpaired``."""
+    observed: str
+    """``8 of 8 common seeds higher, by 2.90 points``."""
+    known: tuple[str, ...]
+    """What stands in brackets: the interval, and whether the seeds are paired."""
     test: str
     """``sign-flip`` or ``permutation``."""
     family: int
     limit: str
-    """Why nothing can be decided; empty elsewhere."""
 
 
-def sentence(verdict: Verdict, evidence: Evidence, difference: Estimate, words: Wording) -> str:
-    """The verdict in one or two sentences, with the difference, its interval, n, the test and the family."""
+def sentence(rule: Rule, evidence: Evidence, words: Wording) -> str:
+    """The evidence, then the verdict that follows from it."""
     holm = f", Holm over {words.family}" if words.family > 1 else ""
-    known = [interval_words(difference), words.seeds]
-    tested = ", ".join([*known, f"{words.test} p {equals(evidence.p)}{holm}"])
-    size = number(abs(difference.estimate))
-    if verdict is Verdict.BETTER:
-        return f"{words.a} beats {words.b} by {size} points on {words.what} ({tested})."
-    if verdict is Verdict.WORSE:
-        return f"{words.a} falls short of {words.b} by {size} points on {words.what} ({tested})."
-    signed = number(difference.estimate)
-    if verdict is Verdict.EQUIVALENT:
-        small = f" The difference is not 0 ({words.test} p {equals(evidence.p)}{holm}), but small."
-        return (
-            f"{words.a} and {words.b} are equivalent within {words.margin:g} points on {words.what}: difference "
-            f"{signed} ({', '.join(known)}, equivalence p {equals(evidence.equivalence_p)}{holm})."
-            f"{small if evidence.differs else ''}"
-        )
-    if verdict is Verdict.INCONCLUSIVE:
-        return (
-            f"{words.a} against {words.b} on {words.what} is inconclusive: difference {signed} points ({tested}). "
-            f"Neither a difference nor equivalence within {words.margin:g} points is shown."
-        )
-    shown = "" if difference.n == 0 else f" The difference is {signed} points ({', '.join(known)})."
-    return f"{words.a} against {words.b} on {words.what} cannot be decided: {words.limit}.{shown}"
-
-
-def interval_words(difference: Estimate) -> str:
-    """``95 % interval 0.10 to 0.70``."""
-    if not difference.low <= difference.high:
-        return "no interval"
-    return f"95 % interval {number(difference.low)} to {number(difference.high)}"
+    tests = [f"{words.test} p {equals(evidence.p)}{holm}"] if evidence.p >= 0 else []
+    if evidence.small:
+        tests.append(f"equivalence p {equals(evidence.equivalence_p)}")
+    said = rule.says.format(a=words.a, b=words.b, margin=f"{words.margin:g}", limit=words.limit)
+    return (
+        f"{words.a} against {words.b} on {words.what}: {words.observed} ({'; '.join([*words.known, *tests])}); {said}."
+    )

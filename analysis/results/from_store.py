@@ -46,6 +46,25 @@ class Results:
     environment: dict[str, Any]
     _store: Store | None = field(repr=False)
     """None where there are no epochs to read: the results are a table from elsewhere."""
+    paired: bool = True
+    """Whether equal seeds of two methods are claimed to draw the same, and methods are compared seed by seed."""
+
+    @property
+    def pairing(self) -> str:
+        """Whether seeds are paired, and why, for the first screen of a report."""
+        if self._store is None and self.paired:
+            return "Paired by seed, as --paired claims: equal seeds of two methods are taken to have drawn the same."
+        if self._store is None:
+            return (
+                "Unpaired: nothing in a table says that equal seeds of two methods drew the same. Where they did, "
+                "--paired says so."
+            )
+        if self.paired:
+            return (
+                "Paired by seed: in a study of this program methods that share a seed share their initial weights and "
+                "data order."
+            )
+        return "Unpaired, as --unpaired asks: methods are compared as independent samples."
 
     def read_epochs(self, columns: Iterable[str] | None = None) -> pd.DataFrame:
         """The epochs of recorded trials: trial_id, epoch, queries and ``columns`` of EPOCHS in study.store.schema.
@@ -81,8 +100,10 @@ class Results:
         return any(pc.any(pc.is_in(table["trial_id"].unique(), known)).as_py() for table in tables)
 
 
-def load(store: str | Path, study: str | None = None) -> Results:
+def load(store: str | Path, study: str | None = None, *, paired: bool = True) -> Results:
     """Read one study of ``store``: a results folder, one study's folder, or a URI of either.
+
+    Its seeds are ``paired``: methods that share one share their initial weights and data order.
 
     Raises StoreError where nothing is found, several studies need a choice, or a file is damaged or too new.
     """
@@ -107,7 +128,7 @@ def load(store: str | Path, study: str | None = None) -> Results:
     pa.default_memory_pool().release_unused()  # what is freed is as large as the frame that comes next
     trials = with_variants(trials, {config: config.split(SEPARATOR) for config in trials["config"].dropna().unique()})
     pa.default_memory_pool().release_unused()
-    return Results(own.study, trials, parsed, study_text, environment, own)
+    return Results(own.study, trials, parsed, study_text, environment, own, paired)
 
 
 def _check_percent(path: str, table: pa.Table) -> None:

@@ -27,13 +27,15 @@ _KEYS = (*TEXT, "seed")
 _PREFIX = "hp."
 
 
-def load_table(path: str | Path, value: str | Sequence[str], *, lower_is_better: bool | None = None) -> Results:
+def load_table(
+    path: str | Path, value: str | Sequence[str], *, lower_is_better: bool | None = None, paired: bool = False
+) -> Results:
     """Read ``path`` (.parquet or .csv); ``value`` names its value columns, in percent.
 
     ``lower_is_better``: of all values, which are then in a unit of their own; None where nobody said, so that a name or
-    a range that looks like an error rate is refused. There are no cells, epochs or settings of a search in it: sections
-    that need them are left out. Raises StoreError and ConfigError, in one sentence, where the file cannot be read as
-    such a table.
+    a range that looks like an error rate is refused. ``paired`` claims that equal seeds of two methods drew the same;
+    the table itself cannot say so. There are no cells, epochs or settings of a search in it: sections that need them
+    are left out. Raises StoreError and ConfigError, in one sentence, where the file cannot be read as such a table.
     """
     path = Path(path)
     names = [value] if isinstance(value, str) else list(value)
@@ -57,7 +59,7 @@ def load_table(path: str | Path, value: str | Sequence[str], *, lower_is_better:
     trials = _as_trials(frame, settings, names, lower=bool(lower_is_better))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     about = {"file": path.name, "sha256": digest, "values": names, "lower is better": bool(lower_is_better)}
-    return Results(path.stem, with_variants(trials, parts), {}, "", about, None)
+    return Results(path.stem, with_variants(trials, parts), {}, "", about, None, paired)
 
 
 def _check_columns(path: Path, frame: pd.DataFrame, names: list[str]) -> None:

@@ -14,10 +14,8 @@ from analysis.results import accuracies
 from analysis.results.absent import absent_seeds
 from analysis.robustness.collapse import Collapse, collapse_probability
 from analysis.robustness.summary import LOST, accounting, summarise
+from analysis.statistics.attainable import attainable_paired, attainable_unpaired
 from trainables.benchmarks.accuracies import DATASETS
-
-_SMALLEST_PAIRED_N = 6
-"""Two-sided exact sign-flip: 2 / 2**n <= 0.05 needs n >= 6."""
 
 
 def findings(name: str, trials: pd.DataFrame, rule: Collapse) -> list[str]:
@@ -27,12 +25,15 @@ def findings(name: str, trials: pd.DataFrame, rule: Collapse) -> list[str]:
     return [_what_was_run(name, trials), *_who_leads(trials), *_collapse(trials, rule), _what_failed(trials)]
 
 
-def cautions(trials: pd.DataFrame, study: dict[str, Any]) -> list[str]:
-    """What must not be concluded from these records; empty only for an uncommonly careful study."""
+def cautions(trials: pd.DataFrame, study: dict[str, Any], paired: bool = True) -> list[str]:
+    """What must not be concluded from these records; empty only for an uncommonly careful study.
+
+    ``paired``: equal seeds of two methods are claimed to draw the same.
+    """
     return [
         *_not_yet_run(trials, study),
         *_absent(trials),
-        *_few_seeds(trials),
+        *_few_seeds(trials, paired),
         *_unequal_arms(trials),
         *_what_was_measured(trials),
         *_mixed_sources(trials),
@@ -175,17 +176,19 @@ def _absent(trials: pd.DataFrame) -> list[str]:
     return notes
 
 
-def _few_seeds(trials: pd.DataFrame) -> list[str]:
+def _few_seeds(trials: pd.DataFrame, paired: bool) -> list[str]:
     counts = summarise(trials, accuracies.headline(trials))[["variant", "values"]]
     fewest = counts["values"].min()
     thin = listed(counts.loc[counts["values"] == fewest, "variant"].astype(str))
     if fewest < 3:
         with_result = ("no seed", "one seed", "two seeds")[fewest]
         return [f"{thin}: {with_result} with a result. A spread needs two seeds, an interval three."]
-    if fewest < _SMALLEST_PAIRED_N:
+    needed = (attainable_paired(fewest) if paired else attainable_unpaired(fewest, fewest)).needed_n
+    if fewest < needed:
+        test, seeds = ("paired", "common seeds") if paired else ("permutation", "seeds in each of two arms")
         return [
-            f"{thin}: {fewest} seeds with a result. An exact paired test cannot reach p ≤ 0.05 (two-sided) below "
-            f"{_SMALLEST_PAIRED_N} common seeds, whatever the difference."
+            f"{thin}: {fewest} seeds with a result. An exact {test} test cannot reach p ≤ 0.05 (two-sided) below "
+            f"{needed} {seeds}, whatever the difference."
         ]
     return []
 

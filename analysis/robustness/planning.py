@@ -23,14 +23,15 @@ from analysis.statistics.power import (
 )
 
 
-def plan_seeds(trials: pd.DataFrame, column: str, margin: float = MARGIN) -> pd.DataFrame:
+def plan_seeds(trials: pd.DataFrame, column: str, margin: float = MARGIN, *, paired: bool = True) -> pd.DataFrame:
     """The plan of each variant with at least three values, from its own spread in ``column``; ``margin`` in points.
 
     Columns: variant; values; std and planned_std (points); half_width (seeds until the 95 % t interval of the mean is
     ± margin); unpaired (seeds in each of two arms this spread, to detect a difference of margin); rival (the variant of
     the best mean, or for that one the next), common (seeds in common with it) and paired (pairs of seeds to detect
     margin against it); detectable (the smallest difference, in points, that the present seeds detect in two arms);
-    hours (of one search, mean). Tests: two-sided at 0.05 with power 0.8. NaN where a spread is unknown or zero.
+    hours (of one search, mean). Where seeds are not ``paired`` there is no rival, common and paired. Tests: two-sided
+    at 0.05 with power 0.8. NaN where a spread is unknown or zero.
     """
     summary = summarise(trials, column)
     ranked = summary.dropna(subset="mean").sort_values("mean", ascending=lower_is_better(column), kind="stable")
@@ -42,8 +43,6 @@ def plan_seeds(trials: pd.DataFrame, column: str, margin: float = MARGIN) -> pd.
             continue
         name, n, std = str(row["variant"]), int(row["values"]), float(row["std"])
         planned = planning_std(std, n)
-        rival = next((other for other in ranked if other != name), "")
-        common, of_differences = _differences(trials, column, name, rival)
         rows.append(
             {
                 "variant": name,
@@ -52,14 +51,21 @@ def plan_seeds(trials: pd.DataFrame, column: str, margin: float = MARGIN) -> pd.
                 "planned_std": planned,
                 "half_width": _seeds(seeds_for_half_width(planned, margin)) if planned > 0 else NAN,
                 "unpaired": _seeds(seeds_to_detect_unpaired(margin / planned)) if planned > 0 else NAN,
-                "rival": rival,
-                "common": common,
-                "paired": _seeds(seeds_to_detect_paired(margin / of_differences)) if of_differences > 0 else NAN,
+                **(_against_rival(trials, column, name, ranked, margin) if paired else {}),
                 "detectable": smallest_detectable_unpaired(n) * planned,
                 "hours": float(hours[i]),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _against_rival(
+    trials: pd.DataFrame, column: str, name: str, ranked: pd.Series, margin: float
+) -> dict[str, str | int | float]:
+    rival = next((other for other in ranked if other != name), "")
+    common, std = _differences(trials, column, name, rival)
+    needed = _seeds(seeds_to_detect_paired(margin / std)) if std > 0 else NAN
+    return {"rival": rival, "common": common, "paired": needed}
 
 
 def _differences(trials: pd.DataFrame, column: str, name: str, rival: str) -> tuple[int, float]:

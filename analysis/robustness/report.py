@@ -26,6 +26,7 @@ def write_report(results: Results, output: Path, options: Options | None = None)
     output, options = check_output(output), options or Options()
     counts, trials = accounting(results.trials), results.trials
     options.collapse.check(trials)
+    what_was_run, *found = findings(results.name, trials, options.collapse)
     with style.style():
         sections = build(results, options)
     column = accuracies.headline(trials)
@@ -39,8 +40,8 @@ def write_report(results: Results, output: Path, options: Options | None = None)
         name=results.name,
         measure=accuracies.measure(column),
         tally={"variants": len(counts), "trials": int(counts["n"].sum())} | ends,
-        findings=findings(results.name, trials, options.collapse),
-        cautions=cautions(trials, results.study),
+        findings=[what_was_run, results.pairing, *found],
+        cautions=cautions(trials, results.study, results.paired),
         glance=glance(trials),
         sections=sections,
         data={"all_trials": trials, "intervals": _all_intervals(trials)},

@@ -16,6 +16,7 @@ from analysis.pages.table import Table
 from analysis.pages.words import listed, number
 from analysis.results import accuracies
 from analysis.results.from_store import Results
+from analysis.results.margin import checked
 from analysis.robustness import drawings, figures, summary_tables
 from analysis.robustness import tables as robustness_tables
 from analysis.robustness.cells import cell_svg
@@ -28,7 +29,6 @@ from analysis.robustness.summary import failures, top_cells
 from analysis.statistics.estimate import MARGIN
 from trainables.benchmarks.accuracies import SPLITS, Accuracy
 from trainables.benchmarks.table import BenchmarkTable
-from trainables.errors import ConfigError
 from trainables.spaces.nas_bench_201.genotype import NUM_CELLS, Genotype
 
 _MOST_TRACEBACKS = 10
@@ -84,7 +84,7 @@ class Options:
     """What a reader may choose: when a search has collapsed, which difference matters (points), and a benchmark table.
 
     ``table`` gives the mean over all cells, which is what random sampling expects; None leaves it unknown. Raises
-    ConfigError where ``margin`` is not above 0.
+    ConfigError where ``margin`` is no number of points.
     """
 
     collapse: Collapse = field(default_factory=Collapse)
@@ -92,8 +92,7 @@ class Options:
     table: BenchmarkTable | None = None
 
     def __post_init__(self) -> None:
-        if not self.margin > 0:
-            raise ConfigError(f"a difference that matters is above 0 points, but got {self.margin:g}; try --margin 0.5")
+        checked(self.margin)
 
 
 def build(results: Results, options: Options) -> list[Section]:
@@ -105,7 +104,7 @@ def build(results: Results, options: Options) -> list[Section]:
         cells(trials),
         tables(trials),
         robustness(trials, options),
-        planning(trials, options.margin),
+        planning(trials, options.margin, results.paired),
         printed(trials),
         failed(trials),
         Section("notes", "Method: what each number is", "", definitions=_definitions(trials, rule)),
@@ -192,9 +191,9 @@ def _folded(table: Table, folded: bool) -> Table:
     return replace(table, folded=folded)
 
 
-def planning(trials: pd.DataFrame, margin: float) -> Section:
-    """How many seeds the next study needs."""
-    plan = robustness_tables.plan(trials, accuracies.headline(trials), margin)
+def planning(trials: pd.DataFrame, margin: float, paired: bool) -> Section:
+    """How many seeds the next study needs; ``paired``: equal seeds are claimed to be pairs."""
+    plan = robustness_tables.plan(trials, accuracies.headline(trials), margin, paired)
     if plan is None:
         return Section("planning", "Seeds needed", absent="a plan needs a variant with at least three seeds")
     lead = (

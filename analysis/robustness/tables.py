@@ -154,9 +154,9 @@ def variance_sources(trials: pd.DataFrame) -> Table | None:
     return Table("variance_sources", "Search seeds against training seeds", caption, shown, data)
 
 
-def plan(trials: pd.DataFrame, column: str, margin: float) -> Table | None:
-    """Seeds needed; None where no variant has three values."""
-    data = plan_seeds(trials, column, margin)
+def plan(trials: pd.DataFrame, column: str, margin: float, paired: bool) -> Table | None:
+    """Seeds needed, with those of pairs where seeds are ``paired``; None where no variant has three values."""
+    data = plan_seeds(trials, column, margin, paired=paired)
     if data.empty:
         return None
     shown = pd.DataFrame(
@@ -166,20 +166,25 @@ def plan(trials: pd.DataFrame, column: str, margin: float) -> Table | None:
             "std, upper 80 % (points)": data["planned_std"].map(number),
             f"for ± {margin:g}": data["half_width"].map(_seeds),
             f"to detect {margin:g}": data["unpaired"].map(_seeds),
-            "rival": data["rival"].replace("", UNKNOWN),
-            f"pairs to detect {margin:g}": data["paired"].map(_seeds),
             "detectable now (points)": data["detectable"].map(number),
         }
     )
+    against = ""
+    if paired:
+        shown["rival"] = data["rival"].replace("", UNKNOWN)
+        shown[f"pairs to detect {margin:g}"] = data["paired"].map(_seeds)
+        against = (
+            ", and pairs of common seeds against the rival (paired t test; the rival is the variant of the best mean, "
+            "or for that one the next)"
+        )
     caption = (
         f"Seeds needed in {accuracies.title(column)}, planned with the upper 80 % limit of each variant's std. For "
         f"± {margin:g}: until the 95 % t interval of the mean has that half-width in points. To detect {margin:g} "
-        "points: seeds in each of two arms of this spread (two-sample t test), and pairs of common seeds against the "
-        "rival (paired t test; the rival is the variant of the best mean, or for that one the next); two-sided at "
-        "0.05, power 0.8. Detectable now: the smallest difference that the present seeds would find in two arms. A "
+        f"points: seeds in each of two arms of this spread (two-sample t test){against}; two-sided at 0.05, power 0.8. "
+        "Detectable now: the smallest difference that the present seeds would find in two arms. A "
         "plan for the next study, not a test of this one."
     )
-    return Table("seeds_needed", "Seeds needed", caption, shown, data, prose=("rival",))
+    return Table("seeds_needed", "Seeds needed", caption, shown, data, prose=("rival",) if paired else ())
 
 
 def printed(trials: pd.DataFrame, columns: list[str]) -> Table | None:

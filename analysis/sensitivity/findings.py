@@ -105,17 +105,20 @@ def _importance(one: MethodSensitivity) -> str:
     """Exact or fANOVA where there is one, PED-ANOVA elsewhere."""
     found = one.importances or one.ped_anova
     top = largest(found)
-    if isnan(top["p"]):
+    if isnan(top["importance"]):
         return f"{one.name}: importances could not be computed ({found.note})."
-    if top["p"] > ALPHA:
+    if not (found.table["p"] <= ALPHA).any():
+        tested = "nothing is left to test it against" if isnan(top["p"]) else f"p {equals(top['p'])}, Holm"
         return (
-            f"{one.name}: no hyperparameter is shown to matter; {top['hyperparameter']} is first, but as much happens "
-            f"if nothing matters (p {equals(top['p'])}, {found.evaluator})."
+            f"{one.name}: no hyperparameter is shown to matter; {top['hyperparameter']} is first "
+            f"({found.evaluator}; {tested})."
         )
+    others = [row.hyperparameter for row in found.table.iloc[1:].itertuples() if row.p <= ALPHA]
+    beside = f" {listed(others)} {'matters' if len(others) == 1 else 'matter'}, too." if others else ""
     if found is one.ped_anova:
         return (
             f"{one.name}: {top['hyperparameter']} decides most whether a setting is among the best (PED-ANOVA, p "
-            f"{equals(top['p'])})."
+            f"{equals(top['p'])}, Holm).{beside}"
         )
     share = number(100 * top["importance"], 0)
     bounds = (
@@ -125,7 +128,7 @@ def _importance(one: MethodSensitivity) -> str:
     )
     return (
         f"{one.name}: {top['hyperparameter']} alone explains {share} % of the variance between settings "
-        f"({found.evaluator}{bounds}; {number(100 * top['null'], 0)} % are reached where nothing matters)."
+        f"({found.evaluator}{bounds}; F test p {equals(top['p'])}, Holm).{beside}"
     )
 
 

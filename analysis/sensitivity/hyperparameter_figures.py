@@ -41,6 +41,7 @@ def importance(one: MethodSensitivity) -> Plot | None:
         rows[:-1][whiskers], 100 * table["low"][whiskers], 100 * table["high"][whiskers], color=INK, linewidth=1.5
     )
     null = 100 * table["null"].to_numpy(dtype=float)
+    banded = bool(np.isfinite(null).any())
     axes.barh(rows[:-1], null, color=MUTED, alpha=0.3, height=0.86, zorder=0)
     axes.vlines(null, rows[:-1] - 0.43, rows[:-1] + 0.43, color=MUTED, linewidth=1)
     axes.set_yticks(rows, [wrapped(n) for n in names])
@@ -52,8 +53,8 @@ def importance(one: MethodSensitivity) -> Plot | None:
     return Plot(
         f"importance_{slug(one.name)}",
         f"Importance of the hyperparameters of {one.name}, n = {found.n} seeds, {found.settings:,} settings; "
-        f"{found.method}. Grey: up to the 95 % quantile where nothing matters. Hatched: interactions, and what a "
-        "surrogate misses.",
+        f"{found.method}.{' Grey: what chance gives to one that does not matter, in 95 % of cases.' if banded else ''} "
+        "Hatched: interactions, and what a surrogate misses.",
         f"Bar chart of importances; largest {top['hyperparameter']}, {number(100 * top['importance'], 0)} %.",
         figure,
         data=found.table,

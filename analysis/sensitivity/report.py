@@ -33,7 +33,14 @@ def write_sensitivity(
     output = check_output(output)
     trials = results.trials
     chosen = accuracies.chosen(trials, column)
-    found = analyse(trials, chosen, method=method, default=default, datasets=accuracies.on_all_datasets(trials, chosen))
+    found = analyse(
+        trials,
+        chosen,
+        method=method,
+        default=default,
+        datasets=accuracies.on_all_datasets(trials, chosen),
+        shared_seeds=results.paired,
+    )
     sign, mean = accuracies.sign(chosen), f"mean{accuracies.unit(chosen)}"
     with style.style():
         sections = build(found)
@@ -47,7 +54,7 @@ def write_sensitivity(
             "trials": sum(int(one.settings.recorded.sum()) for one in found.methods),
             "failed": sum(one.settings.failed for one in found.methods),
         },
-        findings=findings(found, results.name),
+        findings=[*findings(found, results.name), results.pairing],
         cautions=cautions(found),
         glance=overview(found),
         sections=sections,

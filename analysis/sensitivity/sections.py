@@ -17,8 +17,10 @@ _DEFINITIONS = {
     f"normalised. It is left out above {MOST_FOREST_SETTINGS} settings.",
     "PED-ANOVA": "Which hyperparameters decide whether a setting is among the best tenth (Watanabe et al. 2023): "
     "another question, and other numbers by design.",
-    "Where nothing matters": "The same computation with whole settings shuffled; the 95 % quantile of the importance "
-    "and the share of shuffles that reach the observed one (p).",
+    "p of an importance": "Of that hyperparameter's own null hypothesis, that its levels share one mean whatever the "
+    "others do: F test against the seeds within settings on a full grid, else F test of leaving it out of an additive "
+    "model of the settings; Holm over the hyperparameters of the method. By chance: the share that it has in one case "
+    "of twenty if it does not matter. PED-ANOVA's p is of its own null, whole settings shuffled, with Holm too.",
     "Cross-fitting": "The best of many means is too high by luck. Every half of the seeds chooses, the other half "
     "scores; naive numbers choose and score on all seeds.",
     "Intervals": "95 %, over seeds: Student's t with the jackknife's standard error, or of per-seed curves. From "
@@ -58,7 +60,7 @@ def _variance(found: Sensitivity) -> Section:
 
 def _importance(found: Sensitivity) -> Section:
     exact = [one.name for one in found.methods if one.anova is not None]
-    lead = "Which hyperparameters matter, with their uncertainty over seeds, and what would be found if none did."
+    lead = "Which hyperparameters matter, with their uncertainty over seeds, and a test of each."
     if exact:
         lead += " Where all combinations were run the decomposition is exact, without a surrogate."
     for one in found.methods:

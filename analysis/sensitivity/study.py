@@ -117,20 +117,22 @@ def analyse(
     method: str | None = None,
     default: Mapping[str, Scalar] | None = None,
     datasets: list[str] | None = None,
+    shared_seeds: bool = True,
     seed: int = 0,
 ) -> Sensitivity:
     """Analyse ``method``, or every method of which several settings were run, in ``column``.
 
     ``default`` takes the place of the declared default of every method that has its hyperparameters; ``datasets`` are
-    the columns of the same value on every data set. Raises StoreError where no method has two settings with values, or
-    ``default`` was not run, and ConfigError where it names what no method varies or leaves out what one does.
+    the columns of the same value on every data set; ``shared_seeds``: equal seeds are claimed to draw the same. Raises
+    StoreError where no method has two settings with values, or ``default`` was not run, and ConfigError where it names
+    what no method varies or leaves out what one does.
     """
     generator = np.random.default_rng(seed)
     known = list(dict.fromkeys(trials["method"].astype(str)))
     if method is not None and method not in known:
         raise StoreError(choose("method", method, known))
     chosen = [name for name in sorted(known) if method in (None, name)]
-    read = {name: _read(trials, name, column) for name in chosen}
+    read = {name: _read(trials, name, column, shared_seeds) for name in chosen}
     varied = {name: s for name, s in read.items() if s is not None and len(s.table) > 1}
     if not varied:
         raise StoreError(
@@ -142,7 +144,7 @@ def analyse(
     columns = [c for c in datasets or [] if accuracies.is_known(trials, c)]
     transfers = {}
     for name in varied if len(columns) > 1 else ():
-        each = [s for s in (_read(trials, name, c) for c in columns) if s is not None]
+        each = [s for s in (_read(trials, name, c, shared_seeds) for c in columns) if s is not None]
         if len(each) > 1:
             transfers[name] = transfer(each, generator)
     methods = list(varied.values())
@@ -158,11 +160,11 @@ def analyse(
     )
 
 
-def _read(trials: pd.DataFrame, method: str, column: str) -> Settings | None:
+def _read(trials: pd.DataFrame, method: str, column: str, shared_seeds: bool) -> Settings | None:
     """The settings of one method in one value; None where no trial has it."""
     rows = trials[trials["method"] == method]
     rows = rows.assign(dataset=accuracies.title(column), **{column: accuracies.better(rows, column)})
-    return read_settings(rows, column) if rows[column].notna().any() else None
+    return read_settings(rows, column, shared_seeds=shared_seeds) if rows[column].notna().any() else None
 
 
 def _instead(trials: pd.DataFrame, methods: list[str]) -> str:
@@ -208,7 +210,9 @@ def _analyse(
     exact = settings.is_full_grid
     decomposition = anova(settings) if exact else None
     found = importances(settings, generator) if exact or count <= MOST_FOREST_SETTINGS else None
-    ped = ped_anova_importances(settings, generator, permutations=int(np.clip(_PED_WORK // count, 20, 200)))
+    # So many that the smallest p that shuffles can give is below the level after Holm, up to five hyperparameters.
+    fewest = 20 * min(max(len(settings.names), 1), 5)
+    ped = ped_anova_importances(settings, generator, permutations=int(np.clip(_PED_WORK // count, fewest, 200)))
     effects = main_effects(settings, generator)
     pairs = _largest_pairs(settings, decomposition, found or ped) if not effects.table.empty else []
     return MethodSensitivity(

@@ -83,15 +83,16 @@ def importance(one: MethodSensitivity) -> Table:
     data = main.copy()
     if one.importances is not None:
         shown[f"{one.importances.evaluator} (%)"] = [_percents(r.importance, r.low, r.high) for r in main.itertuples()]
-        shown["where nothing matters (%)"] = (100 * main["null"]).map(lambda v: number(v, 1))
-        shown["p"] = main["p"].map(p_value)
+        if main["null"].notna().any():
+            shown["by chance up to (%)"] = (100 * main["null"]).map(lambda v: number(v, 1))
+        shown["p, Holm"] = main["p"].map(p_value)
     named = ped.loc[list(main["hyperparameter"])]
     if named["importance"].notna().any():
         shown["PED-ANOVA"] = [number(v, 4) for v in named["importance"]]
-        shown["PED-ANOVA p"] = [p_value(v) for v in named["p"]]
+        shown["PED-ANOVA p, Holm"] = [p_value(v) for v in named["p"]]
     data = data.assign(ped_anova=named["importance"].to_numpy(), ped_anova_p=named["p"].to_numpy())
     words = [] if one.importances is None else [one.importances.method]
-    caption = f"{_sentence('; '.join([*words, one.ped_anova.method]))}. p-values are unadjusted, a screen and no claim."
+    caption = f"{_sentence('; '.join([*words, one.ped_anova.method]))}. Each p is of one, whatever the others do."
     return Table(f"importance_{slug(one.name)}", f"Importances, {one.name}", caption, shown, data)
 
 

@@ -42,15 +42,15 @@ class Attainable:
         )
 
 
-def attainable_paired(n: int, family: int = 1) -> Attainable:
-    """For the sign-flip and the signed-rank test on n differences, none of them zero: 2 / 2**n."""
-    smallest = smallest_paired_p(n)
+def attainable_paired(n: int, family: int = 1, smallest_p: float | None = None) -> Attainable:
+    """For the sign-flip and the signed-rank test on n differences: 2 / 2**n, or ``smallest_p`` where some are 0."""
+    smallest = smallest_paired_p(n) if smallest_p is None else smallest_p
     needed = next(m for m in count(1) if family * smallest_paired_p(m) <= ALPHA)
     return Attainable(n, smallest, min(1.0, family * smallest), needed, family)
 
 
 def attainable_unpaired(n_a: int, n_b: int, family: int = 1) -> Attainable:
-    """For the permutation and the rank-sum test on arms of n_a and n_b seeds: 2 / (n_a + n_b choose n_a)."""
+    """For the permutation test on arms of n_a and n_b seeds."""
     smallest = smallest_unpaired_p(n_a, n_b)
     needed = next(m for m in count(1) if family * smallest_unpaired_p(m, m) <= ALPHA)
     return Attainable(min(n_a, n_b), smallest, min(1.0, family * smallest), needed, family)
@@ -62,5 +62,8 @@ def smallest_paired_p(n: int) -> float:
 
 
 def smallest_unpaired_p(n_a: int, n_b: int) -> float:
-    """2 / (n_a + n_b choose n_a): every seed of one arm lies above every seed of the other."""
-    return min(1.0, 2 / comb(n_a + n_b, n_a))
+    """1 / (n_a + n_b choose n_a), where one arm holds the largest values of both; twice that in arms of equal size.
+
+    Only there is the opposite division, with the arms' names exchanged, one of those that are counted.
+    """
+    return min(1.0, (2 if n_a == n_b else 1) / comb(n_a + n_b, n_a))

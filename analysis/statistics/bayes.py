@@ -17,9 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from analysis.statistics.bootstrap import chunks
+from analysis.statistics.bootstrap import affordable, chunks
 from analysis.statistics.estimate import DECIMALS, NAN, FloatArray, finite, rounded, too_few
 
+NAME = "Bayesian signed-rank test"
 PRIOR = 0.5
 """Weight of the pseudo-difference 0, in seeds."""
 MINIMUM_N = 5
@@ -54,7 +55,8 @@ def signed_rank(
     """The posterior for differences a - b [n] of common seeds; ``margin``, in their unit, is declared by the study."""
     sample, dropped = finite(rounded(differences))
     n = len(sample)
-    method = f"Bayesian signed-rank test of {n} pairs, margin ±{margin:g}, {draws} draws"
+    draws = affordable(draws, 10 * (n + 1))
+    method = f"{NAME} of {n} pairs, margin ±{margin:g}, {draws} draws"
     if n < minimum:
         return Posterior(NAN, NAN, NAN, margin, n, method, dropped, f"the prior {too_few(minimum, n, 'pairs')}")
     at = np.append(sample, 0.0)

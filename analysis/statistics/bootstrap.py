@@ -36,6 +36,9 @@ Kind = Literal["percentile", "bca"]
 
 MINIMUM_N = 5
 """Below, an interval is refused: three seeds have ten distinct resamples, and a constant one is too likely."""
+LARGEST_WORK = 20 * CHUNK
+FEWEST = 999
+"""So many numbers are drawn for one result (9,999 resamples of 20,000 seeds), but never fewer than FEWEST resamples."""
 EXACT_N = 8
 """Up to so many seeds the distinct resamples (6,435) are fewer than RESAMPLES, and all are taken."""
 
@@ -138,6 +141,11 @@ def weighted_quantiles(values: FloatArray, weights: IntArray, probabilities: Flo
     below = np.floor(position)
     nearest = [values[order][np.searchsorted(last, place, side="right")] for place in (below, np.ceil(position))]
     return nearest[0] + (position - below) * (nearest[1] - nearest[0])
+
+
+def affordable(resamples: int, size: int) -> int:
+    """As many resamples of ``size`` numbers as asked for, fewer of very many numbers, but never below FEWEST."""
+    return min(resamples, max(FEWEST, LARGEST_WORK // max(size, 1)))
 
 
 def chunks(resamples: int, size: int) -> list[int]:

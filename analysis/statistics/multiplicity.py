@@ -20,11 +20,14 @@ class Adjusted:
     p: FloatArray
     """NaN where the test could not be made."""
     family: int
-    """The tests that could be made; only they are corrected for."""
+    """The tests that are corrected for: those that could be made, or as many as were chosen from."""
 
 
-def adjust(p_values: npt.ArrayLike) -> Adjusted:
+def adjust(p_values: npt.ArrayLike, chosen_from: int | None = None) -> Adjusted:
     """Correct the family ``p_values`` [m].
+
+    Where these tests were picked by their data from ``chosen_from``, the correction is for that many: each p-value
+    ranks among all of them no lower than among the picked, so it is multiplied by no less than Holm's factor.
 
     Not by statsmodels: each of its calls runs Python's garbage collector, which takes half a second in a report.
     """
@@ -32,5 +35,6 @@ def adjust(p_values: npt.ArrayLike) -> Adjusted:
     known = np.flatnonzero(np.isfinite(raw))
     known = known[np.argsort(raw[known])]
     adjusted = np.full(raw.shape, np.nan)
-    adjusted[known] = np.minimum(np.maximum.accumulate(raw[known] * np.arange(len(known), 0, -1)), 1)
-    return Adjusted(adjusted, len(known))
+    family = len(known) if chosen_from is None else chosen_from
+    adjusted[known] = np.minimum(np.maximum.accumulate(raw[known] * (family - np.arange(len(known)))), 1)
+    return Adjusted(adjusted, family)

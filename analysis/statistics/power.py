@@ -3,7 +3,7 @@
 Effects are standardised: a difference over the standard deviation of the paired differences (d_z), or over that of one
 arm (d). A pilot's standard deviation is too small half of the time: plan with ``planning_std``.
 
-Source: Cohen, "Statistical Power Analysis", 1988 (t tests, by statsmodels).
+Source: Cohen, "Statistical Power Analysis", 1988: t tests, by the noncentral t distribution.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from math import ceil, inf, isnan, sqrt
 
 from scipy import optimize, stats
-from statsmodels.stats.power import TTestIndPower, TTestPower
 
 from analysis.statistics.attainable import attainable_paired, attainable_unpaired
 from analysis.statistics.estimate import ALPHA, LEVEL, NAN, percent
@@ -21,6 +20,7 @@ from analysis.statistics.intervals import MINIMUM_N, t_multiplier
 
 POWER = 0.8
 LARGEST_N = 1_000_000
+LARGEST_EFFECT = 1_000.0
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ class SeedsNeeded:
     method: str
 
 
-def power_paired(effect: float, n: int, alpha: float = ALPHA) -> float:
+def power_paired(effect: float, n: float, alpha: float = ALPHA) -> float:
     """Power of the two-sided paired t test to find ``effect`` (d_z) with n pairs."""
-    return _power(TTestPower(), effect, n, alpha) if n > 1 else NAN
+    return _power(abs(effect) * sqrt(n), n - 1, alpha) if n > 1 else NAN
 
 
-def power_unpaired(effect: float, n: int, alpha: float = ALPHA) -> float:
+def power_unpaired(effect: float, n: float, alpha: float = ALPHA) -> float:
     """Power of the two-sided two-sample t test to find ``effect`` (d) with n seeds in each arm."""
-    return _power(TTestIndPower(), effect, n, alpha) if n > 1 else NAN
+    return _power(abs(effect) * sqrt(n / 2), 2 * n - 2, alpha) if n > 1 else NAN
 
 
 def seeds_to_detect_paired(effect: float, *, family: int = 1) -> SeedsNeeded:
@@ -49,7 +49,7 @@ def seeds_to_detect_paired(effect: float, *, family: int = 1) -> SeedsNeeded:
     method = (
         f"paired t test at level {ALPHA:g}{_over(family)}, power {POWER:g}, effect {abs(effect):g} std of differences"
     )
-    exact = _solve(lambda n: _power(TTestPower(), effect, n, ALPHA / family))
+    exact = _solve(lambda n: power_paired(effect, n, ALPHA / family))
     return _plan(exact, attainable_paired(2, family).needed_n, method)
 
 
@@ -58,7 +58,7 @@ def seeds_to_detect_unpaired(effect: float, *, family: int = 1) -> SeedsNeeded:
     method = (
         f"two-sample t test at level {ALPHA:g}{_over(family)}, power {POWER:g}, effect {abs(effect):g} std of an arm"
     )
-    exact = _solve(lambda n: _power(TTestIndPower(), effect, n, ALPHA / family))
+    exact = _solve(lambda n: power_unpaired(effect, n, ALPHA / family))
     return _plan(exact, attainable_unpaired(2, 2, family).needed_n, method)
 
 
@@ -83,12 +83,12 @@ def seeds_for_half_width(std: float, half_width: float) -> SeedsNeeded:
 
 
 def smallest_detectable_paired(n: int, *, family: int = 1) -> float:
-    """The effect (d_z) that n pairs find with POWER at level ALPHA / family; NaN below n = 2."""
+    """The effect (d_z) that n pairs find with POWER at ALPHA / family; NaN below n = 2, inf beyond LARGEST_EFFECT."""
     return _smallest_effect(lambda effect: power_paired(effect, n, ALPHA / family), n)
 
 
 def smallest_detectable_unpaired(n: int, *, family: int = 1) -> float:
-    """The effect (d) that n seeds in each arm find with POWER at level ALPHA / family; NaN below n = 2."""
+    """The effect (d) that n seeds in each arm find with POWER at level ALPHA / family; as above."""
     return _smallest_effect(lambda effect: power_unpaired(effect, n, ALPHA / family), n)
 
 
@@ -97,11 +97,12 @@ def planning_std(std: float, n: int) -> float:
     return float(std * sqrt((n - 1) / stats.chi2.ppf(1 - 0.8, n - 1))) if n > 1 else NAN
 
 
-def _power(test: TTestPower | TTestIndPower, effect: float, n: float, alpha: float) -> float:
-    """Both tails of the noncentral t; far out in the wrong one scipy has NaN in places, where it is below 1e-10."""
-    right = test.power(abs(effect), n, alpha / 2, alternative="larger")
-    wrong = test.power(abs(effect), n, alpha / 2, alternative="smaller")
-    return float(right) + (0.0 if isnan(wrong) else float(wrong))
+def _power(shift: float, freedom: float, alpha: float) -> float:
+    """Both tails of t with noncentrality ``shift``; where scipy has NaN, far out, those of the normal limit."""
+    critical = float(stats.t.isf(alpha / 2, freedom))
+    right, left = stats.nct.sf(critical, freedom, shift), stats.nct.cdf(-critical, freedom, shift)
+    limits = stats.norm.sf(critical - shift), stats.norm.sf(critical + shift)
+    return sum(float(limit if isnan(tail) else tail) for tail, limit in zip((right, left), limits, strict=True))
 
 
 def _solve(power_at: Callable[[float], float]) -> float:
@@ -122,6 +123,8 @@ def _smallest_effect(power_of: Callable[[float], float], n: int) -> float:
     high = 1.0
     while power_of(high) < POWER:
         high *= 2
+        if high > LARGEST_EFFECT:
+            return inf
     return float(optimize.brentq(lambda effect: power_of(effect) - POWER, 0.0, high))
 
 

@@ -15,20 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, stats
 
-from analysis.statistics.bootstrap import (
-    EXACT_N,
-    MINIMUM_N,
-    IntArray,
-    chunks,
-    distinct_resamples,
-    resample_counts,
-    resampling_words,
-    weighted_quantiles,
-)
+from analysis.statistics.bootstrap import MINIMUM_N
 from analysis.statistics.estimate import (
     LEVEL,
     NAN,
-    RESAMPLES,
     Estimate,
     FloatArray,
     finite,
@@ -84,37 +74,25 @@ class Profile:
     note: str = ""
 
 
-def performance_profile(
-    scores: npt.ArrayLike, thresholds: npt.ArrayLike, generator: np.random.Generator, resamples: int = RESAMPLES
-) -> Profile:
-    """The share of ``scores`` [n] strictly above each of ``thresholds`` [t]. Band: percentile bootstrap of seeds."""
+def performance_profile(scores: npt.ArrayLike, thresholds: npt.ArrayLike) -> Profile:
+    """The share of ``scores`` [n] strictly above each of ``thresholds`` [t]. Band: percentile bootstrap of seeds.
+
+    How many of n resampled seeds are above a threshold is binomial, so that nothing need be drawn.
+    """
     data, dropped = finite(scores)
     taus = np.asarray(thresholds, dtype=np.float64)
     n = len(data)
     method = f"share of runs above the threshold with pointwise {percent(LEVEL)} percentile bootstrap band, "
-    method += resampling_words(n, resamples)
+    method += f"all resamples of {n} whole seeds"
     unknown = np.full(len(taus), NAN)
     if n == 0:
         return Profile(taus, unknown, unknown, unknown, 0, method, dropped, too_few(1, 0, "seeds"))
-    above = (data[:, None] > taus).astype(np.float64)
-    share = above.mean(axis=0)
+    share = 1 - np.searchsorted(data, taus, side="right") / n
     if n < MINIMUM_N:
         note = f"the band {too_few(MINIMUM_N, n, 'seeds')}"
         return Profile(taus, share, unknown, unknown, n, method, dropped, note)
-    drawn, weights = _resampled_means(above, generator, resamples)
-    tails = np.array([(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    low, high = np.stack([weighted_quantiles(column, weights, tails) for column in drawn.T], axis=1)
+    low, high = (stats.binom.ppf(tail, n, share) / n for tail in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     return Profile(taus, share, low, high, n, method, dropped)
-
-
-def _resampled_means(rows: FloatArray, generator: np.random.Generator, resamples: int) -> tuple[FloatArray, IntArray]:
-    """Means [resamples, t] of the resampled ``rows`` [n, t], and how often each counts; t may be large."""
-    n = len(rows)
-    if n <= EXACT_N:
-        indices, weights = distinct_resamples(n)
-        return rows[indices].mean(axis=1), weights
-    parts = [resample_counts(n, size, generator) @ rows / n for size in chunks(resamples, n)]
-    return np.concatenate(parts), np.ones(resamples, dtype=np.intp)
 
 
 def _share(x: FloatArray, y: FloatArray) -> float:

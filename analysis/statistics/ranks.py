@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from analysis.statistics.bootstrap import IntArray, chunks
+from analysis.statistics.bootstrap import IntArray, affordable, chunks
 from analysis.statistics.estimate import (
     ALPHA,
     NAN,
@@ -163,6 +163,7 @@ def rank_distribution(
         known = [finite(arm) for arm in columns]
         samples, dropped = [sample for sample, _ in known], sum(count for _, count in known)
     n = min(len(sample) for sample in samples)
+    resamples = affordable(resamples, sum(len(sample) for sample in samples))
     method = f"ranks of the means over {resamples} resamples of {'common' if paired else 'each method’s'} seeds"
     if n < 2:
         return RankDistribution(np.full((k, k), NAN), n, method, dropped, too_few(2, n, "seeds of every method"))

@@ -39,3 +39,10 @@ ColumnOption = Annotated[
     str | None, typer.Option(help="The accuracy to look at, such as cifar10_test_accuracy; default: the headline.")
 ]
 OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="The HTML file to write.")]
+PairedOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--paired/--unpaired",
+        help="Whether equal seeds of two methods drew the same; a store's did, a table's only if you say so.",
+    ),
+]

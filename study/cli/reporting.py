@@ -12,6 +12,7 @@ from study.cli.options import (
     ColumnOption,
     DirectionOption,
     OutputOption,
+    PairedOption,
     StoreArgument,
     StudyOption,
     TableOption,
@@ -32,6 +33,7 @@ def report(
     table: TableOption = None,
     value: ValueOption = None,
     lower_is_better: DirectionOption = None,
+    paired: PairedOption = None,
     benchmark: BenchmarkOption = None,
     collapse_skips: Annotated[int, typer.Option(help="Skip connections from which a cell has collapsed.")] = 4,
     collapse_below: Annotated[
@@ -46,7 +48,7 @@ def report(
     from trainables.benchmarks.table import open_table
 
     options = Options(Collapse(collapse_skips, collapse_below), margin, open_table(benchmark))
-    results, beside = _results(store, study, table, value, lower_is_better, "report")
+    results, beside = _results(store, study, table, value, lower_is_better, paired, "report")
     console(soft_wrap=True).print(f"report: {write_report(results, output or beside, options)}")
 
 
@@ -57,6 +59,7 @@ def compare(
     table: TableOption = None,
     value: ValueOption = None,
     lower_is_better: DirectionOption = None,
+    paired: PairedOption = None,
     column: ColumnOption = None,
     margin: Annotated[float, typer.Option(help="Points below which a difference does not matter.")] = 0.5,
     against: Annotated[str | None, typer.Option(help="Compare every method with this one only.")] = None,
@@ -64,7 +67,7 @@ def compare(
     """Write the comparison report: which method is better, by how much, and what the seeds cannot decide."""
     from analysis.comparison.report import write_comparison
 
-    results, beside = _results(store, study, table, value, lower_is_better, "comparison")
+    results, beside = _results(store, study, table, value, lower_is_better, paired, "comparison")
     written = write_comparison(results, output or beside, column=column, margin=margin, against=against)
     console(soft_wrap=True).print(f"comparison: {written}")
 
@@ -76,6 +79,7 @@ def sensitivity(
     table: TableOption = None,
     value: ValueOption = None,
     lower_is_better: DirectionOption = None,
+    paired: PairedOption = None,
     column: ColumnOption = None,
     method: Annotated[str | None, typer.Option(help="Only this method.")] = None,
     default: Annotated[str | None, typer.Option(help="Instead of the declared default: lr=0.1,depth=2.")] = None,
@@ -83,14 +87,20 @@ def sensitivity(
     """Write the sensitivity report: what hyperparameters do to a method, and what tuning them is worth."""
     from analysis.sensitivity.report import write_sensitivity
 
-    results, beside = _results(store, study, table, value, lower_is_better, "sensitivity")
+    results, beside = _results(store, study, table, value, lower_is_better, paired, "sensitivity")
     reference = None if default is None else _setting(default)
     written = write_sensitivity(results, output or beside, method=method, column=column, default=reference)
     console(soft_wrap=True).print(f"sensitivity: {written}")
 
 
 def _results(
-    store: str, study: str | None, table: Path | None, value: list[str] | None, lower: bool | None, kind: str
+    store: str,
+    study: str | None,
+    table: Path | None,
+    value: list[str] | None,
+    lower: bool | None,
+    paired: bool | None,
+    kind: str,
 ) -> tuple[Results, Path]:
     """The results of a store, or of a table from elsewhere, and where a page about them goes."""
     import analysis
@@ -103,10 +113,9 @@ def _results(
             "this program knows which way its accuracies and regrets are better, so leave it out"
         )
     if table is not None:
-        return analysis.load_table(table, value or [], lower_is_better=lower), table.with_name(
-            f"{table.stem}-{kind}.html"
-        )
-    results = analysis.load(store, study)
+        results = analysis.load_table(table, value or [], lower_is_better=lower, paired=paired is True)
+        return results, table.with_name(f"{table.stem}-{kind}.html")
+    results = analysis.load(store, study, paired=paired is not False)
     return results, report_path(store, results.name).with_name(f"{kind}.html")
 
 

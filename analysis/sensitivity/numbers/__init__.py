@@ -10,7 +10,8 @@ cannot be computed is NaN or an empty table, and ``note`` says why.
     noise          what seeds do within a setting
     crossfit       choose on some seeds, score on the others
     grid           exact analysis of variance of a full grid
-    importance     exact, fANOVA and PED-ANOVA importances with their null
+    importance_tests  whether a hyperparameter matters, whatever the others do
+    importance     exact, fANOVA and PED-ANOVA importances, each with a test
     effects        main-effect curves and pairwise surfaces
     components     variance of methods, settings and seeds
     tunability     default against tuned, and each hyperparameter's part

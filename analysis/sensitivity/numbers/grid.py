@@ -68,13 +68,13 @@ def anova(settings: Settings, order: int | None = None) -> Anova:
         return np.append(ss, between - ss.sum())[: len(df)]
 
     def omega2(sample: FloatArray) -> FloatArray:
-        mse = _mse(sample)
+        mse = mean_square_within(sample)
         shares = (sums(sample) - df * mse) / (sample.var() * sample.size + mse)
         return np.append(shares, 1 - shares.sum())
 
     ss, within, within_df = sums(values), _within(values), values.size - len(values)
     with np.errstate(divide="ignore", invalid="ignore"):  # seeds that all agree
-        f = ss / df / _mse(values)
+        f = ss / df / mean_square_within(values)
         shares = jackknife(values, omega2, bounds=(0, 1))
         table = pd.DataFrame(
             {
@@ -121,7 +121,7 @@ def _within(values: FloatArray) -> float:
     return float(np.square(values - values.mean(axis=1, keepdims=True)).sum())
 
 
-def _mse(values: FloatArray) -> np.float64:
+def mean_square_within(values: FloatArray) -> np.float64:
     """The mean square within settings, of values [H, n]; NaN for a single seed."""
     df = values.size - len(values)
     return np.float64(_within(values) / df if df else np.nan)

@@ -1,11 +1,12 @@
-"""How much each hyperparameter matters: shares that are not forced to sum to 1, with what pure chance would give.
+"""How much each hyperparameter matters: shares that are not forced to sum to 1, with a test of each.
 
 On a full grid the shares are exact (``grid``). Otherwise fANOVA estimates them with a random forest. PED-ANOVA answers
 another question, which hyperparameters decide whether a setting is among the best, so its numbers differ by design.
 Settings should come from a grid or be drawn at random: an optimiser's trials say where it went.
 
-The null band is what the same computation gives when whole settings are shuffled, so that no hyperparameter matters:
-on 20 settings of noise, importances that are normalised to 1 name a winner at .55 to .85.
+Beside a share stands the test of that hyperparameter (``importance_tests``) and the share that chance gives it in one
+case of twenty. PED-ANOVA's null is its own: the same number when whole settings are shuffled, so that the best are any.
+On 20 settings of noise, importances that are normalised to 1 name a winner at .55 to .85.
 
 Sources: Hutter, Hoos and Leyton-Brown, ICML 2014 (fANOVA); Watanabe, Bansal and Hutter, "PED-ANOVA", IJCAI 2023;
 Phipson and Smyth, "Permutation p-values should never be zero", 2010.
@@ -20,18 +21,18 @@ import numpy as np
 import pandas as pd
 
 from analysis.sensitivity.numbers.grid import effect_sums, subsets_of
+from analysis.sensitivity.numbers.importance_tests import MainEffects, tests_of_each
 from analysis.sensitivity.numbers.jackknife import Bands, jackknife, no_bands
 from analysis.sensitivity.numbers.noise import noise_share
 from analysis.sensitivity.numbers.optuna_importance import OptunaImportance
 from analysis.sensitivity.numbers.settings import Settings, seed_means
 from analysis.sensitivity.numbers.surrogate import TREES, held_out_r2
 from analysis.statistics.estimate import LEVEL, NAN, FloatArray, too_few
+from analysis.statistics.multiplicity import adjust
 
 MINIMUM_SETTINGS = 10
 TOP = 5
 """PED-ANOVA needs so many settings among the best, as Optuna advises."""
-NULL_TREES = 16
-"""Shuffled means get a smaller forest: the 95 % quantile of the null is the same or a little higher."""
 EXACT, FANOVA, PED_ANOVA = "exact ANOVA", "fANOVA", "PED-ANOVA"
 
 
@@ -39,8 +40,9 @@ EXACT, FANOVA, PED_ANOVA = "exact ANOVA", "fANOVA", "PED-ANOVA"
 class Importances:
     """The importance of each hyperparameter of one method on one data set.
 
-    ``table``: hyperparameter, importance (largest first), low, high (over seeds), null (the 95 % quantile of the
-    importance where nothing matters), p (of that null). A hyperparameter that does not vary has importance 0.
+    ``table``: hyperparameter, importance (largest first), low, high (over seeds), null (the importance that chance
+    gives it in one case of twenty; NaN for fANOVA), p (after Holm over the hyperparameters). One that does not
+    vary has importance 0.
     """
 
     evaluator: str
@@ -60,10 +62,10 @@ class Importances:
 
 def importances(settings: Settings, generator: np.random.Generator) -> Importances:
     """Shares of the variance between settings: exact on a full grid, by fANOVA elsewhere."""
-    return (exact_importances if settings.is_full_grid else fanova_importances)(settings, generator)
+    return exact_importances(settings) if settings.is_full_grid else fanova_importances(settings, generator)
 
 
-def exact_importances(settings: Settings, generator: np.random.Generator, *, permutations: int = 200) -> Importances:
+def exact_importances(settings: Settings) -> Importances:
     """Exact main-effect shares of the variance between the settings' means. Raises StoreError off a full grid."""
     settings.grid()
     subsets = subsets_of(len(settings.names), order=1)
@@ -72,16 +74,14 @@ def exact_importances(settings: Settings, generator: np.random.Generator, *, per
         return effect_sums(means.reshape(settings.levels), subsets) / (means.size * means.var())
 
     method = f"exact ANOVA of all {len(settings.table)} combinations, main effects"
-    return _evaluate(_Evaluator(EXACT, method, shares, shares, (0, 1)), settings, generator, permutations)
+    return _tested(_Evaluator(EXACT, method, shares, (0, 1)), settings)
 
 
-def fanova_importances(
-    settings: Settings, generator: np.random.Generator, *, permutations: int = 50, trees: int = TREES
-) -> Importances:
+def fanova_importances(settings: Settings, generator: np.random.Generator, *, trees: int = TREES) -> Importances:
     """Main-effect shares of the variance that a random forest of ``trees`` trees finds between the settings' means.
 
-    One forest is needed for each seed and a smaller one, of NULL_TREES trees, for each permutation. The time grows with
-    the square of the settings: about 3 s for 64 trees at 300 settings.
+    One forest is needed for each seed. The time grows with the square of the settings: about 3 s for 64 trees at 300
+    settings.
     """
     seed = int(generator.integers(2**31))
     study = OptunaImportance(settings)
@@ -90,11 +90,10 @@ def fanova_importances(
         FANOVA,
         method,
         statistic=lambda means: study.fanova(means, trees, seed),
-        null=lambda means: study.fanova(means, min(trees, NULL_TREES), seed),
         bounds=(0, 1),
         r2=held_out_r2(settings.unit, settings.means, seed, trees),
     )
-    return _evaluate(evaluator, settings, generator, permutations)
+    return _tested(evaluator, settings)
 
 
 def ped_anova_importances(
@@ -112,8 +111,7 @@ def ped_anova_importances(
     def divergences(means: FloatArray) -> FloatArray:
         return study.ped_anova(means, top)
 
-    evaluator = _Evaluator(PED_ANOVA, method, divergences, divergences, (0, np.inf))
-    return _evaluate(evaluator, settings, generator, permutations)
+    return _shuffled(_Evaluator(PED_ANOVA, method, divergences, (0, np.inf)), settings, generator, permutations)
 
 
 @dataclass(frozen=True)
@@ -122,46 +120,75 @@ class _Evaluator:
     method: str
     statistic: Callable[[FloatArray], FloatArray]
     """Means [H], not all equal -> importances [p]."""
-    null: Callable[[FloatArray], FloatArray]
-    """The same on shuffled means; may be cheaper."""
     bounds: tuple[float, float]
     r2: float = NAN
 
 
-def _evaluate(
+def _tested(evaluator: _Evaluator, settings: Settings) -> Importances:
+    """With the tests of the main effects."""
+    if evaluator.name != EXACT and _known(settings) < MINIMUM_SETTINGS:
+        return _refused(evaluator, settings)
+    tests = tests_of_each(settings)
+    if evaluator.name != EXACT:  # a forest's shares are not those of the model
+        tests = MainEffects(tests.p, np.full(len(settings.names), NAN), tests.method)
+    return _evaluate(evaluator, settings, tests.p, tests.by_chance, f"p of the {tests.method}")
+
+
+def _shuffled(
     evaluator: _Evaluator, settings: Settings, generator: np.random.Generator, permutations: int
 ) -> Importances:
-    means, known = settings.means, np.isfinite(settings.means)
-
-    def observed(values: FloatArray) -> FloatArray:
-        return _unless_flat(evaluator.statistic, seed_means(values), len(settings.names))
+    """With a null of ``permutations`` shuffles of whole settings."""
+    means, known, count = settings.means, np.isfinite(settings.means), len(settings.names)
+    if known.sum() < MINIMUM_SETTINGS:
+        return _refused(evaluator, settings)
 
     def by_chance() -> FloatArray:
         shuffled = means.copy()
         shuffled[known] = generator.permutation(means[known])
-        return _unless_flat(evaluator.null, shuffled, len(settings.names))
+        return _unless_flat(evaluator.statistic, shuffled, count)
 
-    if evaluator.name != EXACT and known.sum() < MINIMUM_SETTINGS:
-        note = f"{evaluator.name} {too_few(MINIMUM_SETTINGS, int(known.sum()), 'settings')}"
-        found, permutations = no_bands((len(settings.names),), settings.n, note), 0
-    else:
-        found = jackknife(settings.values, observed, bounds=evaluator.bounds)
-    null = np.array([by_chance() for _ in range(permutations)]).reshape(permutations, len(settings.names))
-    flat = not known.any() or np.ptp(means[known]) == 0
-    unexplained = NAN if flat or evaluator.name == PED_ANOVA else float(1 - found.estimate.sum())
-    if permutations:
-        method = f"{evaluator.method}; {found.method}; null and p from {permutations} shuffles of the settings"
-    else:
-        method = f"{found.note}: not computed"
+    null = np.array([by_chance() for _ in range(permutations)]).reshape(permutations, count)
+    observed = _unless_flat(evaluator.statistic, means, count)
+    if not permutations:
+        return _evaluate(evaluator, settings, np.full(count, NAN), np.full(count, NAN), "no test")
+    p = adjust((1 + (null >= observed - 1e-12).sum(axis=0)) / (1 + permutations)).p
+    holm = f", Holm over {count}" if count > 1 else ""
+    return _evaluate(
+        evaluator,
+        settings,
+        p,
+        np.quantile(null, LEVEL, axis=0),
+        f"null and p from {permutations} shuffles of the settings{holm}",
+    )
+
+
+def _refused(evaluator: _Evaluator, settings: Settings) -> Importances:
+    note = f"{evaluator.name} {too_few(MINIMUM_SETTINGS, _known(settings), 'settings')}"
+    found = no_bands((len(settings.names),), settings.n, note)
+    nothing = np.full(len(settings.names), NAN)
+    table = _table(settings, found, nothing, nothing)
+    return Importances(
+        evaluator.name, table, NAN, noise_share(settings), evaluator.r2, _known(settings), settings.n,
+        f"{note}: not computed", note,
+    )  # fmt: skip
+
+
+def _evaluate(evaluator: _Evaluator, settings: Settings, p: FloatArray, null: FloatArray, tested: str) -> Importances:
+    def observed(values: FloatArray) -> FloatArray:
+        return _unless_flat(evaluator.statistic, seed_means(values), len(settings.names))
+
+    means = settings.means[np.isfinite(settings.means)]
+    flat = len(means) == 0 or np.ptp(means) == 0
+    found = jackknife(settings.values, observed, bounds=evaluator.bounds)
     return Importances(
         evaluator=evaluator.name,
-        table=_table(settings, found, null),
-        unexplained=unexplained,
+        table=_table(settings, found, p, null),
+        unexplained=NAN if flat or evaluator.name == PED_ANOVA else float(1 - found.estimate.sum()),
         noise=noise_share(settings),
         r2=evaluator.r2,
-        settings=int(known.sum()),
+        settings=len(means),
         n=settings.n,
-        method=method,
+        method=f"{evaluator.method}; {found.method}; {tested}",
         note="all settings have the same mean" if flat else found.note,
     )
 
@@ -172,17 +199,16 @@ def _unless_flat(statistic: Callable[[FloatArray], FloatArray], means: FloatArra
     return np.zeros(count) if flat else statistic(means)
 
 
-def _table(settings: Settings, found: Bands, null: FloatArray) -> pd.DataFrame:
-    """``null`` is [permutations, p]. The hyperparameters that do not vary come last."""
-    none = np.full(len(settings.names), NAN)
+def _table(settings: Settings, found: Bands, p: FloatArray, null: FloatArray) -> pd.DataFrame:
+    """The hyperparameters that do not vary come last."""
     varying = pd.DataFrame(
         {
             "hyperparameter": list(settings.names),
             "importance": found.estimate,
             "low": found.low,
             "high": found.high,
-            "null": np.quantile(null, LEVEL, axis=0) if len(null) else none,
-            "p": (1 + (null >= found.estimate - 1e-12).sum(axis=0)) / (1 + len(null)) if len(null) else none,
+            "null": null,
+            "p": p,
         }
     )
     constant = pd.DataFrame({"hyperparameter": sorted(settings.fixed), "importance": 0.0, "low": 0.0, "high": 0.0})

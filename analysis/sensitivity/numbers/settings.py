@@ -118,12 +118,15 @@ class Settings:
         return {h.name: h.levels[code] for h, code in zip(self.hyperparameters, self.codes[row], strict=True)}
 
 
-def read_settings(trials: pd.DataFrame, value: str, ranges: Ranges | None = None) -> Settings:
+def read_settings(
+    trials: pd.DataFrame, value: str, ranges: Ranges | None = None, *, shared_seeds: bool = True
+) -> Settings:
     """Settings x seeds from the trials of one method on one data set, in any order.
 
-    ``ranges`` overrides what the method declares about its hyperparameters. Seeds count as shared when more than half
-    of all settings x seeds are recorded. Raises StoreError where the trials are not of one method and data set, a
-    hyperparameter is missing, a setting has a seed twice, or nothing has a value.
+    ``ranges`` overrides what the method declares about its hyperparameters. ``shared_seeds``: equal seeds of two
+    settings are claimed to draw the same; how many they have in common decides nothing. Raises StoreError where the
+    trials are not of one method and data set, a hyperparameter is missing, a setting has a seed twice, or nothing has a
+    value.
     """
     method, dataset = _only(trials, "method"), _only(trials, "dataset")
     known = _hyperparameters(trials, method)
@@ -138,8 +141,7 @@ def read_settings(trials: pd.DataFrame, value: str, ranges: Ranges | None = None
     tidy = tidy.sort_values(["row", "seed"], ignore_index=True)
     seeds = tuple(sorted(tidy["seed"].unique().tolist()))
     first = np.unique(row, return_index=True)[1]
-    shared = 2 * len(tidy) > len(first) * len(seeds)
-    column = pd.Categorical(tidy["seed"], seeds).codes if shared else tidy.groupby("row").cumcount()
+    column = pd.Categorical(tidy["seed"], seeds).codes if shared_seeds else tidy.groupby("row").cumcount()
     values = np.full((len(first), int(column.max()) + 1), np.nan)
     recorded = np.zeros(values.shape, dtype=bool)
     values[tidy["row"], column], recorded[tidy["row"], column] = tidy["value"], True
@@ -152,7 +154,7 @@ def read_settings(trials: pd.DataFrame, value: str, ranges: Ranges | None = None
         values=values,
         recorded=recorded,
         seeds=seeds,
-        shared_seeds=shared,
+        shared_seeds=shared_seeds,
     )
 
 

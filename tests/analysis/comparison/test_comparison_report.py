@@ -35,8 +35,10 @@ def test_a_whole_page_with_its_files(study: Study, tmp_path: Path) -> None:
     expected = {"differences", "pairwise_matrix", "paired_seeds", "probability_of_improvement", "rank_distribution"}
     assert expected | {"performance_profile", "critical_difference", "seeds_needed"} <= figures
     numbers = pd.read_csv(tmp_path / "c_files" / "tables" / "verdicts.csv")
-    assert numbers["verdict"].tolist() == ["equivalent within the margin", "better", "equivalent within the margin"]
-    assert "m0 beats m2 by" in page and "the common seeds of one data set" in page
+    negligible, beyond = "different but negligible", "better by more than the margin"
+    assert numbers["verdict"].tolist() == [negligible, beyond, negligible]
+    assert "m0 beats m2 by more than 0.5 points" in page and "the common seeds of one data set" in page
+    assert "Paired by seed: in a study of this program" in page
 
 
 def test_three_trials_say_what_is_missing(study: Study, tmp_path: Path) -> None:

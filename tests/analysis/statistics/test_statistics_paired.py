@@ -44,6 +44,13 @@ def test_wilcoxon_and_holm_match_golden() -> None:
     assert family.family == 6
 
 
+def test_picked_tests_are_corrected_for_all_they_were_picked_from() -> None:
+    p = np.random.default_rng(0).uniform(size=45) ** 3
+    every, picked = adjust(p).p, adjust(np.sort(p)[:9], chosen_from=45)
+    assert picked.family == 45 and (picked.p >= np.sort(every)[:9] - 1e-12).all()
+    assert picked.p[0] == pytest.approx(45 * p.min())
+
+
 def test_smallest_attainable_p_matches_golden() -> None:
     case = golden("wilcoxon_min_p")
     for n, m in product(case.inputs["n"], case.inputs["m"]):
@@ -64,7 +71,8 @@ def test_the_guard_speaks() -> None:
     assert guard.sentence == "cannot reach 0.05 at n = 5 under Holm over 3 tests (smallest p 0.188); needs n >= 7"
     assert attainable_paired(6).sentence == "can reach 0.05 at n = 6 (smallest p 0.0312)"
     assert attainable_unpaired(3, 3).needed_n == 4 and not attainable_unpaired(3, 3).reachable
-    assert attainable_unpaired(3, 5).smallest_p == pytest.approx(2 / 56)
+    assert attainable_unpaired(3, 5).smallest_p == pytest.approx(1 / 56)
+    assert attainable_paired(7, 2, smallest_p=2 / 2**5).smallest_adjusted_p == 4 / 2**5
 
 
 def test_paired_seed_tests_of_ten_seeds() -> None:
@@ -154,9 +162,18 @@ def test_many_pairs_are_flipped_at_random() -> None:
     differences = generator().normal(0.3, 1, size=40)
     found = sign_flip(differences, generator())
     assert found.p == pytest.approx(paired_t(differences).p, abs=0.02)
-    assert found.smallest_p == 1e-4 and "9999 random flips" in found.method
-    assert sign_flip(np.ones(40), generator()).p == 1e-4
+    assert found.smallest_p == 2 / 2**40 and found.method.endswith("9999 random flips")
+    assert sign_flip(np.ones(40), generator()).p == 2 / 2**40
     assert sign_flip(differences, generator()) == found != sign_flip(differences, generator(1), resamples=501)
+
+
+def test_far_tails_are_those_of_the_enumeration(monkeypatch: pytest.MonkeyPatch) -> None:
+    differences = generator(4).normal(1.5, 1, size=18)
+    found = sign_flip(differences, generator())
+    monkeypatch.setattr("analysis.statistics.paired.EXACT_N", 18)
+    exact = sign_flip(differences, generator())
+    assert "saddlepoint" in found.method and exact.p < 1e-3 and exact.method.startswith("exact")
+    assert found.p == pytest.approx(exact.p, rel=0.3)
 
 
 def test_pairs_are_matched_by_seed_and_the_rest_is_counted() -> None:

@@ -73,3 +73,10 @@ def test_planning_std_is_a_one_sided_limit() -> None:
     pilot = np.array([93.1, 93.9, 92.4, 94.2, 93.5])
     assert planning_std(pilot.std(ddof=1), 5) == pytest.approx(pilot.std(ddof=1) * np.sqrt(4 / 1.6488), rel=1e-4)
     assert planning_std(1.0, 5) > 1
+
+
+@pytest.mark.parametrize(("n", "family"), [(2, 180_000), (3_000, 599), (5_001, 599), (200_000, 1)])
+def test_large_studies_have_a_smallest_effect(n: int, family: int) -> None:
+    for smallest, power in ((smallest_detectable_paired, power_paired), (smallest_detectable_unpaired, power_unpaired)):
+        effect = smallest(n, family=family)
+        assert effect == np.inf or power(effect, n, 0.05 / family) == pytest.approx(0.8)

@@ -213,7 +213,7 @@ def test_blocks_and_methods_may_come_in_any_order() -> None:
 
 
 def test_profile_of_a_method_that_always_failed() -> None:
-    found = performance_profile(np.full(4, np.nan), [0.1, 0.5], generator())
+    found = performance_profile(np.full(4, np.nan), [0.1, 0.5])
     assert (found.n, found.dropped) == (0, 4) and np.isnan(found.share).all() and found.note
-    few = performance_profile([0.2, 0.6, 0.9], [0.5], generator())
+    few = performance_profile([0.2, 0.6, 0.9], [0.5])
     assert few.share == pytest.approx(2 / 3) and np.isnan(few.low).all() and "at least 5" in few.note

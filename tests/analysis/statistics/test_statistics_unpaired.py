@@ -71,7 +71,7 @@ def test_paired_probability_counts_ties_half() -> None:
 def test_profiles_match_rliable() -> None:
     case = golden("rliable_performance_profile")
     for method, scores in case.inputs["scores"].items():
-        found = performance_profile(np.ravel(scores), case.inputs["tau"], generator())
+        found = performance_profile(np.ravel(scores), case.inputs["tau"])
         assert found.share.tolist() == case.approx(method)
         assert ((found.low <= found.share) & (found.share <= found.high)).all()
         assert (np.diff(found.share) <= 0).all()
@@ -92,7 +92,23 @@ def test_many_seeds_are_divided_at_random() -> None:
     a, b = generator(1).normal(0.4, 1, 30), generator(2).normal(0, 1, 25)
     found = permutation(a, b, generator())
     assert found.p == pytest.approx(welch(a, b).p, abs=0.02)
-    assert "9999 random divisions" in found.method and found.smallest_p == 1e-4
+    assert found.method.endswith("9999 random divisions") and found.smallest_p < 1e-15
+
+
+def test_unequal_arms_reach_one_division_and_equal_ones_two() -> None:
+    for n_a, n_b, smallest in ((3, 4, 1 / 35), (2, 6, 1 / 28), (3, 5, 1 / 56), (1, 39, 1 / 40), (4, 4, 2 / 70)):
+        found = permutation(np.arange(n_a) + 90.0, np.arange(n_b) ** 1.5 / 10, generator())
+        assert found.p == pytest.approx(found.smallest_p) == pytest.approx(smallest)
+
+
+@pytest.mark.parametrize(("n_a", "n_b"), [(9, 9), (8, 12)])
+def test_far_tails_are_those_of_the_enumeration(n_a: int, n_b: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = generator(1).normal(2.3, 1, n_a), generator(2).normal(0, 1, n_b)
+    found = permutation(a, b, generator())
+    monkeypatch.setattr("analysis.statistics.unpaired.EXACT_SPLITS", 10**6)
+    exact = permutation(a, b, generator())
+    assert "saddlepoint" in found.method and exact.p < 1e-3 and exact.method.startswith("exact")
+    assert found.p == pytest.approx(exact.p, rel=0.4)
 
 
 def test_welch_is_scipys_and_its_interval_agrees_with_it() -> None:

@@ -26,11 +26,11 @@ SURFACE = {
     "run": "study --store --data --benchmark --seeds --methods --set --address --retry-failed --no-retry-failed "
     "--max-hours --max-trials --tensorboard --dry-run --no-dry-run",
     "status": "store --study --watch --every",
-    "report": "store --output -o --study --table --value --lower-is-better --higher-is-better "
+    "report": "store --output -o --study --table --value --lower-is-better --higher-is-better --paired --unpaired "
     "--benchmark --collapse-skips --collapse-below --margin",
-    "compare": "store --output -o --study --table --value --lower-is-better --higher-is-better "
+    "compare": "store --output -o --study --table --value --lower-is-better --higher-is-better --paired --unpaired "
     "--column --margin --against",
-    "sensitivity": "store --output -o --study --table --value --lower-is-better --higher-is-better "
+    "sensitivity": "store --output -o --study --table --value --lower-is-better --higher-is-better --paired --unpaired "
     "--column --method --default",
     "compact": "store --study",
     "methods": "show",

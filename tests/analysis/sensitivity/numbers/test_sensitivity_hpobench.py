@@ -38,7 +38,7 @@ def test_full_grid_shares_are_those_of_the_marginal_means(table: pd.DataFrame) -
     settings = read_settings(table, VALUE)
     assert settings.is_full_grid and settings.levels == (10, 10, 3, 10, 10)
     assert [h.scale for h in settings.hyperparameters] == ["log", "log", "linear", "log", "log"]
-    found = exact_importances(settings, np.random.default_rng(0), permutations=5)
+    found = exact_importances(settings)
     keys = [f"hp.{name}" for name in NAMES]
     total = table.groupby(keys)[VALUE].mean().var(ddof=0)
     for row in found.table.itertuples():
@@ -64,7 +64,7 @@ def test_decomposition_of_a_part_equals_least_squares(table: pd.DataFrame) -> No
 
 def test_fanova_finds_the_order_that_the_exact_shares_have(table: pd.DataFrame) -> None:
     settings = read_settings(thinned(table, 3), VALUE)
-    exact = exact_importances(settings, np.random.default_rng(0), permutations=0).table.set_index("hyperparameter")
-    forest = fanova_importances(settings, np.random.default_rng(0), permutations=0, trees=2)
+    exact = exact_importances(settings).table.set_index("hyperparameter")
+    forest = fanova_importances(settings, np.random.default_rng(0), trees=2)
     for row in forest.table.itertuples():
         assert row.importance == pytest.approx(exact.loc[row.hyperparameter, "importance"], abs=0.15)

@@ -55,7 +55,7 @@ class TestReading:
 
     def test_seeds_that_no_two_settings_share_become_repeats(self) -> None:
         trials = frame().assign(seed=range(18))
-        settings = read_settings(trials, VALUE)
+        settings = read_settings(trials, VALUE, shared_seeds=False)
         assert not settings.shared_seeds and settings.is_full_grid and settings.n == 3
         assert np.array_equal(settings.values, read_settings(frame(), VALUE).values)
 

@@ -1,0 +1,17 @@
+"""The margin: the difference, in points, below which two accuracies are as good as equal."""
+
+from __future__ import annotations
+
+from trainables.errors import ConfigError
+
+LARGEST = 100.0
+"""No two accuracies differ by more."""
+
+
+def checked(margin: float) -> float:
+    """``margin``. Raises ConfigError where it is no number of points that a difference could exceed."""
+    if not 0 < margin <= LARGEST:
+        raise ConfigError(
+            f"a margin is a number of points above 0 and up to {LARGEST:g}, but got {margin:g}; try --margin 0.5"
+        )
+    return margin
