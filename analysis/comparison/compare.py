@@ -147,7 +147,8 @@ def _declared(known: Sequence[Arm], against: str | None) -> tuple[list[tuple[Arm
         pairs += [(arm, baseline) for arm in known[1:] if arm is not baseline]
         with_baseline = f", and every arm with {baseline.name}"
     return pairs, (
-        f"Compared are {best.name}, which was picked because it has the {highest} mean, with every other{with_baseline}. "
+        f"Compared are {best.name}, which was picked because it has the {highest} mean, with every "
+        f"other{with_baseline}. "
         f"The pick looked at the data, so p-values are corrected for all {comb(len(known), 2):,} pairs of the "
         f"{len(known)} arms; a reference named with --against is corrected for {len(known) - 1} only."
     )

@@ -62,7 +62,7 @@ def run(
         chosen = parse(chosen.model_dump(exclude_none=True) | {"methods": _selected(chosen.methods, methods)})
     prepared = prepare(chosen, store, data=data, benchmark=benchmark, address=address)
     for phrase in prepared.unread or ():
-        console.print(f"images: {phrase}", markup=False, highlight=False, soft_wrap=True)
+        console(soft_wrap=True).print(f"images: {phrase}")
     if dry_run:
         _print_plan(out, prepared)
         return
