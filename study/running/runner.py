@@ -11,6 +11,8 @@ import contextlib
 import functools
 import logging
 import os
+import re
+import socket
 import tempfile
 import time
 import uuid
@@ -51,6 +53,7 @@ MOST_WORKER_DEATHS = 30
 """How often the worker of one batch is started anew; a trial that kills its worker is given up long before."""
 SECOND_TRY_AFTER_S = 30.0
 """What a machine gets that was too busy to start Ray within Ray's own limit, half a minute."""
+KNOCK_S = 10.0
 FEWEST_WAITING = 4
 MOST_WAITING = 200
 """Batches that wait for a slot. A host that joins late fills up at this pace, and each costs Ray a reservation."""
@@ -182,6 +185,8 @@ def _connect(address: str | None, console: Console, runtime_env: dict[str, Any])
         runtime_env=runtime_env,
     )
     try:
+        if address is not None:
+            _knock(address)
         return start()
     except Exception as error:  # Ray raises the class itself where it is too slow
         ray.shutdown()
@@ -202,6 +207,12 @@ def _connect(address: str | None, console: Console, runtime_env: dict[str, Any])
             "processors and memory are free, read the logs in /tmp/ray/session_latest/logs, or name a cluster that "
             "runs with --address"
         ) from None
+
+
+def _knock(address: str) -> None:
+    """Raises OSError where nobody listens at HOST:PORT; Ray itself would ask again and again for ten minutes."""
+    if found := re.fullmatch(r"([^/:]+):([0-9]{1,5})", address):
+        socket.create_connection((found[1], int(found[2])), KNOCK_S).close()
 
 
 def _hosts(resources: Resources, address: str | None, console: Console) -> list[Host]:

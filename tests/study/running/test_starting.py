@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import drills
 import pytest
 import ray
+from faulty_s3 import free_port
 from ray_head import Cluster
 from rich.console import Console
 
@@ -56,8 +58,16 @@ def test_a_ray_that_does_not_start_is_a_sentence(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_cluster_that_does_not_answer_is_a_sentence_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigError, match="--address must name a Ray cluster"):
-        start(monkeypatch, "10.0.0.1:6379", 1)
+    """Nobody listens, or something else than Ray does; neither is tried a second time."""
+    silent = f"127.0.0.1:{free_port()}"
+    with pytest.raises(ConfigError, match=rf"--address must name a Ray cluster .* {silent} does not answer .*refused"):
+        start(monkeypatch, silent, 0)
+    with pytest.raises(ConfigError, match=r"--address must name a Ray cluster .* does not answer"):
+        start(monkeypatch, "127.0.0.1:99999", 0)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        with pytest.raises(ConfigError, match=f"{address} does not answer .The current node timed out"):
+            start(monkeypatch, address, 1)
 
 
 @pytest.mark.slow
