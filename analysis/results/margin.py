@@ -12,6 +12,6 @@ def checked(margin: float) -> float:
     """``margin``. Raises ConfigError where it is no number of points that a difference could exceed."""
     if not 0 < margin <= LARGEST:
         raise ConfigError(
-            f"a margin is a number of points above 0 and up to {LARGEST:g}, but got {margin:g}; try --margin 0.5"
+            f"a margin is a number of points above 0 and up to {LARGEST:,.0f}, but got {margin:g}; try --margin 0.5"
         )
     return margin
