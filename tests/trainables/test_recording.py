@@ -29,7 +29,7 @@ STEPS_DIFFER = {
     "random_ws-selection=randomnas-screened=12": "the host draws the cell",
     "zarts-warm_up=0.0-interval=1-fine_tune_steps=2": "an architecture step draws batches of its own",
     "zarts-warm_up=0.0-interval=1-fine_tune_steps=1-optimizer=rs": "an architecture step draws batches of its own",
-    "zarts-warm_up=0.0-interval=1-fine_tune_steps=1-optimizer=gld-samples=16": "draws batches of its own",
+    "zarts-warm_up=0.0-interval=1-fine_tune_steps=1-optimizer=gld-samples=4": "draws batches of its own",
 }
 """Searches that run step by step on every device, and why."""
 
