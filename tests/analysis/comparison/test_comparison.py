@@ -183,7 +183,7 @@ def test_what_cannot_be_compared_is_refused(study: Study) -> None:
     with pytest.raises(StoreError, match="but 1 have"):
         compare(trials, COLUMN)
     for margin in (0, -1, float("inf"), 1e308, float("nan")):
-        with pytest.raises(ConfigError, match="above 0 and up to 100"):
+        with pytest.raises(ConfigError, match="above 0 and up to 1,000,000"):
             compare(trials, COLUMN, margin=margin)
 
 
