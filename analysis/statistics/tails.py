@@ -6,8 +6,8 @@ K'(t) = s, and
     P(S >= s) = 1 - Phi(r) + phi(r) (1 / u - 1 / r),   r = sqrt(2 (t s - K(t))),   u = t sqrt(K''(t))
 
 The sum over one arm is that of independent draws of each seed, on condition that as many are drawn as the arm has
-(Skovgaard). Against full enumeration they are off by some percent of p, and by up to half of it among the last ten
-values in reach and where differences tie.
+(Skovgaard). Against full enumeration they gave 0.64 to 1.4 times p; where differences tie down to 0.46, and with a few
+collapsed seeds in arms of two or three up to 7.5 times.
 
 Sources: Robinson, "Saddlepoint approximations for permutation tests and confidence intervals", JRSS B 1982; Skovgaard,
 "Saddlepoint expansions for conditional distributions", J. Applied Probability 1987.
