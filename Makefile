@@ -2,7 +2,8 @@
 VENV ?= .venv
 PYTHON ?= python3
 BIN = $(VENV)/bin
-PYTEST = $(BIN)/python -m pytest --dist=loadfile --no-loadscope-reorder
+# A worker that died would meet the same test again: one that hangs would hang once a restart.
+PYTEST = $(BIN)/python -m pytest --dist=loadfile --no-loadscope-reorder --max-worker-restart=0
 
 .PHONY: study test fast test-portable lint types install
 
