@@ -17,7 +17,7 @@ import pandas as pd
 from analysis.results import accuracies
 from analysis.results.from_store import Results
 from analysis.results.table_checks import check_names, direction, one_unit, seed_number
-from analysis.results.table_file import TEXT, as_settings, as_text, read_frame
+from analysis.results.table_file import TEXT, as_numbers, as_settings, as_text, read_frame
 from analysis.results.variants import with_variants
 from study.store.schema import TRIALS
 from trainables.errors import StoreError, choose
@@ -51,7 +51,7 @@ def load_table(
     for column in [*TEXT, *settings]:
         check_names(path, frame[column])
     for name in names:
-        frame[name] = _numbers(path, frame[name])
+        frame[name] = as_numbers(path, frame[name])
         lower = direction(path, frame[name], lower_is_better)
         one_unit(path, frame, name, lower=lower)
     frame["config"], parts = _configurations(frame, settings)
@@ -88,18 +88,6 @@ def _check_keys(path: Path, frame: pd.DataFrame) -> None:
             raise StoreError(f"every row needs a {column}, but row {row + 1} of {path} has none; fill it in or drop it")
     codes, given = pd.factorize(frame["seed"])
     frame["seed"] = np.array([seed_number(path, seed) for seed in given], dtype=np.int64)[codes]
-
-
-def _numbers(path: Path, values: pd.Series) -> pd.Series:
-    numbers = pd.to_numeric(values, errors="coerce").astype(float)
-    if (text := numbers.isna() & values.notna()).any():
-        raise StoreError(
-            f"column {values.name!r} must hold numbers, but {path} has {values[text].iloc[0]!r} in it; "
-            "leave the field of a failed run empty, and write decimals with a point"
-        )
-    if numbers.isna().all():
-        raise StoreError(f"column {values.name!r} of {path} has no value at all; name another with --value")
-    return numbers
 
 
 def _configurations(frame: pd.DataFrame, settings: list[str]) -> tuple[pd.Series, dict[str, list[str]]]:

@@ -53,15 +53,20 @@ _LARGEST = 1e12
 _SIDE = "say --lower-is-better, or --higher-is-better if it is so"
 
 
+def loss_word(name: str) -> str | None:
+    """The first word in the name of a column of which less is better, as a rule: ``loss`` of ``val_loss``."""
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)
+    return next((word for word in words if word.lower() in LOWER_WORDS), None)
+
+
 def direction(path: Path, values: pd.Series, lower: bool | None) -> bool:
     """Whether less of ``values`` is better. Raises StoreError where nobody said, and it is not clear."""
     if lower is not None:
         return lower
-    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", str(values.name))
-    if found := [word for word in words if word.lower() in LOWER_WORDS]:
+    if word := loss_word(str(values.name)):
         raise StoreError(
             f"more of a value is better unless you say otherwise, but column {values.name!r} of {path} is named after "
-            f"{found[0]!r}; {_SIDE}"
+            f"{word!r}; {_SIDE}"
         )
     if values.max() < ACCURACIES_REACH and values.max() > 1:
         raise StoreError(
