@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.pages.words import listed, number
+from analysis.pages.words import counted, number
 from analysis.results.architectures import Architectures
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.rank_correlation import TOP, kendall, spearman, tied_pairs, top_precision
@@ -61,8 +61,8 @@ def correlate(source: Architectures, x: list[str], y: str) -> list[Correlation]:
         own = [one for one in found if one.x == name]
         if all(one.note for one in own):
             raise ConfigError(
-                f"a rank correlation needs {FEWEST} architectures and values that differ, but of {name} with {y} in "
-                f"{source.name} {listed(dict.fromkeys(one.note for one in own))}; name other columns"
+                f"a rank correlation needs {FEWEST} architectures and values that differ, but {name} with {y} of "
+                f"{source.name} has none ({'; '.join(dict.fromkeys(one.note for one in own))}); name other columns"
             )
     return found
 
@@ -95,6 +95,6 @@ def _one(source: Architectures, x: str, y: str, group: str) -> Correlation:
 
 def _why_not(pairs: pd.DataFrame, titles: dict[str, str]) -> str:
     if len(pairs) < FEWEST:
-        return f"{len(pairs)} {'has' if len(pairs) == 1 else 'have'} both values"
+        return f"{counted(len(pairs), 'architecture')} with both values"
     constant = [name for name in pairs if pairs[name].nunique() == 1]
     return f"{titles[constant[0]]} is {number(pairs[constant[0]].iloc[0])} throughout" if constant else ""

@@ -41,9 +41,10 @@ def scatter(source: Architectures, found: list[Correlation], x: str) -> Plot:
             axes.set_title(style.wrapped(one.group, 30))
     everything = pd.concat([one.pairs for one in drawn])
     for axes in grid:
-        for name, axis in ((x, "x"), (y, "y")):
-            if everything[name].min() > 0 and everything[name].max() > LOG_FROM * everything[name].min():
-                getattr(axes, f"set_{axis}scale")("log")
+        if _spans(everything[x]):
+            style.logarithmic_axis(axes, "x", ticks=4)
+        if _spans(everything[y]):
+            style.logarithmic_axis(axes, "y", ticks=4)
     common_limits(grid, "x")
     common_limits(grid, "y")
     figure.supxlabel(side(source, x), fontsize=9)
@@ -71,3 +72,7 @@ def thinned(pairs: pd.DataFrame, x: str) -> pd.DataFrame:
         return pairs
     places = np.linspace(0, len(pairs) - 1, MOST_DOTS).round().astype(int)
     return pairs.sort_values(x, kind="stable").iloc[places]
+
+
+def _spans(values: pd.Series) -> bool:
+    return bool(values.min() > 0 and values.max() > LOG_FROM * values.min())

@@ -17,7 +17,6 @@ from analysis.pages.words import counted, interval, listed, number
 from analysis.results.architectures import Architectures
 from analysis.statistics.rank_correlation import TOP
 
-_MANY_TIES = 0.05
 _METHODS = {
     "Architecture": "The unit, one dot: a row of a table, or what its rows average to where --architecture names them; "
     "of a study a derived cell, averaged over the trials that derived it. Rows that lack either value are left out and "
@@ -93,20 +92,22 @@ def _told(one: Correlation) -> str:
 
 def cautions(source: Architectures, found: list[Correlation]) -> list[str]:
     """What the numbers do not say."""
-    said = []
-    for one in found:
-        of = f"{source.titles[one.x]}{f' in {one.group}' if one.group else ''}"
-        if one.note:
-            said.append(f"No correlation of {of}: {one.note}.")
-        elif max(one.ties) > _MANY_TIES:
-            said.append(
-                f"{number(100 * one.ties[0], 0)} % of the pairs tie in {of}, {number(100 * one.ties[1], 0)} % in "
-                f"{source.titles[one.y]}: τ-b and ρ correct for ties, other coefficients differ."
-            )
-    missing = {source.titles[one.x]: one.missing for one in found if one.missing}
-    if missing:
+    said = [
+        f"No correlation of {source.titles[one.x]}{f' in {one.group}' if one.group else ''}: {one.note}."
+        for one in found
+        if one.note
+    ]
+    if missing := {source.titles[one.x]: one.missing for one in found if one.missing}:
         parts = [f"{name} ({counted(count, 'row')})" for name, count in missing.items()]
         said.append(f"Left out, since one of the two values is missing: {listed(parts)}. They may be the bad ones.")
+    ties: dict[str, float] = {}
+    for one in found:
+        for name, share in zip((one.x, one.y), one.ties, strict=True):
+            ties[name] = max(ties.get(name, 0.0), share)
+    if parts := [f"{source.titles[name]} {number(100 * share)} %" for name, share in ties.items() if share > 0]:
+        said.append(
+            f"Pairs that tie: {listed(parts)} at the most. τ-b and ρ correct for ties; other coefficients differ."
+        )
     if source.pooled:
         said.append(
             f"Every {source.pooled} is in one list, so what lies between them counts, too: --by {source.pooled} keeps "

@@ -33,7 +33,7 @@ def correlations(source: Architectures, found: list[Correlation]) -> Table:
             title = f"mean of {groups} groups"
             rows.append({"x": one.x, "group": title, "tau": tau, "rho": rho})
             blank = dict.fromkeys(list(shown[-1]), UNKNOWN)
-            shown.append(blank | {"x": source.titles[one.x], "group": title, "τ-b": number(tau), "ρ": number(rho)})
+            shown.append(blank | {"x": shown[-1]["x"], "group": title, "τ-b": number(tau), "ρ": number(rho)})
     frames = pd.DataFrame(shown), pd.DataFrame(rows)
     if source.groups is None:
         frames = frames[0].drop(columns="group"), frames[1].drop(columns="group")
@@ -42,7 +42,7 @@ def correlations(source: Architectures, found: list[Correlation]) -> Table:
         f"With {side(source, found[0].y)}; above 0, x orders the n architectures as that does. τ-b: Kendall's, ρ: "
         "Spearman's, with the 95 % interval over architectures, each on its own (jackknife on Fisher's z). Top "
         f"{top}: of the truly best {top}, how many are among those that x puts first; {top} by chance. Missing: rows "
-        "that lack either value. Ties: pairs that tie in x and in y."
+        "that lack either value."
     )
     caption += " ↓: lower is better." if {one.x for one in found} & source.lower else ""
     return Table("correlations", "Rank correlations", caption, *frames)
@@ -50,7 +50,6 @@ def correlations(source: Architectures, found: list[Correlation]) -> Table:
 
 def _shown(source: Architectures, one: Correlation) -> dict[str, str]:
     top = UNKNOWN if math.isnan(one.precision) or one.note else f"{number(100 * one.precision, 0)} % of {one.top}"
-    ties = UNKNOWN if one.note else " / ".join(f"{number(100 * share, 1)} %" for share in one.ties)
     return {
         "x": f"{source.titles[one.x]}{' ↓' if one.x in source.lower else ''}",
         "group": one.group,
@@ -59,7 +58,6 @@ def _shown(source: Architectures, one: Correlation) -> dict[str, str]:
         "τ-b": _estimate(one.tau),
         "ρ": _estimate(one.rho),
         f"top {100 * TOP:g} %": top,
-        "ties x / y": ties,
     }
 
 

@@ -55,7 +55,7 @@ def by_cost(curve: Curves, column: str, factor: float | pd.Series | None, unit: 
             )
     style.logarithmic_regret(axes)
     axes.set_ylim(-0.01, max(float(summary["mean"].max()) * 1.3, 1.0))
-    style.logarithmic_budget(axes)
+    style.logarithmic_axis(axes, "x")
     axes.set(xlabel=unit, ylabel=f"mean {accuracies.words(column).what} (points),\nlower is better")
     figure.legend(loc="upper right", frameon=False, fontsize=8)
     last = summary.groupby("variant", observed=True).tail(1)
