@@ -52,9 +52,7 @@ def correlate(source: Architectures, x: list[str], y: str) -> list[Correlation]:
     """All correlations, by ``x`` as given and then by group. Raises ConfigError where there is none of one."""
     if y in x or len(set(x)) < len(x):
         twice = y if y in x else next(name for name in x if x.count(name) > 1)
-        raise ConfigError(
-            f"every --x is a column of its own, and other than --y, but {twice!r} is given twice; drop one"
-        )
+        raise ConfigError(f"--x and --y name columns that differ, but {twice!r} is given twice; drop one")
     groups = [""] if source.groups is None else sorted(source.groups.unique())
     found = [_one(source, name, y, group) for name in x for group in groups]
     for name in x:

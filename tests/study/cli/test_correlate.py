@@ -101,13 +101,13 @@ def test_cells_of_a_study_are_averaged_over_the_trials_that_derived_them(nas_stu
         (["--x", "arch", "--y", "acc"], "column 'arch' must hold numbers, but"),
         (
             ["--x", "same", "--y", "acc"],
-            "but same with acc of t has none (same is 1.00 throughout); name other columns",
+            "has none (same is 1.00 throughout); name other columns",
         ),
         (["--x", "acc", "--y", "acc"], "--x and --y name columns that differ, but 'acc' is given twice"),
         (["--x", "proxy", "--x", "proxy", "--y", "acc"], "'proxy' is given twice; drop one"),
         (
             ["--x", "proxy", "--y", "acc", "--by", "arch"],
-            "(1 architecture with both values; 2 architectures with both values)",
+            "has none (1 architecture with both values; 2 archi",
         ),
         (["--x", "proxy", "--y", "acc", "--lower-is-better", "loss"], "unknown column of --x or --y 'loss'"),
         (["--x", "proxy", "--y", "acc", "--study", "demo"], "--study names one of a store's"),
