@@ -27,7 +27,7 @@ SURFACE = {
     "--max-hours --max-trials --tensorboard --dry-run --no-dry-run",
     "status": "store --study --watch --every",
     "report": "store --output -o --study --table --value --lower-is-better --higher-is-better --paired --unpaired "
-    "--benchmark --collapse-skips --collapse-below --margin",
+    "--benchmark --collapse-skips --collapse-below --margin --target",
     "compare": "store --output -o --study --table --value --lower-is-better --higher-is-better --paired --unpaired "
     "--column --margin --against",
     "sensitivity": "store --output -o --study --table --value --lower-is-better --higher-is-better --paired --unpaired "
