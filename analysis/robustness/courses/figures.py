@@ -18,6 +18,8 @@ from analysis.robustness.figures import MOST_VARIANTS, count_range, panels
 from trainables.metrics import DIAGNOSTICS, Metric
 
 GAP = Metric("gap", "relaxed_accuracy less discrete_accuracy", "Discretisation gap", "relaxed - derived (points)")
+_HOURS_FROM = 7_200
+"""Seconds from which budgets are drawn in hours."""
 _LOG_FROM = 50
 """Ratio of the largest to the smallest budget from which the axis of budgets is logarithmic."""
 _BANDS_UP_TO = 5
@@ -74,10 +76,12 @@ def by_cost(curve: Curves, column: str, factor: float | pd.Series | None, unit: 
 def reached(runs: pd.DataFrame, column: str, unit: str, drawn: list[str]) -> Plot | None:
     """Share of the runs that have reached each target within a budget, one panel a target. ``runs``: targets.runs_to.
 
-    ``unit``: one of theirs, or ``seconds``, for all units together. None where its budgets are unknown.
+    ``unit``: one of theirs, or ``seconds``, for the runs of all units. None where its budgets are unknown.
     """
     spent, own = ("spent_s", runs) if unit == "seconds" else ("spent", runs[runs["unit"] == unit])
     own = own[own[spent].notna()]
+    if unit == "seconds" and own[spent].max() > _HOURS_FROM:
+        own, unit = own.assign(spent_s=own[spent] / 3600), "hours"
     shown = own[own["variant"].isin(drawn)]
     if shown.empty:
         return None

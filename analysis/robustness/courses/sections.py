@@ -132,7 +132,7 @@ def targets(results: Results, epochs: Epochs, asked: Sequence[float]) -> Section
         "until one has reached the target (COCO's)."
     )
     if results.traces is None:
-        lead += " The value is the looked-up one of the cell that the run would have returned; no search sees it."
+        lead += " The value is the looked-up one of the cell that the run would have returned."
     return Section("targets", "Time to target", f"{' '.join(said)} {lead}{figures.drawn_note(trials)}", shown, tables)
 
 
