@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def write_correlation(source: Architectures, found: list[Correlation], output: P
             "columns": len(x),
             **({"groups": len({one.group for one in found})} if source.groups is not None else {}),
             "architectures": max(len(one.pairs) for one in found),
-            "rows without a pair": max(one.missing for one in found),
+            "missing pairs": sum(one.missing for one in found),
         },
         findings=findings(source, found),
         cautions=cautions(source, found),
@@ -97,8 +98,10 @@ def cautions(source: Architectures, found: list[Correlation]) -> list[str]:
         for one in found
         if one.note
     ]
-    if missing := {source.titles[one.x]: one.missing for one in found if one.missing}:
-        parts = [f"{name} ({counted(count, 'row')})" for name, count in missing.items()]
+    missing = Counter[str]()
+    for one in found:
+        missing[source.titles[one.x]] += one.missing
+    if parts := [f"{name} ({counted(count, 'row')})" for name, count in missing.items() if count]:
         said.append(f"Left out, since one of the two values is missing: {listed(parts)}. They may be the bad ones.")
     ties: dict[str, float] = {}
     for one in found:

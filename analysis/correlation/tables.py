@@ -62,7 +62,7 @@ def _shown(source: Architectures, one: Correlation) -> dict[str, str]:
 
 
 def _estimate(one: Estimate) -> str:
-    return f"{number(one.estimate)} {interval(one.low, one.high)}" if not math.isnan(one.estimate) else UNKNOWN
+    return number(one.estimate) + ("" if math.isnan(one.low) else f" {interval(one.low, one.high)}")
 
 
 def _row(one: Correlation) -> dict[str, object]:
