@@ -107,7 +107,7 @@ def cautions(source: Architectures, found: list[Correlation]) -> list[str]:
     for one in found:
         for name, share in zip((one.x, one.y), one.ties, strict=True):
             ties[name] = max(ties.get(name, 0.0), share)
-    if parts := [f"{source.titles[name]} {number(100 * share)} %" for name, share in ties.items() if share > 0]:
+    if parts := [f"{source.titles[name]} {number(100 * share)} %" for name, share in ties.items() if share > 5e-5]:
         said.append(
             f"Pairs that tie: {listed(parts)} at the most. τ-b and ρ correct for ties; other coefficients differ."
         )
