@@ -25,6 +25,8 @@ _OF_CELLS = (
     *LOOKED_UP, accuracies.SUPERNET, accuracies.RETRAIN, *(f"proxy_{name}" for name in PROXIES),
 )  # fmt: skip
 """Columns of a study's trials that say something of the derived cell."""
+_LARGEST = 1e100
+"""Scores without training are products over layers, and huge; beyond this no axis holds them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,9 +77,10 @@ def from_table(
                 f"{word!r}; say --lower-is-better {name}, or --higher-is-better {name} if it is so"
             )
         found[name] = as_numbers(path, frame[name])
-        if np.isinf(found[name]).any():
+        if (odd := found[name].abs() > _LARGEST).any():
             raise StoreError(
-                f"a value is a number, but column {name!r} of {path} has an infinite one; leave its field empty"
+                f"a value is a number up to {_LARGEST:g}, but column {name!r} of {path} has "
+                f"{found[name][odd].iloc[0]:g}; leave its field empty"
             )
     groups = None if by is None else _names(path, frame[by])
     cells = None if architecture is None else _names(path, frame[architecture])
@@ -101,7 +104,8 @@ def from_study(store: str, study: str | None, columns: Collection[str], *, by: s
             raise ConfigError(f"study {results.name}: {choose('column of derived cells', name, known)}")
     if by is not None and by not in GROUPS:
         raise ConfigError(f"--by: {choose('column to group by', by, GROUPS)}")
-    values = trials[list(columns)].astype(float).replace([np.inf, -np.inf], np.nan)
+    values = trials[list(columns)].astype(float)
+    values = values.where(values.abs() <= _LARGEST)
     groups = None if by is None else trials[by].astype(object).fillna("unknown").astype(str)
     lower = {name for name in columns if name.removeprefix("proxy_") in LOWER_IS_BETTER or name in accuracies.REGRETS}
     titles = {name: _title(name) for name in columns}

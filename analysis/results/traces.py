@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.results import accuracies
+from analysis.results.table_checks import LARGEST
 from analysis.results.table_file import as_numbers
 from trainables.errors import StoreError
 
@@ -88,11 +89,11 @@ def split_traces(
 
 def _budget(path: Path, values: pd.Series) -> pd.Series:
     found = as_numbers(path, values)
-    if (odd := ~(found >= 0) | np.isinf(found)).any():
+    if (odd := ~found.between(0, LARGEST)).any():
         row = int(np.flatnonzero(odd)[0])
         given = "none" if pd.isna(found.iloc[row]) else f"{found.iloc[row]:g}"
         raise StoreError(
-            f"every row of a run's course needs a {values.name} from 0, but row {row + 1} of {path} has {given}; fill "
-            "it in, or drop the column"
+            f"every row of a run's course needs a {values.name} from 0 to {LARGEST:g}, but row {row + 1} of {path} has "
+            f"{given}; fill it in, or drop the column"
         )
     return found

@@ -125,7 +125,7 @@ def test_what_has_no_answer_is_refused(nas_study: NasStudy, table: Path, options
     assert [path.name for path in table.parent.iterdir()] == ["t.csv"]
 
 
-@pytest.mark.parametrize("value", ["inf", "NA"])
+@pytest.mark.parametrize("value", ["inf", "NA", "-1e308"])
 def test_values_are_finite_numbers(nas_study: NasStudy, table: Path, value: str) -> None:
     lines = table.read_text().splitlines()
     fields = lines[1].split(",")

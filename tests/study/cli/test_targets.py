@@ -100,12 +100,13 @@ def test_a_run_whose_last_value_is_missing_has_none(nas_study: NasStudy, saved: 
         (frame().drop(columns="step"), "or step where they are the course of one run"),
         (frame(epoch=1), "but {} has both step and epoch; drop one"),
         (frame(step=10), "16 whose run and step occur before (A 0, d, step 10)"),
-        (frame(step=[-1, *range(23)]), "needs a step from 0, but row 1 of {} has -1"),
-        (frame(step=[1, None, *range(22)]), "needs a step from 0, but row 2 of {} has none"),
+        (frame(step=[-1, *range(23)]), "needs a step from 0 to 1e+12, but row 1 of {} has -1"),
+        (frame(step=[*range(23), 1e300]), "but row 24 of {} has 1e+300"),
+        (frame(step=[1, None, *range(22)]), "needs a step from 0 to 1e+12, but row 2 of {} has none"),
         (frame(step=[1, "x", *range(22)]), "column 'step' must hold numbers, but {} has 'x'"),
         (frame(seconds=30), ""),
         (frame(seconds=[10, 20, 15, *range(21)]), "in {} they fall at step 30 of A 0, d; add them up"),
-        (frame(seconds=[None, *range(23)]), "needs a seconds from 0, but row 1 of {} has none"),
+        (frame(seconds=[None, *range(23)]), "needs a seconds from 0 to 1e+12, but row 1 of {} has none"),
     ],
 )
 def test_what_is_no_course_is_refused(
