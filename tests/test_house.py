@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[1]
+REPORTS = ("analysis.robustness", "analysis.comparison", "analysis.sensitivity", "analysis.correlation")
 FORBIDDEN = {
     "trainables": ("study", "analysis"),
     "trainables/methods": ("ray", "pandas", "matplotlib"),
@@ -16,11 +17,9 @@ FORBIDDEN = {
     "study/running": ("analysis", "study.status", "study.cli"),
     "analysis": ("torch", "ray", "study.running", "study.status", "study.cli", "study.config", "study.plan"),
     "analysis/statistics": ("analysis.results", "analysis.pages", "trainables.methods", "pandas", "matplotlib"),
-    "analysis/results": ("analysis.pages.page", "analysis.robustness", "analysis.comparison", "analysis.sensitivity"),
-    "analysis/pages": ("analysis.robustness", "analysis.comparison", "analysis.sensitivity"),
-    "analysis/robustness": ("analysis.comparison", "analysis.sensitivity"),
-    "analysis/comparison": ("analysis.robustness", "analysis.sensitivity"),
-    "analysis/sensitivity": ("analysis.robustness", "analysis.comparison"),
+    "analysis/results": ("analysis.pages.page", *REPORTS),
+    "analysis/pages": REPORTS,
+    **{report.replace(".", "/"): tuple({*REPORTS} - {report}) for report in REPORTS},
 }
 """Folder -> what no file in it imports, at its top or later."""
 

@@ -93,7 +93,7 @@ def test_short_commands_load_nothing_heavy() -> None:
 
 
 def test_a_report_needs_no_torch() -> None:
-    reports = ("comparison", "robustness", "sensitivity")
+    reports = ("comparison", "correlation", "robustness", "sensitivity")
     allowed = set(HEAVY) - {"torch", "ray"}
     assert not heavier_than(allowed, *(f"import analysis.{report}.report" for report in reports))
 

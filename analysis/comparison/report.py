@@ -87,7 +87,7 @@ def write_comparison(
             "negligible or equivalent": found.count(Verdict.NEGLIGIBLE) + found.count(Verdict.EQUIVALENT),
             "undecided": found.count(Verdict.INCONCLUSIVE) + found.count(Verdict.UNDECIDED),
         },
-        findings=findings(found, results.pairing),
+        findings=[*findings(found, results.pairing), *results.remarks],
         cautions=cautions(found, trials),
         glance=tables.arms_table(found),
         sections=sections,

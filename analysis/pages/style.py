@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import matplotlib as mpl
 import numpy as np
@@ -99,12 +99,13 @@ def line_counts(labels: list[str]) -> np.ndarray:
     return np.array([label.count("\n") + 1 for label in labels])
 
 
-def logarithmic_budget(axes: Axes) -> None:
-    """A logarithmic x axis with plain numbers: 0.1, 1, 10."""
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1.0,), numticks=6))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+def logarithmic_axis(axes: Axes, which: Literal["x", "y"], ticks: int = 6) -> None:
+    """A logarithmic axis with plain numbers: 0.1, 1, 10."""
+    axes.set(**{f"{which}scale": "log"})
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    axis.set_major_locator(LogLocator(base=10, subs=(1.0,), numticks=ticks))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def logarithmic_regret(axes: Axes) -> None:

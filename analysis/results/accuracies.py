@@ -56,8 +56,8 @@ def words(column: str) -> Words:
     if column == SUPERNET:
         return Words("supernet validation accuracy")
     if is_foreign(column):
-        _, dataset, name = column.split(":", 2)
-        return Words(name, DATASET_TITLES.get(unquote(dataset), unquote(dataset)))
+        dataset, name = foreign_parts(column)
+        return Words(name, DATASET_TITLES.get(dataset, dataset))
     accuracy, kind = (TABLE[column], "accuracy") if column in TABLE else (REGRETS[column], "regret")
     return Words(f"{SPLIT_TITLES[accuracy.split]} {kind}", DATASET_TITLES[accuracy.dataset])
 
@@ -127,6 +127,12 @@ def heading(column: str) -> str:
 def foreign_column(dataset: str, name: str, *, lower: bool = False) -> str:
     """Where a value of results from elsewhere stands."""
     return f"{LOWER if lower else HIGHER}{dataset.replace('%', '%25').replace(':', '%3A')}:{name}"
+
+
+def foreign_parts(column: str) -> tuple[str, str]:
+    """The data set and the name of a value of results from elsewhere."""
+    _, dataset, name = column.split(":", 2)
+    return unquote(dataset), name
 
 
 def foreign_columns(trials: pd.DataFrame) -> list[str]:

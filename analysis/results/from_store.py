@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from analysis.results.accuracies import REGRETS, RETRAIN, SUPERNET, TABLE
 from analysis.results.epochs import Epochs
+from analysis.results.traces import Traces
 from analysis.results.variants import with_variants
 from study.store.finding import studies
 from study.store.schema import EPOCHS, SCHEMA_VERSION
@@ -48,6 +49,13 @@ class Results:
     """None where there are no epochs to read: the results are a table from elsewhere."""
     paired: bool = True
     """Whether equal seeds of two methods are claimed to draw the same, and methods are compared seed by seed."""
+    traces: Traces | None = None
+    """The course of the runs of a table from elsewhere, where it has one."""
+
+    @property
+    def remarks(self) -> list[str]:
+        """What every report says of these results beside how they are paired."""
+        return [self.traces.remark] if self.traces else []
 
     @property
     def pairing(self) -> str:

@@ -2,7 +2,8 @@
 
 One row a run: ``method``, ``seed``, ``dataset``, any ``hp.*`` and one or more value columns (percent, higher is better;
 or, where that is said, lower is better, in a unit of their own; empty where the run failed). Rows that differ only in
-``dataset`` stand in one row: each data set becomes a value column of its own.
+``dataset`` stand in one row: each data set becomes a value column of its own. Where rows are the course of a run, told
+apart by ``step`` or ``epoch``, the last one of each run is its row.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import pandas as pd
 from analysis.results import accuracies
 from analysis.results.from_store import Results
 from analysis.results.table_checks import check_names, direction, one_unit, seed_number
-from analysis.results.table_file import TEXT, as_settings, as_text, read_frame
+from analysis.results.table_file import TEXT, as_numbers, as_settings, as_text, read_frame
+from analysis.results.traces import SECONDS, STEPS, split_traces
 from analysis.results.variants import with_variants
 from study.store.schema import TRIALS
 from trainables.errors import StoreError, choose
@@ -34,15 +36,16 @@ def load_table(
 
     ``lower_is_better``: of all values, which are then in a unit of their own; None where nobody said, so that a name or
     a range that looks like an error rate is refused. ``paired`` claims that equal seeds of two methods drew the same;
-    the table itself cannot say so. There are no cells, epochs or settings of a search in it: sections that need them
-    are left out. Raises StoreError and ConfigError, in one sentence, where the file cannot be read as such a table.
+    the table itself cannot say so. There are no cells or settings of a search in it: sections that need them are left
+    out. Raises StoreError and ConfigError, in one sentence, where the file cannot be read as such a table.
     """
     path = Path(path)
     names = [value] if isinstance(value, str) else list(value)
     frame = read_frame(path)
     _check_columns(path, frame, names)
     settings = [column for column in frame.columns if column.startswith(_PREFIX)]
-    frame = frame[[*_KEYS, *settings, *names]].copy()
+    budgets = [column for column in (*STEPS, SECONDS) if column in frame and column not in names]
+    frame = frame[[*_KEYS, *settings, *names, *budgets]].copy()
     for column in TEXT:
         frame[column] = as_text(frame[column])
     _check_keys(path, frame)
@@ -51,15 +54,16 @@ def load_table(
     for column in [*TEXT, *settings]:
         check_names(path, frame[column])
     for name in names:
-        frame[name] = _numbers(path, frame[name])
+        frame[name] = as_numbers(path, frame[name])
         lower = direction(path, frame[name], lower_is_better)
         one_unit(path, frame, name, lower=lower)
     frame["config"], parts = _configurations(frame, settings)
+    frame, traces = split_traces(path, frame, names, _ids)
     _check_repeats(path, frame)
     trials = _as_trials(frame, settings, names, lower=bool(lower_is_better))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     about = {"file": path.name, "sha256": digest, "values": names, "lower is better": bool(lower_is_better)}
-    return Results(path.stem, with_variants(trials, parts), {}, "", about, None, paired)
+    return Results(path.stem, with_variants(trials, parts), {}, "", about, None, paired, traces)
 
 
 def _check_columns(path: Path, frame: pd.DataFrame, names: list[str]) -> None:
@@ -88,18 +92,6 @@ def _check_keys(path: Path, frame: pd.DataFrame) -> None:
             raise StoreError(f"every row needs a {column}, but row {row + 1} of {path} has none; fill it in or drop it")
     codes, given = pd.factorize(frame["seed"])
     frame["seed"] = np.array([seed_number(path, seed) for seed in given], dtype=np.int64)[codes]
-
-
-def _numbers(path: Path, values: pd.Series) -> pd.Series:
-    numbers = pd.to_numeric(values, errors="coerce").astype(float)
-    if (text := numbers.isna() & values.notna()).any():
-        raise StoreError(
-            f"column {values.name!r} must hold numbers, but {path} has {values[text].iloc[0]!r} in it; "
-            "leave the field of a failed run empty, and write decimals with a point"
-        )
-    if numbers.isna().all():
-        raise StoreError(f"column {values.name!r} of {path} has no value at all; name another with --value")
-    return numbers
 
 
 def _configurations(frame: pd.DataFrame, settings: list[str]) -> tuple[pd.Series, dict[str, list[str]]]:
@@ -135,8 +127,14 @@ def _check_repeats(path: Path, frame: pd.DataFrame) -> None:
         of = f"{row['method']}{f' ({row.config})' if row['config'] else ''}, {row['dataset']}, seed {row['seed']}"
         raise StoreError(
             f"a run is one row, but {path} has {int(again.sum())} rows whose method, hyperparameters, dataset and seed "
-            f"occur before ({of}); drop repeats, or tell them apart by a column hp.NAME"
+            f"occur before ({of}); drop repeats, or tell them apart by a column hp.NAME, or step where they are the "
+            "course of one run"
         )
+
+
+def _ids(rows: pd.DataFrame) -> pd.Series:
+    """``darts (lr=0.1) 3``: method, configuration and seed."""
+    return rows["method"] + " " + rows["config"].map(lambda c: f"({c}) " if c else "") + rows["seed"].astype(str)
 
 
 def _as_trials(frame: pd.DataFrame, settings: list[str], names: list[str], *, lower: bool) -> pd.DataFrame:
@@ -152,9 +150,7 @@ def _as_trials(frame: pd.DataFrame, settings: list[str], names: list[str], *, lo
         trials = trials.join(frame.groupby(keys)[settings].first())
     trials = trials.reset_index()
     ok = trials[list(values)].notna().any(axis=1)
-    ids = trials["method"] + " " + trials["config"].map(lambda c: f"({c}) " if c else "") + trials["seed"].astype(str)
-    trials = trials.assign(
-        status=np.where(ok, "ok", "failed"), error=ok.map({True: None, False: "the table has no value"}), trial_id=ids
-    )
+    error = ok.map({True: None, False: "the table has no value"})
+    trials = trials.assign(status=np.where(ok, "ok", "failed"), error=error, trial_id=_ids(trials))
     empty = TRIALS.empty_table().to_pandas()
     return trials.reindex(columns=[*empty.columns, *settings, *values])

@@ -48,20 +48,25 @@ ACCURACIES_REACH = 50
 """Percent that some accuracy of a table reaches; where none does, they may be error rates."""
 _JOINTS = re.compile(r"(?<=[^\W\d])[\s\u2010-\u2015\u2212-]+(?=\w)|(?<=\w)[\s\u2010-\u2015\u2212-]+(?=[^\W\d])")
 _LARGEST_SEED = 2**63 - 1
-_LARGEST = 1e12
+LARGEST = 1e12
 """Beyond it no number was measured, and its square may be infinite."""
 _SIDE = "say --lower-is-better, or --higher-is-better if it is so"
+
+
+def loss_word(name: str) -> str | None:
+    """The first word in the name of a column of which less is better, as a rule: ``loss`` of ``val_loss``."""
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)
+    return next((word for word in words if word.lower() in LOWER_WORDS), None)
 
 
 def direction(path: Path, values: pd.Series, lower: bool | None) -> bool:
     """Whether less of ``values`` is better. Raises StoreError where nobody said, and it is not clear."""
     if lower is not None:
         return lower
-    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", str(values.name))
-    if found := [word for word in words if word.lower() in LOWER_WORDS]:
+    if word := loss_word(str(values.name)):
         raise StoreError(
             f"more of a value is better unless you say otherwise, but column {values.name!r} of {path} is named after "
-            f"{found[0]!r}; {_SIDE}"
+            f"{word!r}; {_SIDE}"
         )
     if values.max() < ACCURACIES_REACH and values.max() > 1:
         raise StoreError(
@@ -74,10 +79,9 @@ def direction(path: Path, values: pd.Series, lower: bool | None) -> bool:
 def one_unit(path: Path, frame: pd.DataFrame, name: str, *, lower: bool) -> None:
     """Accuracies are percent, in every method and data set. Raises StoreError where they cannot be."""
     values = frame[name].dropna()
-    if (odd := ~(values.abs() <= _LARGEST)).any():
+    if (odd := ~(values.abs() <= LARGEST)).any():
         raise StoreError(
-            f"a value is a number up to {_LARGEST:g}, but column {name!r} of {path} has {values[odd].iloc[0]:g}; "
-            "mend it"
+            f"a value is a number up to {LARGEST:g}, but column {name!r} of {path} has {values[odd].iloc[0]:g}; mend it"
         )
     if not lower and values.between(0, 1).all():
         raise StoreError(

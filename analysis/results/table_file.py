@@ -56,6 +56,19 @@ def as_text(values: pd.Series) -> pd.Series:
     return values.astype(object).where(values.notna(), None).map(str, na_action="ignore")
 
 
+def as_numbers(path: Path, values: pd.Series) -> pd.Series:
+    """A column of numbers, NaN where a field is empty. Raises StoreError where one is no number, or all are empty."""
+    numbers = pd.to_numeric(values, errors="coerce").astype(float)
+    if (text := numbers.isna() & values.notna()).any():
+        raise StoreError(
+            f"column {values.name!r} must hold numbers, but {path} has {values[text].iloc[0]!r} in it; "
+            "leave the field of a failed run empty, and write decimals with a point"
+        )
+    if numbers.isna().all():
+        raise StoreError(f"column {values.name!r} of {path} has no value at all; name another")
+    return numbers
+
+
 def as_settings(path: Path, values: pd.Series) -> pd.Series:
     """A hyperparameter: numbers, or True and False, where all known values are such, otherwise text.
 

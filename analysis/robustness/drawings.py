@@ -26,7 +26,7 @@ from analysis.pages.style import (
     INK,
     MUTED,
     line_counts,
-    logarithmic_budget,
+    logarithmic_axis,
     logarithmic_regret,
     looks,
     row_centres,
@@ -198,7 +198,7 @@ def curves_figure(
     for axes, variant in zip(grid, variants, strict=True):
         seed_curves(curve, summary, variant, axes, logarithmic=logarithmic, marks=marks.get(variant, ()))
         if logarithmic_x:
-            logarithmic_budget(axes)
+            logarithmic_axis(axes, "x")
     common_limits(grid, "x")
     common_limits(grid, "y")
     highest = np.nanmax([0.0, *curve["value"], *summary["p90"]]) if logarithmic else None

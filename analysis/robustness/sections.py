@@ -6,6 +6,7 @@ A section that has nothing to show says why in ``absent``: the page names it in 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import pandas as pd
@@ -81,7 +82,8 @@ _DEFINITIONS_OF_TABLES = {
 
 @dataclass(frozen=True)
 class Options:
-    """What a reader may choose: when a search has collapsed, which difference matters (points), and a benchmark table.
+    """What a reader may choose: when a search has collapsed, which difference matters (points), a benchmark table, and
+    values whose time to reach them is asked for.
 
     ``table`` gives the mean over all cells, which is what random sampling expects; None leaves it unknown. Raises
     ConfigError where ``margin`` is no number of points.
@@ -90,6 +92,7 @@ class Options:
     collapse: Collapse = field(default_factory=Collapse)
     margin: float = MARGIN
     table: BenchmarkTable | None = None
+    targets: Sequence[float] = ()
 
     def __post_init__(self) -> None:
         checked(self.margin)
@@ -100,7 +103,7 @@ def build(results: Results, options: Options) -> list[Section]:
     trials, rule = results.trials, options.collapse
     return [
         accuracy(trials),
-        *_courses(results, rule),
+        *_courses(results, options),
         cells(trials),
         tables(trials),
         robustness(trials, options),
@@ -113,13 +116,14 @@ def build(results: Results, options: Options) -> list[Section]:
     ]
 
 
-def _courses(results: Results, rule: Collapse) -> list[Section]:
+def _courses(results: Results, options: Options) -> list[Section]:
     """What the epochs say; they are let go of before the rest is made."""
-    trials = results.trials
-    looked_at = rule.epoch_column(trials)
-    epochs = results.course([*course_sections.EPOCH_COLUMNS, *([looked_at] if looked_at else [])])
+    trials, rule = results.trials, options.collapse
+    looked_at = [rule.epoch_column(trials), accuracies.headline_lookup(trials) if options.targets else None]
+    epochs = results.course([*course_sections.EPOCH_COLUMNS, *(column for column in looked_at if column)])
     onsets = collapse_onsets(trials, epochs, rule)
     return [
+        *([course_sections.targets(results, epochs, options.targets)] if options.targets else []),
         course_sections.regret(trials, epochs, rule, onsets),
         course_sections.cost(trials, epochs, results.study),
         course_sections.skips(trials, epochs, onsets),

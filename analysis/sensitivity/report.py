@@ -54,7 +54,7 @@ def write_sensitivity(
             "trials": sum(int(one.settings.recorded.sum()) for one in found.methods),
             "failed": sum(one.settings.failed for one in found.methods),
         },
-        findings=[*findings(found, results.name), results.pairing],
+        findings=[*findings(found, results.name), results.pairing, *results.remarks],
         cautions=cautions(found),
         glance=overview(found),
         sections=sections,

@@ -24,6 +24,8 @@ docs/statistics.md has the definitions, and the measured coverage and error rate
     power          seeds needed, difference detectable
     variance       search-seed against training-seed variance
     selection      what picking the best of many settings adds to its score
+    rank_correlation  Kendall, Spearman, top of the list
+    running_time   expected running time to a target
     anytime        regret against budget, early stopping, onset of collapse
 """
 

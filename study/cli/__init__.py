@@ -12,7 +12,7 @@ import sys
 
 import typer
 
-from study.cli import catalogue, printing, reporting, running
+from study.cli import catalogue, correlating, printing, reporting, running
 from study.store.waiting import telling
 from trainables.errors import NasStudyError
 
@@ -24,7 +24,8 @@ methods_app = typer.Typer(help="The search methods and their hyperparameters.", 
 benchmark_app = typer.Typer(help="The NAS-Bench-201 table: what is known of every cell.", no_args_is_help=True)
 
 for command in (
-    running.run, running.status, reporting.report, reporting.compare, reporting.sensitivity, running.compact,
+    running.run, running.status, reporting.report, reporting.compare, reporting.sensitivity, correlating.correlate,
+    running.compact,
 ):  # fmt: skip
     app.command()(command)
 methods_app.callback()(catalogue.methods_list)

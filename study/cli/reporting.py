@@ -40,6 +40,10 @@ def report(
         float | None, typer.Option(help="Instead: the accuracy (%) below which a search has collapsed.")
     ] = None,
     margin: Annotated[float, typer.Option(help="Points that matter: seeds are planned for them.")] = 0.5,
+    target: Annotated[
+        list[float] | None,
+        typer.Option(help="A value: how long do runs take to reach it? Several: --target 93 --target 94."),
+    ] = None,
 ) -> None:
     """Write the report: one self-contained page, and its tables and figures beside it."""
     from analysis.robustness.collapse import Collapse
@@ -47,7 +51,7 @@ def report(
     from analysis.robustness.sections import Options
     from trainables.benchmarks.table import open_table
 
-    options = Options(Collapse(collapse_skips, collapse_below), margin, open_table(benchmark))
+    options = Options(Collapse(collapse_skips, collapse_below), margin, open_table(benchmark), target or ())
     results, beside = _results(store, study, table, value, lower_is_better, paired, "report")
     console(soft_wrap=True).print(f"report: {write_report(results, output or beside, options)}")
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.pages import style
+from analysis.pages import layout, style
 from analysis.pages.figure import Plot
 from analysis.pages.layout import Fixed
 from analysis.pages.words import listed, number
@@ -17,6 +18,10 @@ from analysis.robustness.figures import MOST_VARIANTS, count_range, panels
 from trainables.metrics import DIAGNOSTICS, Metric
 
 GAP = Metric("gap", "relaxed_accuracy less discrete_accuracy", "Discretisation gap", "relaxed - derived (points)")
+_HOURS_FROM = 7_200
+"""Seconds from which budgets are drawn in hours."""
+_LOG_FROM = 50
+"""Ratio of the largest to the smallest budget from which the axis of budgets is logarithmic."""
 _BANDS_UP_TO = 5
 """Variants in one panel up to which their intervals are drawn: more cover each other."""
 
@@ -55,7 +60,7 @@ def by_cost(curve: Curves, column: str, factor: float | pd.Series | None, unit: 
             )
     style.logarithmic_regret(axes)
     axes.set_ylim(-0.01, max(float(summary["mean"].max()) * 1.3, 1.0))
-    style.logarithmic_budget(axes)
+    style.logarithmic_axis(axes, "x")
     axes.set(xlabel=unit, ylabel=f"mean {accuracies.words(column).what} (points),\nlower is better")
     figure.legend(loc="upper right", frameon=False, fontsize=8)
     last = summary.groupby("variant", observed=True).tail(1)
@@ -66,6 +71,68 @@ def by_cost(curve: Curves, column: str, factor: float | pd.Series | None, unit: 
     alternative = f"Line plot of the mean {accuracies.title(column)} against {unit}. Ends: "
     alternative += f"{listed(ends, most=MOST_VARIANTS)}."
     return Plot(f"{column}_by_cost", caption, alternative, figure, wide=True, data=summary)
+
+
+def reached(runs: pd.DataFrame, column: str, unit: str, drawn: list[str]) -> Plot | None:
+    """Share of the runs that have reached each target within a budget, one panel a target. ``runs``: targets.runs_to.
+
+    ``unit``: one of theirs, or ``seconds``, for the runs of all units. None where its budgets are unknown.
+    """
+    spent, own = ("spent_s", runs) if unit == "seconds" else ("spent", runs[runs["unit"] == unit])
+    own = own[own[spent].notna()]
+    if unit == "seconds" and own[spent].max() > _HOURS_FROM:
+        own, unit = own.assign(spent_s=own[spent] / 3600), "hours"
+    shown = own[own["variant"].isin(drawn)]
+    if shown.empty:
+        return None
+    targets, look = list(own["target"].unique()), style.looks(drawn)
+    columns = min(len(targets), 3)
+    size = (2.65 * columns + 2.6, 2.1 * -(-len(targets) // columns) + 0.5)
+    figure = Figure(figsize=size, layout=Fixed(legend="right"))
+    grid = layout.panels(figure, len(targets), columns)
+    end, first = float(shown[spent].max()), float(shown.loc[shown[spent] > 0, spent].min())
+    curves_of = []
+    for axes, target in zip(grid, targets, strict=True):
+        for variant in dict.fromkeys(shown["variant"]):
+            curve = _share_within(own[(own["target"] == target) & (own["variant"] == variant)], spent, end)
+            curves_of.append(curve.assign(target=target, variant=variant))
+            axes.step(curve["budget"], curve["share"], where="post", color=look[variant].colour, linewidth=1.6,
+                      marker=look[variant].marker, markersize=4, markevery=max(len(curve) // 5, 1),
+                      label=style.wrapped(variant, 28))  # fmt: skip
+        axes.set_title(f"target {target:g}")
+        axes.set_ylim(-3, 103)
+        if first > 0 and end > _LOG_FROM * first:
+            style.logarithmic_axis(axes, "x", ticks=4)
+            axes.set_xlim(first / 1.1, end * 1.1)
+    layout.common_limits(grid, "x")
+    layout.common_limits(grid, "y")
+    figure.supxlabel(unit, fontsize=9)
+    figure.supylabel("runs that reached it (%)", fontsize=9)
+    figure.legend(*grid[0].get_legend_handles_labels(), loc="upper right", frameon=False, fontsize=8)
+    counts = shown[shown["target"] == targets[0]].groupby("variant", sort=False).size()
+    ends = [
+        f"{variant} {part['reached'].sum()} of {len(part)}"
+        for variant, part in shown[shown["target"] == targets[-1]].groupby("variant", sort=False)
+    ]
+    what = accuracies.title(column)
+    caption = (
+        f"{accuracies.heading(column)}: share of the runs that had a value as good as the target within the budget, "
+        f"n = {count_range(counts)} runs a variant. A run that ended before counts as not having reached it."
+    )
+    alternative = (
+        f"Step plots of the share of runs that reached {listed(f'{t:g}' for t in targets)} of {what} against {unit}. "
+        f"At the end, {targets[-1]:g}: {listed(ends, most=MOST_VARIANTS)}."
+    )
+    data = pd.concat(curves_of, ignore_index=True)
+    name = f"reached_{accuracies.slug(column)}_by_{accuracies.slug(unit)}"
+    return Plot(name, caption, alternative, figure, wide=len(targets) > 1, data=data)
+
+
+def _share_within(runs: pd.DataFrame, spent: str, end: float) -> pd.DataFrame:
+    """The steps of an empirical distribution function: budget and percent of all ``runs``, from 0 to ``end``."""
+    at = np.sort(runs.loc[runs["reached"], spent].to_numpy())
+    share = 100 * np.arange(len(at) + 1) / len(runs)
+    return pd.DataFrame({"budget": [0.0, *at, end], "share": [*share, share[-1]]})
 
 
 def diagnostics(trials: pd.DataFrame, epochs: Epochs) -> list[Plot]:

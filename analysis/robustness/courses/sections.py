@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,10 +13,12 @@ from analysis.pages.table import Table
 from analysis.pages.words import listed
 from analysis.results import accuracies
 from analysis.results.epochs import Epochs
+from analysis.results.from_store import Results
 from analysis.robustness import drawings, figures, proxies
 from analysis.robustness.collapse import Collapse
 from analysis.robustness.courses import anytime
 from analysis.robustness.courses import figures as course_figures
+from analysis.robustness.courses import targets as time_to_target
 from analysis.robustness.summary_tables import early_stopping
 from trainables.benchmarks.accuracies import DATASETS, Accuracy
 from trainables.metrics import DIAGNOSTICS
@@ -28,7 +31,7 @@ EPOCH_COLUMNS = [
     *anytime.TIMES,
 ]
 """What these sections read of the epochs, beside what the rule of collapse looks at."""
-_NO_EPOCHS = "no epochs are recorded"
+_NO_EPOCHS = "no cells of epochs are recorded"
 _NO_REGRET = "there was no benchmark table to look the cells of epochs up in"
 
 
@@ -108,6 +111,29 @@ def diagnostics(trials: pd.DataFrame, epochs: Epochs, column: str) -> Section:
         "parameters: a steep rise is RobustDARTS' sign of collapse. A method that has no such number is not drawn."
     )
     return Section("diagnostics", title, lead, shown, [scores] if scores else [])
+
+
+def targets(results: Results, epochs: Epochs, asked: Sequence[float]) -> Section:
+    """How long runs take to reach each target ``asked`` for. Raises ConfigError; see targets.checked."""
+    columns = time_to_target.looked_at(results, epochs)
+    wanted = time_to_target.checked(asked, results, columns)
+    trials = results.trials
+    drawn = [str(variant) for variant in figures.drawn(trials)["variant"].cat.categories]
+    shown, tables, said = [], [], []
+    for column in columns:
+        runs = time_to_target.runs_to(results, epochs, column, wanted)
+        units = [*runs["unit"].unique(), "seconds"]
+        shown += [plot for unit in units if (plot := course_figures.reached(runs, column, unit, drawn))]
+        tables.append(time_to_target.targets_table(runs, column))
+        said += time_to_target.told(runs, column)
+    lead = (
+        "A run has reached a target at its first value as good, though nothing told it so, and whether it kept it or "
+        "not; a run that failed has spent its budget, too. The expected running time is that of starting run after run "
+        "until one has reached the target (COCO's)."
+    )
+    if results.traces is None:
+        lead += " The value is the looked-up one of the cell that the run would have returned."
+    return Section("targets", "Time to target", f"{' '.join(said)} {lead}{figures.drawn_note(trials)}", shown, tables)
 
 
 def _regret_columns(epochs: Epochs) -> tuple[list[str], list[str]]:

@@ -22,16 +22,17 @@ NasStudy = Any
 RunStudy = Any
 
 SURFACE = {
-    "": "run status report compare sensitivity compact methods benchmark",
+    "": "run status report compare sensitivity correlate compact methods benchmark",
     "run": "study --store --data --benchmark --seeds --methods --set --address --retry-failed --no-retry-failed "
     "--max-hours --max-trials --tensorboard --dry-run --no-dry-run",
     "status": "store --study --watch --every",
     "report": "store --output -o --study --table --value --lower-is-better --higher-is-better --paired --unpaired "
-    "--benchmark --collapse-skips --collapse-below --margin",
+    "--benchmark --collapse-skips --collapse-below --margin --target",
     "compare": "store --output -o --study --table --value --lower-is-better --higher-is-better --paired --unpaired "
     "--column --margin --against",
     "sensitivity": "store --output -o --study --table --value --lower-is-better --higher-is-better --paired --unpaired "
     "--column --method --default",
+    "correlate": "source --x --y --by --architecture --lower-is-better --higher-is-better --study --output -o",
     "compact": "store --study",
     "methods": "show",
     "methods show": "name",

@@ -22,6 +22,7 @@ from analysis.robustness.courses.anytime import (
 )
 from analysis.robustness.courses.curves import Curves, curves
 from analysis.robustness.report import write_report
+from analysis.robustness.sections import Options
 
 Study = Callable[..., Results]
 COLUMN = "cifar10_test_regret"
@@ -102,3 +103,13 @@ def test_a_study_of_measured_shares_has_a_report(study: Study, tmp_path: Path) -
     results = study(*courses([[4.0, 1.0, 2.0], [5.0, 5.0, 3.0]]))
     timed = replace(results, study={**results.study, "resources": {"gpu": "auto"}})
     assert write_report(timed, tmp_path / "r.html").exists()
+
+
+def test_what_failed_has_spent_its_budget_too(study: Study, tmp_path: Path) -> None:
+    trials, epochs = courses([[4.0, 1.0, 2.0], [5.0, 5.0, 3.0]])
+    trials[1] |= {"status": "diverged"}
+    epochs = [row | {"cifar10_test_accuracy": 94 - float(row[COLUMN])} for row in epochs]
+    write_report(study(trials, epochs), tmp_path / "r.html", Options(targets=[92.5]))
+    (row,) = pd.read_csv(next((tmp_path / "r_files/tables").glob("targets_*.csv"))).to_dict("records")
+    assert (row["runs"], row["reached"], row["held at the end"], row["unit"]) == (2, 1, 0, "epochs")
+    assert (row["ert"], row["ert (s)"]) == (2 + 3, 4 + 12)  # two epochs of 2 s, and three of 4 s that led nowhere

@@ -1,0 +1,1 @@
+"""How well one value of architectures orders them by another."""
