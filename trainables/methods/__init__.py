@@ -17,6 +17,7 @@ from trainables.methods.fair_darts import FairDarts
 from trainables.methods.gaea import Gaea
 from trainables.methods.gdas import Gdas
 from trainables.methods.idarts import Idarts
+from trainables.methods.lambda_darts import LambdaDarts
 from trainables.methods.local_search import LocalSearch
 from trainables.methods.pc_darts import PcDarts
 from trainables.methods.random_search import RandomSearch
@@ -46,6 +47,7 @@ METHODS: dict[str, type[SearchMethod[Any]]] = {
     "gaea": Gaea,
     "gdas": Gdas,
     "idarts": Idarts,
+    "lambda_darts": LambdaDarts,
     "local_search": LocalSearch,
     "pc_darts": PcDarts,
     "random_search": RandomSearch,

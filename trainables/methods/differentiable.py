@@ -194,15 +194,20 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
         if mixing is None:
             with torch.no_grad():
                 mixing = self.mixing()
-        loss, logits = self.loss(train, mixing)
         self.weight_optimizer.zero_grad()
-        loss.backward()
+        loss, logits = self.weight_backward(train, mixing)
         for weight in self.weights:
             if weight.grad is None:  # what a sampled cell leaves out decays and coasts like everything else
                 weight.grad = torch.zeros_like(weight)
         torch.nn.utils.clip_grad_norm_(self.weights, self.config.grad_clip)
         self.weight_optimizer.step()
         return loss.detach(), logits.detach()
+
+    def weight_backward(self, train: Batch, mixing: Tensor) -> tuple[Tensor, Tensor]:
+        """Lay down the gradient that the weights step along: that of the loss, which it returns with the logits."""
+        loss, logits = self.loss(train, mixing)
+        loss.backward()
+        return loss, logits
 
     def steps(self, train: Batch, valid: Batch) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
         """All updates of one pair of batches; returns what the architecture step and the weight step return."""
