@@ -24,6 +24,7 @@ from trainables.methods.random_search import RandomSearch
 from trainables.methods.random_ws import RandomWs
 from trainables.methods.regularized_evolution import RegularizedEvolution
 from trainables.methods.reinforce import Reinforce
+from trainables.methods.reinmax import Reinmax
 from trainables.methods.robust_darts import RobustDarts
 from trainables.methods.sdarts import Sdarts
 from trainables.methods.search_method import Diverged, SearchMethod
@@ -54,6 +55,7 @@ METHODS: dict[str, type[SearchMethod[Any]]] = {
     "random_ws": RandomWs,
     "regularized_evolution": RegularizedEvolution,
     "reinforce": Reinforce,
+    "reinmax": Reinmax,
     "robust_darts": RobustDarts,
     "sdarts": Sdarts,
     "snas": Snas,
