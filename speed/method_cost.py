@@ -36,6 +36,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "gaea": [{}, {"level": "single"}, {"variant": "pc_darts"}, {"variant": "gdas"}],
     "random_search": [{"queries": 150}],
     "robust_darts": [{}, {"order": "first"}],
+    "sdarts": [{"variant": "random"}, {"variant": "adversarial"}],
     "svge": [{"vae_graphs": 1200, "vae_epochs": 10, "labelled": 50, "queries": 100, "batch_queries": 10}],
     "tpe": [{}, {"multivariate": True}],
     "zarts": [{"optimizer": name} for name in ("mgs", "gld", "rs")],

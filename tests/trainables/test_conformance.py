@@ -58,9 +58,10 @@ CONFIGS: dict[str, list[dict[str, Any]]] = {
         {"partial_channels": 1, "edge_normalisation": False, "warm_up": 0.0, "protocol": "P2"},
     ],
     "random_search": [{}, {"queries": 20}, {"budget": "time", "time_budget_s": 30_000.0}],
-    "random_ws": [{"candidates": 5}, {"selection": "randomnas", "screened": 12}],
+    "random_ws": [{"candidates": 5}, {"selection": "randomnas", "screened": 12, "statistics": "running"}],
     "regularized_evolution": [{"queries": 30}, {"queries": 30, "mutation": "edge"}],
     "reinforce": [{"queries": 20}],
+    "sdarts": [{}, {"variant": "adversarial", "attack_steps": 2}],
     "snas": [{}, {"variant": "single", "tau_start": 1.0, "tau_end": 0.03}],
     "svge": [
         {

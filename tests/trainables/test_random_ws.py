@@ -45,8 +45,9 @@ def test_a_loss_is_that_of_the_mixture_at_the_drawn_cell() -> None:
         assert search.current() == search.trained_last
 
 
-def test_held_out_images_change_no_weight_and_no_statistic() -> None:
-    search = tiny_trial("random_ws").search
+@pytest.mark.parametrize("statistics", ["batch", "running"])
+def test_held_out_images_change_no_weight_and_no_statistic(statistics: str) -> None:
+    search = tiny_trial("random_ws", statistics=statistics).search
     before = {name: value.clone() for name, value in search.supernet.state_dict().items()}
     batch = search._batch(search.valid_batches, "augmentation.architecture")
     loss, logits = search.architecture_step(batch, batch)
@@ -61,8 +62,9 @@ class Oracle:
         self.asked: list[tuple[int, int]] = []
         everything = len(search.split.arch_labels)
 
-        def accuracy(cell: Genotype, indices: Tensor) -> float:
-            assert len(indices.unique()) == len(indices) and not search.supernet.training
+        def accuracy(cell: Genotype, indices: Tensor, batch_size: int) -> float:
+            assert len(indices.unique()) == len(indices) and search.supernet.training
+            assert len(indices) in (batch_size, everything)
             self.asked.append((cell.index, len(indices)))
             return float(-cell.index if len(indices) == everything else cell.index)
 
@@ -102,16 +104,23 @@ def test_round_count_is_the_published_one() -> None:
         assert search.rounds() == rounds
 
 
-def test_accuracy_is_that_of_predictions_in_eval_mode() -> None:
-    search = finished(candidates=3, epochs=2)
-    cell = search.derive()
-    search.supernet.eval()
-    indices = torch.arange(0, 32, 2)
-    images = random_ws.normalise(search.split.arch_images[indices], search.context.images)
-    with torch.no_grad():
-        predictions = search.supernet(images, search.one_hot(cell)).argmax(1)
-    expected = 100 * float((predictions == search.split.arch_labels[indices]).float().mean())
-    assert search.accuracy(cell, indices) == pytest.approx(expected)
+def test_a_cell_is_judged_by_the_statistics_of_its_batch_or_by_those_of_training() -> None:
+    searches = {name: finished(candidates=3, epochs=2, statistics=name) for name in ("batch", "running")}
+    logits = {}
+    for name, search in searches.items():
+        search.supernet.train(name == "batch")
+        indices, labels = torch.arange(0, 32), search.split.arch_labels[:32]
+        images = random_ws.normalise(search.split.arch_images[:32], search.context.images)
+        with torch.no_grad():
+            halves = [search.supernet(half, search.one_hot(search.trained_last)) for half in images.split(16)]
+        search.supernet.train()
+        logits[name] = torch.cat(halves)
+        expected = 100 * float((logits[name].argmax(1) == labels).float().mean())
+        with search.judging():
+            assert search.accuracy(search.trained_last, indices, 16) == pytest.approx(expected)
+        assert search.supernet.training
+    assert searches["batch"].trained_last == searches["running"].trained_last
+    assert not torch.allclose(logits["batch"], logits["running"], atol=0.1)
 
 
 def test_selection_happens_once_and_leaves_the_draws_of_training_alone() -> None:

@@ -26,7 +26,7 @@ STEPS_DIFFER = {
     "gdas": "the host runs the sampled path",
     "idarts-inner_steps=2-terms=0-protocol=P1": "an architecture step every second weight step",
     "random_ws-candidates=5": "the host draws the cell",
-    "random_ws-selection=randomnas-screened=12": "the host draws the cell",
+    "random_ws-selection=randomnas-screened=12-statistics=running": "the host draws the cell",
     "zarts-warm_up=0.0-interval=1-fine_tune_steps=2": "an architecture step draws batches of its own",
     "zarts-warm_up=0.0-interval=1-fine_tune_steps=1-optimizer=rs": "an architecture step draws batches of its own",
     "zarts-warm_up=0.0-interval=1-fine_tune_steps=1-optimizer=gld-samples=4": "draws batches of its own",

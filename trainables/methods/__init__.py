@@ -10,18 +10,23 @@ from trainables.methods.balenas import Balenas
 from trainables.methods.beta_darts import BetaDarts
 from trainables.methods.cdarts import Cdarts
 from trainables.methods.darts import Darts
+from trainables.methods.darts_minus import DartsMinus
 from trainables.methods.darts_pt import DartsPt
 from trainables.methods.drnas import Drnas
+from trainables.methods.fair_darts import FairDarts
 from trainables.methods.gaea import Gaea
 from trainables.methods.gdas import Gdas
 from trainables.methods.idarts import Idarts
+from trainables.methods.lambda_darts import LambdaDarts
 from trainables.methods.local_search import LocalSearch
 from trainables.methods.pc_darts import PcDarts
 from trainables.methods.random_search import RandomSearch
 from trainables.methods.random_ws import RandomWs
 from trainables.methods.regularized_evolution import RegularizedEvolution
 from trainables.methods.reinforce import Reinforce
+from trainables.methods.reinmax import Reinmax
 from trainables.methods.robust_darts import RobustDarts
+from trainables.methods.sdarts import Sdarts
 from trainables.methods.search_method import Diverged, SearchMethod
 from trainables.methods.snas import Snas
 from trainables.methods.svge import Svge
@@ -36,18 +41,23 @@ METHODS: dict[str, type[SearchMethod[Any]]] = {
     "beta_darts": BetaDarts,
     "cdarts": Cdarts,
     "darts": Darts,
+    "darts_minus": DartsMinus,
     "darts_pt": DartsPt,
     "drnas": Drnas,
+    "fair_darts": FairDarts,
     "gaea": Gaea,
     "gdas": Gdas,
     "idarts": Idarts,
+    "lambda_darts": LambdaDarts,
     "local_search": LocalSearch,
     "pc_darts": PcDarts,
     "random_search": RandomSearch,
     "random_ws": RandomWs,
     "regularized_evolution": RegularizedEvolution,
     "reinforce": Reinforce,
+    "reinmax": Reinmax,
     "robust_darts": RobustDarts,
+    "sdarts": Sdarts,
     "snas": Snas,
     "svge": Svge,
     "tpe": Tpe,

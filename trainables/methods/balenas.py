@@ -1,8 +1,8 @@
 """BaLeNAS: learn a Gaussian over the architecture parameters by variational online Newton, in the form of Vadam.
 
 Paper: Zhang, Pan, Chang, Su, Hu, Haffari and Yang, "BaLeNAS: Differentiable Architecture Search via the Bayesian
-Learning Rule", CVPR 2022, arXiv:2111.13204.  Code: the optimiser in MiaoZhang0525/iDARTS, after emtiyaz/vadam (Khan et
-al., "Fast and Scalable Bayesian Deep Learning by Weight-Perturbation in Adam", ICML 2018, arXiv:1806.04854).
+Learning Rule", CVPR 2022, arXiv:2111.13204.  Code: MiaoZhang0525/iDARTS, which imports emtiyaz/vadam (Khan et al.,
+"Fast and Scalable Bayesian Deep Learning by Weight-Perturbation in Adam", ICML 2018, arXiv:1806.04854).
 
     q = N(alpha, sigma^2),  alpha the mean,  sigma = 1 / sqrt(N s + 1),  s = 0 and so sigma = 1 at the start
     theta = alpha + sigma * noise;  g = dL_valid/dtheta at p = softmax(theta)
@@ -36,7 +36,7 @@ from trainables.methods.weight_training import WeightTraining
 from trainables.spaces.nas_bench_201 import Genotype, derive
 from trainables.spec import Scale
 
-_RELEASE = "MiaoZhang0525/iDARTS, Vadam optimiser"
+_RELEASE = "emtiyaz/vadam, as MiaoZhang0525/iDARTS calls it"
 _AUTODL = "AutoDL-Projects, DARTS on NAS-Bench-201 (BaLeNAS released none)"
 BETAS = (0.5, 0.999)
 

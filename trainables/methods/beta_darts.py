@@ -15,6 +15,8 @@ for the leading operation, so that under Adam all alphas fall together while the
 Deviations:
 1. lambda_t is laid over the epochs that run, so that a shorter search ends at (nearly) the same strength; the release
    grows it by a half each epoch, which is the same at the paper's 100 epochs.
+2. The weights' learning rate is that of the present epoch. The release steps its schedule when an epoch begins, which
+   since PyTorch 1.1 is one epoch ahead: at 100 epochs a rate lower by at most 0.0004, or 7 %.
 """
 
 from __future__ import annotations

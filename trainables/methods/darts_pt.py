@@ -11,14 +11,13 @@ arXiv:2108.04392.  Code: ruocwang/darts-pt.
                   o*  = argmin_o a_o, the first of equals;  p[e, :] is one-hot at o* from now on   (algorithm 1)
     derive: the operations projected to, none included.
 
-Accuracies are those of train mode (batch statistics), without gradients, as released.
+Accuracies are those of train mode (batch statistics), without gradients, as released. Tuning goes on as the release
+does from a checkpoint of phase 1: weights, running statistics and Adam's moments are kept, the momentum of SGD is
+dropped. Weight decay still acts on the rows of projected edges, which no longer enter the network.
 
 Deviations:
 1. They are measured on the held-out images in a fixed order and without augmentation, so that an edge's five operations
    meet the same batches; an incomplete last batch is dropped. The criterion is accuracy, the release's default.
-2. Adam on alpha keeps its moments from phase 1 to phase 2. Weight decay still acts on the rows of projected edges,
-   which no longer enter the network.
-3. The momentum of phase 1 is dropped with its optimiser; running statistics, read by nothing here, are not.
 """
 
 from __future__ import annotations

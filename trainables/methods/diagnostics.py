@@ -42,7 +42,7 @@ def discretisation(search: DifferentiableSearch[Any]) -> Metrics:
     since running statistics are those of neither network.
     """
     images, labels = held_out(search, IMAGES)
-    relaxed, discrete = search.scores(), search.one_hot(search.current())
+    relaxed, discrete = search.relaxed(), search.one_hot(search.current())
     with torch.no_grad(), statistics_kept(search.supernet):
         return {
             name: 100.0 * float((search.forward(images, mixing).argmax(1) == labels).float().mean())
@@ -56,7 +56,7 @@ def hessian_eigenvalue(search: DifferentiableSearch[Any]) -> float:
     stream = search.context.streams("diagnostics.hessian")
     start = torch.randn(search.alpha.shape, generator=stream).to(search.alpha.device)
     with statistics_kept(search.supernet), search.supernet.twice_differentiable():
-        loss = F.cross_entropy(search.forward(images, search.scores()), labels)
+        loss = F.cross_entropy(search.forward(images, search.relaxed()), labels)
         return largest_eigenvalue(loss, search.alpha, start)
 
 

@@ -4,7 +4,7 @@ Per training batch: architecture step on an architecture batch, then weight step
 mode (batch statistics). SGD with momentum and a cosine learning rate stepped at the end of each epoch.
 
 A method chooses five parts (see DARTS for the plainest example):
-    relaxation        ``initial_architecture``, ``scores``, ``mixing``
+    relaxation        ``initial_architecture``, ``scores``, ``relaxed``, ``mixing``
     architecture step ``architecture_step``, ``architecture_gradient``
     regulariser       ``regulariser``
     level             ``protocol``: which images drive which step
@@ -16,6 +16,9 @@ Deviations shared by all methods (from the code bases they come from):
    left-over architecture gradient of the weight loss shrinks the weights' step.
 3. Weight initialisation, data order and augmentation come from named streams, so they are equal for all methods at
    equal seeds; releases share one global generator.
+4. Architecture batches are permutations: every held-out image comes once before any comes again. DrNAS, beta-DARTS and
+   DARTS-PT shuffle anew for every step and take the first batch; AutoDL-Projects draws a held-out image for every
+   training image. So an epoch of theirs meets some 63 % of the held-out images; a step's expected gradient is the same.
 """
 
 from __future__ import annotations
@@ -114,8 +117,12 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
         return 1e-3 * torch.randn(len(EDGES), len(OPERATIONS), generator=self.context.streams("architecture.initial"))
 
     def scores(self) -> Tensor:
-        """The deterministic mixing weights [6, 5] that derivation reads; rows sum to 1. softmax(alpha) (DARTS)."""
+        """The operations' shares [6, 5] of each edge, which derivation reads; rows sum to 1. softmax(alpha) (DARTS)."""
         return self.alpha.softmax(dim=1)
+
+    def relaxed(self) -> Tensor:
+        """The mixing weights [6, 5] without sampling: the scores, unless a method mixes by other weights."""
+        return self.scores()
 
     def one_hot(self, cell: Genotype) -> Tensor:
         """The mixing weights [6, 5] that stand for one cell."""
@@ -124,7 +131,7 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
 
     def mixing(self) -> Tensor:
         """The mixing weights [6, 5] of one forward pass; methods that sample override this."""
-        return self.scores()
+        return self.relaxed()
 
     def edge_weights(self) -> Tensor | None:
         """Weights [6] of whole edges, for methods that learn them; None stands for ones."""
@@ -187,15 +194,20 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
         if mixing is None:
             with torch.no_grad():
                 mixing = self.mixing()
-        loss, logits = self.loss(train, mixing)
         self.weight_optimizer.zero_grad()
-        loss.backward()
+        loss, logits = self.weight_backward(train, mixing)
         for weight in self.weights:
             if weight.grad is None:  # what a sampled cell leaves out decays and coasts like everything else
                 weight.grad = torch.zeros_like(weight)
         torch.nn.utils.clip_grad_norm_(self.weights, self.config.grad_clip)
         self.weight_optimizer.step()
         return loss.detach(), logits.detach()
+
+    def weight_backward(self, train: Batch, mixing: Tensor) -> tuple[Tensor, Tensor]:
+        """Lay down the gradient that the weights step along: that of the loss, which it returns with the logits."""
+        loss, logits = self.loss(train, mixing)
+        loss.backward()
+        return loss, logits
 
     def steps(self, train: Batch, valid: Batch) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
         """All updates of one pair of batches; returns what the architecture step and the weight step return."""

@@ -7,8 +7,8 @@ arXiv:2004.07802.  Code: liamcli/gaea_release (architect_edarts, architect_egdas
     g     = dL/dalpha + entropy * d/dalpha sum alpha log(alpha |O|)
     alpha <- alpha * exp(-arch_lr * g);  alpha <- max(alpha, 1e-5);  alpha <- alpha / row sum      (algorithm 1)
     level bilevel: g from validation images (P2);  level single (ERM): both steps from all training images (P3).
-    derive: bilevel keeps the cell of the epoch with the best supernet validation accuracy, as released; single-level
-    runs never validate and export the final argmax.
+    derive: bilevel keeps the cell of the epoch with the best supernet validation accuracy (variant gdas: that of the
+    argmax cell alone), as released; single-level runs never validate and export the final argmax.
 
     variant darts     the above
     variant pc_darts  partial channels, and weights q of whole edges (see PC-DARTS), uniform over a node's edges at the
@@ -29,8 +29,7 @@ Deviations, none known of variant darts:
 1. Variant pc_darts was not released for NAS-Bench-201: K, edge_lr and the edges' update are those of CIFAR-10. The
    entropic regulariser acts on operations only.
 2. The warm-up is a share of the epochs, so that short searches have one as well.
-3. Variant gdas, bilevel: the accuracy that picks the epoch is that of the argmax cell alone; the release validates
-   sampled cells. With a warm-up only later epochs count: before, alpha is uniform and stands for no cell.
+3. With a warm-up only later epochs are candidates for the best: before, alpha is uniform and stands for no cell.
 4. Unverified of variant gdas: that weights train as in variant darts, with the cosine over the epochs that run
    (schedule_stretch 1).
 """

@@ -4,29 +4,37 @@ Paper: Li and Talwalkar, "Random Search and Reproducibility for Neural Architect
 Code: liamcli/randomNAS_release; on NAS-Bench-201 D-X-Y/AutoDL-Projects, RSPS (Dong and Yang 2020).
 
     each weight step:  cell ~ Uniform(15,625 cells);  w <- SGD(dL_train(w, cell)/dw);  only that cell runs.
-    there is no architecture step.  After training, with the shared weights in eval mode (running statistics):
+    there is no architecture step.  After training, with the shared weights:
     selection rsps:      ``candidates`` random cells, each on one random batch of 512 held-out images; the best.
     selection randomnas: max(1, weight steps // 10,000) rounds, each of ``screened`` random cells on 10 random batches,
                          whose best 10 are evaluated on all held-out images; the best of all rounds.
+    statistics batch:    a cell is normalised by the statistics of the batch it is judged on (released flag of RSPS)
+    statistics running:  by those that training left, to which every cell that was drawn has contributed
 
 All weights decay at every step, those of operations that were not sampled too, as in both releases.
+
+Version 2 normalises by batch statistics unless told otherwise; version 1 had running statistics only.
 
 Deviations:
 1. Selection sees held-out images without augmentation, and draws each batch at random rather than by a shuffled loader.
 2. Until the selection there is no preferred cell: the curve over epochs shows the cell trained last, a random one.
-3. The validation loss and accuracy recorded are those of a fresh random cell per held-out batch, in eval mode; they
-   change nothing.
+3. The validation loss and accuracy recorded are those of a fresh random cell per held-out batch; they change nothing.
 4. Weight training is that of RSPS for both selections. RandomNAS was published on the DARTS space (clip 0.25, no
    Nesterov), and its round count in units of its own training budget, taken here as the number of weight steps.
+5. Unverified: which statistics RandomNAS judges by. Its screening is here by batches of the training's size, its final
+   by batches of 256.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar, Literal
 
 from trainables.datasets import normalise
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor, torch
+from trainables.methods.diagnostics import statistics_kept
 from trainables.methods.differentiable import Batch, DifferentiableSearch
 from trainables.methods.search_method import ImageContext, Metrics
 from trainables.methods.weight_training import WeightTraining
@@ -48,6 +56,9 @@ class RandomWsConfig(WeightTraining):
     screened: int = hyperparameter(
         1000, "randomnas: cells screened in a round", source=_RANDOMNAS, search=Range(10, 2000), ge=1
     )
+    statistics: Literal["batch", "running"] = hyperparameter(
+        "batch", "what batch normalisation uses where cells are judged", source=_AUTODL
+    )
     protocol: Literal["P1", "P2"] = hyperparameter("P2", "which images are held out", source=_AUTODL)
     nesterov: bool = WeightTraining.redeclare("nesterov", True, source=_AUTODL)
     weight_decay: float = WeightTraining.redeclare("weight_decay", 5e-4, source=_AUTODL)
@@ -57,6 +68,7 @@ class RandomWs(DifferentiableSearch[RandomWsConfig]):
     """Uniform cells, no architecture step, selection by shared weights."""
 
     Config = RandomWsConfig
+    version = 2
     learns_architecture: ClassVar[bool] = False
     paper = (
         "Li, Talwalkar. Random Search and Reproducibility for Neural Architecture Search. UAI 2019. arXiv:1902.07638"
@@ -91,35 +103,40 @@ class RandomWs(DifferentiableSearch[RandomWsConfig]):
         return self.single_path_loss(batch, mixing)
 
     def architecture_step(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor]:
-        self.supernet.eval()
-        with torch.no_grad():
-            result = self.loss(valid, self.one_hot(self.draw()))
+        with self.judging():
+            return self.loss(valid, self.one_hot(self.draw()))
+
+    @contextmanager
+    def judging(self) -> Iterator[None]:
+        """Within this block passes normalise as ``statistics`` says, and change no statistic."""
+        self.supernet.train(self.config.statistics == "batch")
+        with torch.no_grad(), statistics_kept(self.supernet):
+            yield
         self.supernet.train()
-        return result
 
     def epoch(self) -> Metrics:
         metrics = super().epoch()
         if self.epochs_done == self.total_epochs:
-            self.supernet.eval()
-            self.selected = self.rsps() if self.config.selection == "rsps" else self.randomnas()
-            self.supernet.train()
+            with self.judging():
+                self.selected = self.rsps() if self.config.selection == "rsps" else self.randomnas()
         return metrics
 
     def rsps(self) -> Genotype:
         """The best of many random cells, each on a batch of its own."""
         cells = [self.draw() for _ in range(self.config.candidates)]
-        return max(cells, key=lambda cell: self.accuracy(cell, self.some_images(RSPS_BATCH)))
+        return max(cells, key=lambda cell: self.accuracy(cell, self.some_images(RSPS_BATCH), RSPS_BATCH))
 
     def randomnas(self) -> Genotype:
         """The best finalist of all rounds on all held-out images."""
         everything = torch.arange(len(self.split.arch_labels), device=self.alpha.device)
+        size = self.train_batches.batch_size
         finalists: list[Genotype] = []
         for _ in range(self.rounds()):
             cells = {self.draw(): 0.0 for _ in range(self.config.screened)}
             for cell in cells:
-                cells[cell] = self.accuracy(cell, self.some_images(SCREENING_BATCHES * self.train_batches.batch_size))
+                cells[cell] = self.accuracy(cell, self.some_images(SCREENING_BATCHES * size), size)
             finalists += sorted(cells, key=cells.__getitem__, reverse=True)[:FINALISTS]
-        return max(dict.fromkeys(finalists), key=lambda cell: self.accuracy(cell, everything))
+        return max(dict.fromkeys(finalists), key=lambda cell: self.accuracy(cell, everything, EVALUATION_BATCH))
 
     def rounds(self) -> int:
         """How often RandomNAS screens."""
@@ -130,12 +147,11 @@ class RandomWs(DifferentiableSearch[RandomWsConfig]):
         order = torch.randperm(len(self.split.arch_labels), generator=self.context.streams("selection"))
         return order[:count].to(self.alpha.device)
 
-    def accuracy(self, cell: Genotype, indices: Tensor) -> float:
-        """Accuracy in percent of a cell with the shared weights on held-out images; the supernet is in eval mode."""
+    def accuracy(self, cell: Genotype, indices: Tensor, batch_size: int) -> float:
+        """Accuracy in percent of a cell with the shared weights on held-out images, within ``judging``."""
         path, correct = SinglePath.of(self.one_hot(cell)), 0
-        for some in indices.split(EVALUATION_BATCH):
-            with torch.no_grad():
-                logits = self.supernet(normalise(self.split.arch_images[some], self.context.images), path)
+        for some in indices.split(batch_size):
+            logits = self.supernet(normalise(self.split.arch_images[some], self.context.images), path)
             correct += int((logits.argmax(1) == self.split.arch_labels[some]).sum())
         return 100.0 * correct / len(indices)
 

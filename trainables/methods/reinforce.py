@@ -10,8 +10,9 @@ Yang, ICLR 2020, arXiv:2001.00326.  Code: D-X-Y/AutoDL-Projects.
     alpha <- Adam(g);  the search returns the best cell it queried, not the policy's mode.
 
 b takes in r before it is subtracted and corrects for its start at zero, so the first query teaches nothing. Released
-learning rates differ: 0.5 on NAS-Bench-201, whose setting is {budget: time, signal_epochs: 12}, 12,000 s; 0.01 on
-NATS-Bench, 20,000 s. At 0.5 the policy settles early: 150 queries see some 26 different cells.
+learning rates differ: 0.5 on NAS-Bench-201, whose setting is {budget: time, signal_epochs: 12}, 12,000 s; 0.01 in the
+script of NATS-Bench, whose budgets are 20,000 s on CIFAR-10, 40,000 s on CIFAR-100 and 120,000 s on ImageNet16-120. At
+0.5 the policy settles early: 150 queries see some 26 different cells.
 
 Deviations:
 1. By default a budget of queries and the 200-epoch validation accuracy (mean over training seeds) in percent. Adam

@@ -5,7 +5,8 @@ Code: SNAS-Series/SNAS; on NAS-Bench-201 the re-implementation in xiangning-chen
 
     g[e, o] ~ Gumbel(0, 1), one draw per forward pass, shared by all cells
     p[e, :] = softmax((alpha[e, :] + g[e, :]) / tau), not rounded
-    variant bilevel (DrNAS): alpha_0 = 1e-3 N(0, 1);  alpha <- Adam(dL_valid/dalpha), then the weight step (P1);
+    variant bilevel (DrNAS): alpha_0 = 1e-3 N(0, 1);  alpha <- Adam(dL_valid/dalpha), then the weight step (P1), Adam
+        being that of DARTS (3e-4, decay 1e-3);
         tau falls linearly from tau_start in the first to tau_end in the last epoch.
     variant single (paper):  alpha_0 ~ N(1, 0.01^2);  one backward pass of the training loss gives the gradients of the
         weights and of alpha, alpha's clipped to norm 10, and both step; on all training images (P3);
@@ -18,7 +19,8 @@ are the defaults; the single-level search is the released one at tau_start 1, ta
 Deviations:
 1. Temperatures are laid over the epochs that run; the release anneals over 150 epochs, and only if told to.
 2. The single-level alpha steps by Adam, as in the distributed script; the single-GPU script uses SGD at the same rate.
-3. Unverified: that the bilevel re-implementation keeps the Adam of DARTS (3e-4, decay 1e-3).
+3. Bilevel: the last epoch is at tau_end. The re-implementation divides by the number of epochs, not by one less, and
+   so ends its 100 epochs at 1.09 instead of 1.
 4. Drop path and the optional penalty on resources of the paper's own search space are left out.
 5. The single-level search draws, but does not use, architecture batches: data order stays that of the other methods.
 """

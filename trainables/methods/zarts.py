@@ -29,6 +29,10 @@ Deviations:
 7. rs and gld were not released; their form is that of the works the paper builds on. Unverified: the step size, chosen
    so that rs and the centre of mgs's draws agree to first order; that sigma, its decay and the number of samples are
    mgs's, sigma being the smoothing radius of rs and the largest radius of gld; Gaussian directions.
+8. ``interval`` counts the weight steps of the whole search, so that how often alpha moves does not depend on where
+   epochs end; the release counts from the start of each epoch. With 390 batches an epoch both move alpha 39 times in
+   each, but with 25 the release does 3 times where 2.5 are due: 48 steps of alpha instead of 40 in 20 epochs.
+9. Fine-tuning batches are as large as the others; the release's hold 48 images, a quarter less work at batches of 64.
 """
 
 from __future__ import annotations

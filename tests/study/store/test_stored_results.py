@@ -14,7 +14,7 @@ from study.store.store import Store
 RESULTS = Path(__file__).parents[3] / "results"
 TRIALS = {
     "paper_scale": 1,
-    "all_methods_cifar10_small": 72,
+    "all_methods_cifar10_small": 75,
     "sensitivity_cifar10_small": 108,
     "sensitivity_table": 2550,
     "svge_small": 30,

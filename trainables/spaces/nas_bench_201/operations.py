@@ -5,7 +5,8 @@ Source: Dong and Yang, ICLR 2020, arXiv:2001.00326, section 2.1 (operations) and
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import repeat
 from typing import Any, cast
 
 import torch.nn.functional as F
@@ -51,8 +52,8 @@ class ResidualReduction(nn.Module):
 class Skeleton(nn.Module):
     """The macro network: stem, three stages of N cells at C, 2C, 4C, reductions between them, classifier.
 
-    ``make_cell(channels)`` builds one cell; ``forward`` passes ``context`` on to every cell, which is how a supernet
-    hands its mixing weights to all of them.
+    ``make_cell(channels)`` builds one cell; ``forward`` passes ``context`` on to the cells, which is how a supernet
+    hands its mixing weights to them.
     """
 
     def __init__(
@@ -73,13 +74,18 @@ class Skeleton(nn.Module):
     def stage_outputs(self, images: Tensor, *context: Any) -> list[Tensor]:
         """What each stage hands on, its reduction included: [B, 2C, H/2, W/2], [B, 4C, H/4, W/4] and once more that."""
         x, outputs = self.stem(images), []
+        handed = iter(self.contexts(*context))
         for index, stage in enumerate(self.stages):
             for cell in cast(nn.ModuleList, stage):
-                x = cell(x, *context)
+                x = cell(x, *next(handed))
             if index < len(self.reductions):
                 x = self.reductions[index](x)
             outputs.append(x)
         return outputs
+
+    def contexts(self, *context: Any) -> Iterable[tuple[Any, ...]]:
+        """What each cell in turn is handed: all of it, to every one."""
+        return repeat(context)
 
     def classify(self, x: Tensor) -> Tensor:
         """The last stage's output [B, 4C, H/4, W/4] -> logits [B, classes]."""

@@ -20,8 +20,9 @@ incoming edges have been summed, and not once an edge.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import repeat
 from typing import Any, cast
 
 import torch
@@ -182,7 +183,8 @@ class Supernet(Skeleton):
     """The macro network of search cells: (images [B, c, H, W], mixing [6, 5] or a path) -> logits [B, classes].
 
     ``partial`` is K of the partial channels: 1 passes all channels through the candidates. A call may add edge weights
-    [6] (see SearchCell). Raises ConfigError unless K divides ``channels``.
+    [6] (see SearchCell), or give every cell its own mixing, [L, 6, 5]. Raises ConfigError unless K divides
+    ``channels``.
 
     Convolutions run channels-last: on CPU that alone is worth about a third of a step (speed/README.md).
     """
@@ -226,7 +228,12 @@ class Supernet(Skeleton):
         return [module for module in self.modules() if isinstance(module, NodeCandidates)]
 
     def stage_outputs(self, images: Tensor, *context: Any) -> list[Tensor]:
+        return super().stage_outputs(images.contiguous(memory_format=torch.channels_last), *context)
+
+    def contexts(self, *context: Any) -> Iterable[tuple[Any, ...]]:
         mixing, edges = context[0], context[1] if len(context) > 1 else None
+        if isinstance(mixing, Tensor) and mixing.dim() == 3:
+            return [(own, edges) for own in mixing.unbind()]
         if isinstance(mixing, Tensor) and edges is None:
             mixing = Mixture(mixing)
-        return super().stage_outputs(images.contiguous(memory_format=torch.channels_last), mixing, edges)
+        return repeat((mixing, edges))
