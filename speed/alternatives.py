@@ -16,7 +16,7 @@ from scipy import special, stats
 from statsmodels.stats.nonparametric import rank_compare_2indep
 from statsmodels.stats.proportion import proportion_confint
 
-from analysis.statistics.bootstrap import MINIMUM_N, chunks, resample, resample_counts, weighted_quantiles
+from analysis.statistics.bootstrap import MINIMUM_N, chunks, resample, weighted_quantiles
 from analysis.statistics.estimate import LEVEL, NAN, Estimate, FloatArray, complete_rows
 from analysis.statistics.probability import probability_of_improvement
 from analysis.statistics.proportions import proportion_interval
@@ -173,3 +173,9 @@ def _resampled_shares(x: FloatArray, y: FloatArray, counts_a: FloatArray, counts
     below = np.pad(np.cumsum(counts_b[:, order], axis=1), ((0, 0), (1, 0)))
     left, right = (np.searchsorted(y[order], x, side=side) for side in ("left", "right"))
     return np.einsum("ri,ri->r", counts_a, below[:, left] + below[:, right]) / (2 * len(x) * len(y))
+
+
+def resample_counts(n: int, resamples: int, generator: np.random.Generator) -> FloatArray:
+    """How often each of n seeds is drawn in each resample, [resamples, n]: for statistics that are sums over seeds."""
+    drawn = generator.integers(n, size=(resamples, n)) + n * np.arange(resamples)[:, None]
+    return np.bincount(drawn.ravel(), minlength=resamples * n).reshape(resamples, n).astype(np.float64)

@@ -32,6 +32,7 @@ REPETITIONS = 800
 INTERVAL_SHIFT, POWER_SHIFT = 0.5, 1.0
 """By how many standard deviations arm A is better where intervals and where power are measured."""
 SHARES = (0.05, 0.2, 0.5)
+ERROR = "± at most"
 REFUSED = 0.02
 """Refusals rarer than this are not worth a mark."""
 
@@ -91,10 +92,10 @@ def coverage_table(repetitions: int) -> list[str]:
     rows = {}
     for name, check in (ONE_ARM | TWO_ARMS).items():
         asked = NAMES if name in TWO_ARMS else NAMES[:-1]  # the arms of the last world are known from the others
-        rows[name] = [
-            [covered(*coverage(check, worlds(INTERVAL_SHIFT)[title], n, repetitions)) for n in SIZES] for title in asked
-        ]
-    return table("interval", NAMES, rows)
+        found = [[coverage(check, worlds(INTERVAL_SHIFT)[title], n, repetitions) for n in SIZES] for title in asked]
+        shares = [(share, (1 - refused) * repetitions) for cell in found for share, refused in cell if refused < 1]
+        rows[name] = [*padded([[covered(*one) for one in cell] for cell in found]), [error(shares)]]
+    return table("interval", [*NAMES, ERROR], rows)
 
 
 def rejection_table(repetitions: int, shift: float) -> list[str]:
@@ -104,10 +105,10 @@ def rejection_table(repetitions: int, shift: float) -> list[str]:
         if shift and not check.compares_arms:
             continue
         asked = NAMES if shift or check.of_means else NAMES[:-1]
-        rows[name] = [
-            [percent(rejections(check, worlds(shift)[title], n, repetitions)) for n in SIZES] for title in asked
-        ]
-    return table("test", NAMES, rows)
+        found = [[rejections(check, worlds(shift)[title], n, repetitions) for n in SIZES] for title in asked]
+        shares = [(share, repetitions) for cell in found for share in cell]
+        rows[name] = [*padded([[percent(share) for share in cell] for cell in found]), [error(shares)]]
+    return table("test", [*NAMES, ERROR], rows)
 
 
 def proportion_table() -> list[str]:
@@ -124,9 +125,18 @@ def table(corner: str, columns: Sequence[str], rows: dict[str, list[list[str]]])
     """Markdown; every cell lists the sizes."""
     lines = ["| " + " | ".join([corner, *columns]) + " |", "| --- |" + " --- |" * len(columns)]
     for name, cells in rows.items():
-        padded = [" / ".join(cell) for cell in cells] + [""] * (len(columns) - len(cells))
-        lines.append("| " + " | ".join([name, *padded]) + " |")
+        lines.append("| " + " | ".join([name, *(" / ".join(cell) for cell in cells)]) + " |")
     return lines
+
+
+def padded(cells: list[list[str]]) -> list[list[str]]:
+    """With empty cells for the worlds that were not asked."""
+    return cells + [[]] * (len(NAMES) - len(cells))
+
+
+def error(shares: Sequence[tuple[float, float]]) -> str:
+    """The largest standard error of a row, of shares and the samples behind each."""
+    return percent(max(np.sqrt(p * (1 - p) / samples) for p, samples in shares))
 
 
 def percent(share: float) -> str:
@@ -144,9 +154,9 @@ def covered(share: float, refused: float) -> str:
 def tables(repetitions: int) -> str:
     """The whole measured section."""
     sizes = " / ".join(map(str, SIZES))
-    error = 100 * np.sqrt(0.05 * 0.95 / repetitions)
     parts = [
-        f"Every cell lists n = {sizes}; {repetitions} samples each, so a standard error of {error:.1f} at 5 or 95 %.",
+        f"Every cell lists n = {sizes}; {repetitions} samples each. The last column is the largest standard error of",
+        "the simulation in its row, √(p (1 − p) / samples).",
         "",
         "### Coverage of nominal 95 % intervals (%)",
         "",

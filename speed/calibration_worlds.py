@@ -72,8 +72,8 @@ def worlds(shift: float = 0.0) -> dict[str, Arms]:
     trainings = table.per_seed(DATASETS[0], "valid", cells)
     order = np.argsort(scores[:, 0], kind="stable")
     good, worst = order[len(order) // 2 :], order[: len(order) // 20]
-    collapsed = np.resize(worst, round(len(good) * COLLAPSED_SHARE / (1 - COLLAPSED_SHARE)))
-    mixture = np.concatenate([good, collapsed])
+    copies = round(2 * len(good) / len(worst) * COLLAPSED_SHARE / (1 - COLLAPSED_SHARE))
+    mixture = np.concatenate([np.repeat(good, 2), np.repeat(worst, copies)])  # every cell of a kind equally often
     normal = _normal(scores, scores.mean(axis=0))
     steady = _normal(scores[good], scores[mixture].mean(axis=0))
     noise = np.sqrt(np.nanmean(np.nanvar(trainings, axis=1, ddof=1)))

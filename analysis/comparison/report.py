@@ -32,11 +32,13 @@ _METHODS = {
     "better. "
     "Points are percentage points, or the unit of the table. Paired: mean of the differences of common seeds with "
     "Student's t interval. Unpaired: difference of means with Welch's interval.",
-    "Primary test": "Paired: the sign-flip test, exact up to 16 pairs. Unpaired: the permutation test, exact up to "
-    "20,000 divisions. Both two-sided, on the difference of means.",
-    "Far tails": "Where fewer than ten of the random flips or divisions reach what was observed, p is a saddlepoint "
-    "approximation of the exact test (Robinson 1982), so that no p-value is a mere count of draws. It is never below "
-    "the smallest p that the exact test can give, which the table of tests shows.",
+    "Primary test": "Paired: the sign-flip test. Unpaired: the permutation test. Both two-sided, on the difference of "
+    "means, and exact up to 16 pairs or 20,000 divisions, and beyond where values lie on a grid, as those of two "
+    "decimals do (Streitberg and Röhmel 1986). Off a grid they are counted in steps so small that p is a little too "
+    "large, never too small.",
+    "Far tails": "Of hundreds of seeds p comes from random flips or divisions. Where fewer than ten of them reach what "
+    "was observed, it is a saddlepoint approximation of the exact test (Robinson 1982), so that no p-value is a mere "
+    "count of draws. It is never below the smallest p that the exact test can give, which the table of tests shows.",
     "Holm": "The p-values of all pairs that could be tested are adjusted together; where the reference was picked by "
     "its mean, as if all pairs of the arms had been tested. The tests against the margin are adjusted over the same "
     "pairs, as families of their own.",

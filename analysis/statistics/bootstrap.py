@@ -119,12 +119,6 @@ def resample(
     return np.concatenate(parts), np.ones(resamples, dtype=np.intp)
 
 
-def resample_counts(n: int, resamples: int, generator: np.random.Generator) -> FloatArray:
-    """How often each of n seeds is drawn in each resample, [resamples, n]: for statistics that are sums over seeds."""
-    drawn = generator.integers(n, size=(resamples, n)) + n * np.arange(resamples)[:, None]
-    return np.bincount(drawn.ravel(), minlength=resamples * n).reshape(resamples, n).astype(np.float64)
-
-
 @lru_cache(maxsize=EXACT_N)
 def distinct_resamples(n: int) -> tuple[IntArray, IntArray]:
     """Every multiset of n out of n, as indices [multisets, n], and in how many orders it can be drawn [multisets]."""

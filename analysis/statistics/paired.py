@@ -20,6 +20,7 @@ from statsmodels.stats.weightstats import DescrStatsW
 
 from analysis.statistics.attainable import smallest_paired_p
 from analysis.statistics.bootstrap import affordable, chunks
+from analysis.statistics.counting import count_flips
 from analysis.statistics.estimate import (
     LEVEL,
     NAN,
@@ -35,7 +36,7 @@ from analysis.statistics.estimate import (
 )
 from analysis.statistics.intervals import t_interval
 from analysis.statistics.ranksums import pairs_interval, signed_rank_null
-from analysis.statistics.tails import FEW, sign_flip_tail
+from analysis.statistics.tails import FEW, approximate_flips
 
 EXACT_N = 16
 """Up to so many pairs the sign-flip test goes through all 2**n signs."""
@@ -113,33 +114,33 @@ def hodges_lehmann(differences: npt.ArrayLike) -> Estimate:
 def sign_flip(differences: npt.ArrayLike, generator: np.random.Generator, resamples: int = RESAMPLES) -> HypothesisTest:
     """The exact test of differences that are symmetric about 0, which they are if the arms differ in name only.
 
-    p is the share of all sign vectors whose mean difference is at least as large; above EXACT_N pairs, of
-    ``resamples`` random ones, the observed one included, and where these hardly reach it, the approximation of
-    ``tails``. The statistic is the mean difference.
+    p is the share of all sign vectors whose mean difference is at least as large: gone through up to EXACT_N pairs,
+    above counted by ``counting``. Where these are too many, it is that of ``resamples`` random ones, the observed one
+    included, and where these hardly reach it, the approximation of ``tails``. The statistic is the mean difference.
     """
     sample, dropped = finite(rounded(differences))
     n = len(sample)
     varied = int(np.count_nonzero(sample))
-    exact = n <= EXACT_N
-    resamples = affordable(resamples, n)
-    method = f"exact sign-flip test of {n} pairs" if exact else f"sign-flip test of {n} pairs, {resamples} random flips"
+    method = f"sign-flip test of {n} pairs"
     if n == 0:
         return HypothesisTest(NAN, NAN, 0, method, NAN, dropped, too_few(1, 0, "pairs"))
     reached = abs(sample.sum()) - 1e-9 * np.abs(sample).sum()  # sums of the same numbers differ in their last bits
     smallest = smallest_paired_p(varied)
-    if exact:
-        p = float(np.mean(np.abs(_all_signs(n) @ sample) >= reached))
-    elif reached >= np.abs(sample).sum() * (1 - 1e-8):
-        p = smallest
+    if n <= EXACT_N:
+        p, method = float(np.mean(np.abs(_all_signs(n) @ sample) >= reached)), f"exact {method}"
+    elif counted := count_flips(sample, reached):
+        p, method = counted.p, counted.words(method)
     else:
+        resamples = affordable(resamples, n)
+        method += f", {resamples} random flips"
         hits = 0
         for size in chunks(resamples, n):
             signs = 2.0 * generator.integers(2, size=(size, n), dtype=np.int8) - 1
             hits += int(np.count_nonzero(np.abs(signs @ sample) >= reached))
         p = (hits + 1) / (resamples + 1)
         if hits < FEW:
-            p = max(2 * sign_flip_tail(sample, reached), smallest)
-            method += ", tail by saddlepoint"
+            p, method = approximate_flips(sample, reached), f"{method}, tail by saddlepoint"
+    p = max(p, smallest)
     note = "the arms are equal on every common seed" if varied == 0 else ""
     return HypothesisTest(p, float(sample.mean()), n, method, smallest, dropped, note)
 

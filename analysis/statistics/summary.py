@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from analysis.statistics.estimate import NAN, FloatArray, finite
 
@@ -56,9 +55,6 @@ class Summary:
     iqm: float
     trimmed: int
     """Values that the IQM cut at each end; where 0, it is the mean."""
-    iqr: float
-    mad: float
-    """Median absolute deviation times 1.4826, which makes it the standard deviation of a normal sample."""
     worst: float
     best: float
     cvar: float
@@ -71,7 +67,7 @@ def describe(values: npt.ArrayLike, *, higher_is_better: bool = True) -> Summary
     sample, dropped = finite(values)
     n = len(sample)
     if n == 0:
-        return Summary(0, dropped, NAN, NAN, NAN, NAN, 0, NAN, NAN, NAN, NAN, NAN, TAIL)
+        return Summary(0, dropped, NAN, NAN, NAN, NAN, 0, NAN, NAN, NAN, TAIL)
     sign = 1 if higher_is_better else -1
     scores = np.sort(sign * sample)
     return Summary(
@@ -82,8 +78,6 @@ def describe(values: npt.ArrayLike, *, higher_is_better: bool = True) -> Summary
         median=float(np.median(sample)),
         iqm=float(iqm(sample)),
         trimmed=n // 4,
-        iqr=float(stats.iqr(sample)),
-        mad=float(stats.median_abs_deviation(sample, scale="normal")),
         worst=float(sign * scores[0]),
         best=float(sign * scores[-1]),
         cvar=float(sign * cvar(scores)),

@@ -19,6 +19,7 @@ from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
 from analysis.statistics.attainable import smallest_unpaired_p
 from analysis.statistics.bootstrap import IntArray, affordable, chunks
+from analysis.statistics.counting import count_divisions
 from analysis.statistics.estimate import (
     LEVEL,
     NAN,
@@ -33,7 +34,7 @@ from analysis.statistics.estimate import (
     too_few,
 )
 from analysis.statistics.ranksums import pairs_interval, rank_sum_null
-from analysis.statistics.tails import FEW, division_tail
+from analysis.statistics.tails import FEW, approximate_divisions
 
 EXACT_SPLITS = 20_000
 """Up to so many ways to divide the seeds (two arms of eight) the permutation test goes through all of them."""
@@ -76,19 +77,15 @@ def permutation(
 ) -> HypothesisTest:
     """The exact test of arms that differ in name only; the statistic is the difference of means.
 
-    p is the share of all ways to divide the seeds whose difference is at least as large; where these are more than
-    EXACT_SPLITS, of ``resamples`` random ones, the observed one included, and where these hardly reach it, the
-    approximation of ``tails``. It answers for equal distributions: arms of equal mean and unequal spread may be
-    rejected too often.
+    p is the share of all ways to divide the seeds whose difference is at least as large: gone through up to
+    EXACT_SPLITS ways, above counted by ``counting``. Where that is too much work, it is that of ``resamples`` random
+    ones, the observed one included, and where these hardly reach it, the approximation of ``tails``. It answers for
+    equal distributions: arms of equal mean and unequal spread may be rejected too often.
     """
     x, y, dropped = two_samples(a, b)
     n_a, n_b = len(x), len(y)
     n = min(n_a, n_b)
-    splits = math.comb(n_a + n_b, n_a)
-    exact = splits <= EXACT_SPLITS
-    resamples = affordable(resamples, n_a + n_b)
-    method = f"{'exact ' if exact else ''}permutation test of {n_a} and {n_b} seeds"
-    method += "" if exact else f", {resamples} random divisions"
+    method = f"permutation test of {n_a} and {n_b} seeds"
     if n == 0:
         return HypothesisTest(NAN, NAN, 0, method, NAN, dropped, too_few(1, 0, "values in each arm"))
     pool = np.concatenate([x, y])
@@ -96,18 +93,22 @@ def permutation(
     # With the pool centred, the sum over one arm is the difference of means up to a factor.
     reached = abs(pool[:n_a].sum()) - 1e-9 * np.abs(pool).sum()
     smallest = smallest_unpaired_p(n_a, n_b)
-    if exact:
+    if math.comb(n_a + n_b, n_a) <= EXACT_SPLITS:
         sums = pool[_divisions(n_a, n_a + n_b)].sum(axis=1)
-        p = float(np.mean(np.abs(sums) >= reached))
+        p, method = float(np.mean(np.abs(sums) >= reached)), f"exact {method}"
+    elif counted := count_divisions(pool, n, reached):
+        p, method = counted.p, counted.words(method)
     else:
+        resamples = affordable(resamples, n_a + n_b)
+        method += f", {resamples} random divisions"
         hits = 0
         for size in chunks(resamples, len(pool)):
             shuffled = generator.permuted(np.broadcast_to(pool, (size, len(pool))), axis=1)
             hits += int(np.count_nonzero(np.abs(shuffled[:, :n_a].sum(axis=1)) >= reached))
         p = (hits + 1) / (resamples + 1)
         if hits < FEW:
-            p = max(_tails(pool, n_a, reached), smallest)
-            method += ", tail by saddlepoint"
+            p, method = approximate_divisions(pool, n, reached), f"{method}, tail by saddlepoint"
+    p = max(p, smallest)
     return HypothesisTest(p, float(x.mean() - y.mean()), n, method, smallest, dropped)
 
 
@@ -172,18 +173,6 @@ def two_samples(a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[FloatArray, FloatAr
     """The known values of both arms in ascending order, and how many were missing in all."""
     (x, dropped_a), (y, dropped_b) = finite(a), finite(b)
     return x, y, dropped_a + dropped_b
-
-
-def _tails(pool: FloatArray, chosen: int, reached: float) -> float:
-    """P(|sum of ``chosen`` of the centred ``pool``| >= ``reached``)."""
-    both = 0.0
-    for side in (np.sort(pool), np.sort(-pool)):
-        largest = float(side[-chosen:].sum())
-        if reached < largest * (1 - 1e-8):
-            both += division_tail(side, chosen, reached)
-        elif reached <= largest:
-            both += 1 / math.comb(len(pool), chosen)
-    return both
 
 
 @lru_cache(maxsize=32)

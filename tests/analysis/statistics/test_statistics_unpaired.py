@@ -88,27 +88,19 @@ def test_permutation_is_the_enumeration(n_a: int, n_b: int) -> None:
     assert permutation(a, b, generator()).p == pytest.approx(expected)
 
 
-def test_many_seeds_are_divided_at_random() -> None:
-    a, b = generator(1).normal(0.4, 1, 30), generator(2).normal(0, 1, 25)
+def test_too_many_seeds_to_count_are_divided_at_random() -> None:
+    a, b = generator(1).normal(0.1, 1, 300), generator(2).normal(0, 1, 250)
     found = permutation(a, b, generator())
     assert found.p == pytest.approx(welch(a, b).p, abs=0.02)
-    assert found.method.endswith("9999 random divisions") and found.smallest_p < 1e-15
+    assert found.method.endswith("9999 random divisions")
+    far = permutation(a + 0.4, b, generator())
+    assert far.method.endswith("tail by saddlepoint") and far.p == pytest.approx(welch(a + 0.4, b).p, rel=0.3)
 
 
 def test_unequal_arms_reach_one_division_and_equal_ones_two() -> None:
     for n_a, n_b, smallest in ((3, 4, 1 / 35), (2, 6, 1 / 28), (3, 5, 1 / 56), (1, 39, 1 / 40), (4, 4, 2 / 70)):
         found = permutation(np.arange(n_a) + 90.0, np.arange(n_b) ** 1.5 / 10, generator())
         assert found.p == pytest.approx(found.smallest_p) == pytest.approx(smallest)
-
-
-@pytest.mark.parametrize(("n_a", "n_b"), [(9, 9), (8, 12)])
-def test_far_tails_are_those_of_the_enumeration(n_a: int, n_b: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    a, b = generator(1).normal(2.3, 1, n_a), generator(2).normal(0, 1, n_b)
-    found = permutation(a, b, generator())
-    monkeypatch.setattr("analysis.statistics.unpaired.EXACT_SPLITS", 10**6)
-    exact = permutation(a, b, generator())
-    assert "saddlepoint" in found.method and exact.p < 1e-3 and exact.method.startswith("exact")
-    assert found.p == pytest.approx(exact.p, rel=0.4)
 
 
 def test_welch_is_scipys_and_its_interval_agrees_with_it() -> None:
