@@ -37,7 +37,8 @@ def seeds_curve(found: Comparisons) -> Plot | None:
     axes.fill_between(sizes, effects * low, effects * high, color="#0173b2", alpha=0.15, linewidth=0)
     axes.plot(sizes, effects * typical, color="#0173b2", linewidth=2)
     axes.axhline(found.margin, color=MUTED, linewidth=1, linestyle=(0, (4, 2)))
-    axes.text(sizes[-1], found.margin, f"margin {found.margin:g} ", ha="right", va="bottom", fontsize=8, color=MUTED)
+    end, side = (sizes[0], "left") if now**2 > sizes[0] * sizes[-1] else (sizes[-1], "right")  # away from "now"
+    axes.text(end, found.margin, f" margin {found.margin:g} ", ha=side, va="bottom", fontsize=8, color=MUTED)
     axes.axvline(now, color=INK, linewidth=1)
     axes.annotate(f" now n = {now}", (now, 0.97), xycoords=("data", "axes fraction"), va="top", fontsize=8)
     axes.set(xscale="log", yscale="log", xlabel="seeds of each arm", ylabel="smallest difference (points)")

@@ -36,13 +36,13 @@ class Ablation:
     note: str = ""
 
 
-def ablation_path(settings: Settings, start: Mapping[str, Any], target: Mapping[str, Any] | None = None) -> Ablation:
-    """Walk from ``start`` to ``target``, by default the setting of the highest mean.
+def ablation_path(settings: Settings, start: Mapping[str, Any]) -> Ablation:
+    """Walk from ``start`` to the setting of the highest mean.
 
-    The path ends early where no next setting was run. Raises StoreError where either end was not run.
+    The path ends early where no next setting was run. Raises StoreError where ``start`` was not run.
     """
     first = settings.position(start)
-    last = int(np.nanargmax(settings.means)) if target is None else settings.position(target)
+    last = int(np.nanargmax(settings.means))
     rows = _between(settings, first, last)
     differing = np.flatnonzero(settings.codes[first] != settings.codes[last]).tolist()
     shapley = _shapley(settings, rows, differing)

@@ -27,7 +27,6 @@ from analysis.sensitivity.numbers.settings import Settings
 from analysis.statistics.estimate import FloatArray, too_few
 
 SEEDS = "seeds"
-HIGHER = "higher orders"
 CROSS = " × "
 Subset = tuple[int, ...]
 
@@ -49,23 +48,19 @@ class Anova:
     note: str = ""
 
 
-def anova(settings: Settings, order: int | None = None) -> Anova:
-    """Decompose a full grid; effects of more than ``order`` hyperparameters make one row (None: a row each).
+def anova(settings: Settings) -> Anova:
+    """Decompose a full grid: a row for each hyperparameter, and for each combination of them.
 
     With a single seed there is nothing to test against: omega2, f and p are NaN. Raises StoreError off a full grid.
     """
     values, levels = settings.grid().reshape(-1, settings.n), settings.levels
-    subsets = subsets_of(len(levels), order)
+    subsets = subsets_of(len(levels))
     df = np.array([np.prod([levels[axis] - 1 for axis in subset]) for subset in subsets], dtype=float)
     labels: list[tuple[str, ...]] = [tuple(settings.names[axis] for axis in subset) for subset in subsets]
     terms = [CROSS.join(names) for names in labels]
-    if df.sum() < len(values) - 1:
-        df, labels, terms = np.append(df, len(values) - 1 - df.sum()), [*labels, ()], [*terms, HIGHER]
 
     def sums(sample: FloatArray) -> FloatArray:
-        ss = sample.shape[1] * effect_sums(sample.mean(axis=1).reshape(levels), subsets)
-        between = sample.shape[1] * sample.mean(axis=1).var() * len(sample)
-        return np.append(ss, between - ss.sum())[: len(df)]
+        return sample.shape[1] * effect_sums(sample.mean(axis=1).reshape(levels), subsets)
 
     def omega2(sample: FloatArray) -> FloatArray:
         mse = mean_square_within(sample)

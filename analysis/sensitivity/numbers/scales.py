@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from trainables.errors import ConfigError
-from trainables.hyperparameters import Range, Ranges, Scalar, range_of
+from trainables.hyperparameters import Range, Scalar, range_of
 from trainables.methods import METHODS
 
 
@@ -60,14 +60,14 @@ def typed(values: pd.Series) -> pd.Series:
     return numbers if bool(numbers.notna().all()) else plain.astype(object)
 
 
-def hyperparameter_of(name: str, values: pd.Series, method: str, ranges: Ranges | None = None) -> Hyperparameter:
+def hyperparameter_of(name: str, values: pd.Series, method: str) -> Hyperparameter:
     """Describe the hyperparameter whose ``values``, made by ``typed``, were run; two of them differ.
 
-    Its range comes from ``ranges``, else from the declaration of ``method`` where that is one of this project's, else
-    from the values: their hull, logarithmic where they lie more evenly so. A range that is declared logarithmic is read
-    linearly where a value is not positive.
+    Its range comes from the declaration of ``method`` where that is one of this project's, else from the values: their
+    hull, logarithmic where they lie more evenly so. A range that is declared logarithmic is read linearly where a value
+    is not positive.
     """
-    known = (ranges or {}).get(name) or _declared_by(method, name)
+    known = _declared_by(method, name)
     declared = known is not None
     if pd.api.types.is_bool_dtype(values) or not pd.api.types.is_numeric_dtype(values):
         levels = tuple(sorted(values.unique().tolist(), key=str))

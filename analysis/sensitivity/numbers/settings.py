@@ -17,7 +17,7 @@ import pandas as pd
 
 from analysis.sensitivity.numbers.scales import Hyperparameter, hyperparameter_of, typed
 from trainables.errors import StoreError
-from trainables.hyperparameters import Ranges, Scalar
+from trainables.hyperparameters import Scalar
 
 PREFIX = "hp."
 
@@ -118,22 +118,19 @@ class Settings:
         return {h.name: h.levels[code] for h, code in zip(self.hyperparameters, self.codes[row], strict=True)}
 
 
-def read_settings(
-    trials: pd.DataFrame, value: str, ranges: Ranges | None = None, *, shared_seeds: bool = True
-) -> Settings:
+def read_settings(trials: pd.DataFrame, value: str, *, shared_seeds: bool = True) -> Settings:
     """Settings x seeds from the trials of one method on one data set, in any order.
 
-    ``ranges`` overrides what the method declares about its hyperparameters. ``shared_seeds``: equal seeds of two
-    settings are claimed to draw the same; how many they have in common decides nothing. Raises StoreError where the
-    trials are not of one method and data set, a hyperparameter is missing, a setting has a seed twice, or nothing has a
-    value.
+    ``shared_seeds``: equal seeds of two settings are claimed to draw the same; how many they have in common decides
+    nothing. Raises StoreError where the trials are not of one method and data set, a hyperparameter is missing, a
+    setting has a seed twice, or nothing has a value.
     """
     method, dataset = _only(trials, "method"), _only(trials, "dataset")
     known = _hyperparameters(trials, method)
     if not trials[value].notna().any():
         raise StoreError(f"a sensitivity analysis needs values, but no trial of {method} on {dataset} has `{value}`")
     varying = [name for name in known if known[name].nunique() > 1]
-    described = tuple(hyperparameter_of(name, known[name], method, ranges) for name in varying)
+    described = tuple(hyperparameter_of(name, known[name], method) for name in varying)
     codes = pd.DataFrame({h.name: h.codes(known[h.name]) for h in described}, index=trials.index)
     row = codes.groupby(varying, sort=True).ngroup() if varying else pd.Series(0, index=trials.index)
     tidy = pd.DataFrame({"row": row, "seed": trials["seed"], "value": trials[value].astype(float)})

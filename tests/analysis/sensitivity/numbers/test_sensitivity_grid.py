@@ -9,7 +9,7 @@ from sensitivity_trials import VALUE, golden_cases, grid
 
 from analysis.sensitivity.numbers import anova, main_effects, pairwise_effect, read_settings
 from analysis.sensitivity.numbers.effects import lines
-from analysis.sensitivity.numbers.grid import HIGHER, SEEDS, effect_sums
+from analysis.sensitivity.numbers.grid import SEEDS, effect_sums
 from analysis.sensitivity.numbers.jackknife import jackknife
 from trainables.errors import StoreError
 
@@ -60,15 +60,6 @@ def test_additive_function_has_no_interactions_and_a_lost_trial_no_decomposition
     with pytest.raises(StoreError, match="every combination"):
         settings.values[3, 0] = np.nan
         anova(settings)
-
-
-def test_effects_above_an_order_are_summed() -> None:
-    settings = grid(LEVELS, lambda a, b, c: a * (b + 1) * (1 + (c == "x")), seeds=3, noise=0.1)
-    whole, short = anova(settings).terms, anova(settings, order=1).terms
-    rest = whole[whole["names"].str.len() > 1]
-    row = short.set_index("term").loc[HIGHER]
-    assert (row["ss"], row["df"]) == pytest.approx((rest["ss"].sum(), rest["df"].sum()))
-    assert short["omega2"].sum() == pytest.approx(1)
 
 
 def test_omega_squared_covers_the_population_share() -> None:

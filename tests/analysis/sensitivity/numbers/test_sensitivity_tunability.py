@@ -94,7 +94,7 @@ def test_settings_off_a_grid_give_the_gap_and_what_was_varied_alone() -> None:
     alone = naive(found.table, "alone")
     assert found.naive_gap == pytest.approx(0.5) and alone["a"] == pytest.approx(0.4) and np.isnan(alone["b"])
     assert set(found.table["measure"]) == {"alone"}
-    path = ablation_path(settings, rows[0], rows[3])
+    path = ablation_path(settings, rows[0])
     assert path.table.empty and "no setting after step 0 of 2 was run" in path.note
     with pytest.raises(StoreError, match="must be among those that were run"):
         tunability(settings, {"a": 0.5, "b": 0.6}, np.random.default_rng(0))
