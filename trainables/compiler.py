@@ -40,4 +40,4 @@ class NoCompiler(ModuleType):
 def leave_out_compiler() -> None:
     """From here on, unless it is imported already."""
     if NAME not in sys.modules:
-        sys.modules[NAME] = torch._dynamo = NoCompiler(NAME)  # type: ignore[assignment]
+        sys.modules[NAME] = torch._dynamo = NoCompiler(NAME)
