@@ -56,6 +56,28 @@ from trainables.spec import DatasetSpec
 
 fingerprint(DatasetSpec(name="digits"), None)
 """
+TRAINING = """
+import sys
+import torch
+from trainables.compiler import leave_out_compiler
+
+leave_out_compiler()
+weight = torch.nn.Parameter(torch.ones(2))
+for optimizer in (torch.optim.SGD([weight], lr=0.1), torch.optim.Adam([weight])):
+    weight.sum().backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    optimizer.load_state_dict(optimizer.state_dict())
+assert "sympy" not in sys.modules
+"""
+COMPILING = """
+import sys
+import torch._dynamo.config
+import torch
+
+assert torch._dynamo is sys.modules["torch._dynamo"] and "sympy" in sys.modules
+assert torch.compile(lambda x: x + 1, backend="eager")(torch.ones(1)) == 2
+"""
 
 
 def loaded(*steps: str) -> dict[str, set[str]]:
@@ -109,3 +131,7 @@ def test_what_comes_later_is_the_module_itself() -> None:
         "from trainables.later import F, torch\nassert F.relu is torch.nn.functional.relu",
     )
     assert "torch" in loaded(*steps)[steps[0]]
+
+
+def test_training_loads_no_compiler_which_whoever_compiles_finds() -> None:
+    loaded(TRAINING, COMPILING)

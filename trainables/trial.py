@@ -82,6 +82,9 @@ class Trial:
             self._begin(device)
 
     def _begin(self, device: torch.device) -> None:
+        from trainables.compiler import leave_out_compiler  # imports torch
+
+        leave_out_compiler()
         spec = self.spec
         if device.type == "cpu":
             torch.set_num_threads(1)  # results must not depend on how many cores a trial got; trials run in parallel

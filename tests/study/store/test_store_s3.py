@@ -199,12 +199,15 @@ def test_an_interrupted_writer_publishes_no_empty_file(
 
     monkeypatch.setattr(Files, "_put", slowly)
     before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    timeout = signal.setitimer(
+        signal.ITIMER_REAL, 0.2
+    )  # pytest-timeout's, which else would watch over this test no more
     try:
         with pytest.raises(KeyboardInterrupt):
             store.write_checkpoint("a", b"whole")
     finally:
         signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, *timeout)
     monkeypatch.setattr(Files, "_put", original)
     deadline = time.monotonic() + 60
     while (found := store.read_checkpoint("a")) is None:
