@@ -141,5 +141,4 @@ def test_planned_but_unrecorded_trials_are_named(study: Study) -> None:
 def test_a_table_of_a_part_of_the_cells_is_said(study: Study) -> None:
     rows = [row | {"cifar10_test_regret": None} for row in arm("a", [94.0, 94.1, 94.2])]
     rows[2] |= {COLUMN: None}
-    whole = warned(study([row | {"cifar10_test_regret": 0.5} for row in rows[:2]]))
-    assert "known of 2 of the 3 trials that ended ok" in warned(study(rows)) and "part of the cells" not in whole
+    assert "known of 2 of the 3 trials that ended ok" in warned(study(rows))
