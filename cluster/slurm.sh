@@ -11,6 +11,10 @@ if [ "$#" -eq 0 ]; then
 fi
 source "${ENVIRONMENT:-${SLURM_SUBMIT_DIR:-.}/.venv}/bin/activate"
 export RAY_USAGE_STATS_ENABLED=0
+# Other users' jobs reach these ports, too: all hosts ask for a token of this allocation's own, in any version of Ray.
+export RAY_AUTH_MODE=token
+RAY_AUTH_TOKEN=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
+export RAY_AUTH_TOKEN
 
 mapfile -t hosts < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 head=${hosts[0]}

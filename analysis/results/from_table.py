@@ -90,6 +90,8 @@ def _check_keys(path: Path, frame: pd.DataFrame) -> None:
         if frame[column].isna().any():
             row = int(np.flatnonzero(frame[column].isna())[0])
             raise StoreError(f"every row needs a {column}, but row {row + 1} of {path} has none; fill it in or drop it")
+    if (odd := ~frame["seed"].map(np.isscalar)).any():  # such as lists
+        seed_number(path, frame.loc[odd, "seed"].iloc[0])
     codes, given = pd.factorize(frame["seed"])
     frame["seed"] = np.array([seed_number(path, seed) for seed in given], dtype=np.int64)[codes]
 

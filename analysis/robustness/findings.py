@@ -237,6 +237,15 @@ def _what_was_measured(trials: pd.DataFrame) -> list[str]:
             "The table's test accuracies are unknown: "
             + ("only retrained accuracies are test results." if retrained else "nothing here is a test result.")
         )
+    ended = trials[trials["status"] == "ok"]
+    for column in accuracies.TABLE:
+        looked_up = ended[column].notna() if column in ended else ended["status"].isna()
+        if looked_up.any() and ended.loc[looked_up, accuracies.TABLE[column].regret].isna().all():
+            notes.append(
+                f"The table knows {accuracies.title(column)} of a part of the cells: it has no best cell and no regret,"
+                f" and is known of {looked_up.sum()} of the {_plural(len(ended), 'trial')} that ended ok. Means of it "
+                "are over those, which need not be like the others."
+            )
     searched = set(trials["dataset"].dropna())
     if len(searched) > 1:
         notes.append("Searches on different data sets are compared: for some of them an accuracy is a transfer.")

@@ -48,7 +48,8 @@ def importance(one: MethodSensitivity) -> Plot | None:
     axes.tick_params(axis="y", length=0)
     axes.grid(False, axis="y")
     axes.set(ylim=(len(names) - 0.4, -0.6), xlabel="% of the variance between settings", title=one.name)
-    axes.set_xlim(0, max(float(np.nanmax(np.append(shares, 100 * table["high"].astype(float)))) * 1.05, 5))
+    widest = np.nanmax([5 / 1.05, *shares, *(100 * table["high"].astype(float))])
+    axes.set_xlim(0, 1.05 * float(widest))
     top = table.iloc[0]
     return Plot(
         f"importance_{slug(one.name)}",

@@ -9,6 +9,9 @@ import sys
 from rich.console import Console
 from rich.text import Text
 
+LONGEST = 2000
+"""Characters of a sentence; a name in it may be as long as it likes."""
+
 
 def console(*, stderr: bool = False, soft_wrap: bool = False) -> Console:
     """Names and paths are no markup; ``soft_wrap`` leaves long lines, paths in them above all, to the terminal."""
@@ -23,8 +26,14 @@ def show_any_character() -> None:
 
 
 def fail(sentence: str) -> None:
-    """The one sentence of a command that ends with exit code 2."""
-    console(stderr=True, soft_wrap=True).print(Text("error: ", "bold red"), Text(sentence), sep="")
+    """The one sentence of a command that ends with exit code 2, on one line whatever the names in it."""
+    console(stderr=True, soft_wrap=True).print(Text("error: ", "bold red"), Text(_on_one_line(sentence)), sep="")
+
+
+def _on_one_line(text: str) -> str:
+    """What ends a line, moves the cursor or cannot be seen as its number; what nobody reads to its end in short."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST * 3 // 4]} … {shown[-LONGEST // 4 :]}"
 
 
 def unprinted() -> str | None:

@@ -143,8 +143,10 @@ class Files:
         return sorted((i for i in infos if i.is_file and not i.base_name.startswith(".")), key=lambda info: info.path)
 
     def folders(self) -> list[str]:
-        """The names of the folders here. Raises StoreError."""
+        """The names of the folders here. Raises StoreError, also of a link that leads nowhere."""
         infos = self._infos(pafs.FileSelector(self.root, allow_not_found=True))
+        if self.is_local:
+            _refuse_dangling(Path(self.root))
         return [info.base_name for info in infos if info.type == pafs.FileType.Directory]
 
     def is_folder(self, name: str) -> bool:

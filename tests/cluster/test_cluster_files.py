@@ -114,14 +114,14 @@ def slurm(*command: str) -> list[str]:
 
 def test_slurm_starts_ray_on_every_host_and_returns_the_commands_exit_code(allocation: dict[str, str]) -> None:
     run = subprocess.run(
-        slurm("bash", "-c", 'echo "at $RAY_ADDRESS"; exit 3'),
+        slurm("bash", "-c", 'echo "at $RAY_ADDRESS, $RAY_AUTH_MODE ${#RAY_AUTH_TOKEN}"; exit 3'),
         env=allocation,
         capture_output=True,
         text=True,
         timeout=60,
     )
     assert run.returncode == 3, run.stderr
-    assert "at 127.0.0.1:24567" in run.stdout
+    assert "at 127.0.0.1:24567, token 64" in run.stdout
     notes = Path(allocation["NOTES"]).read_text().splitlines()
     started = sorted(line for line in notes if line.startswith("ray start"))
     assert len(started) == 2 and all("--num-cpus=8 --num-gpus=4" in line for line in started)

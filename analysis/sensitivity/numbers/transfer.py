@@ -142,11 +142,13 @@ def _regret(found: Bands, naive: FloatArray, target: int, source: int) -> dict[s
 
 
 def _ceiling(split: Halves) -> float:
-    """The mean tau-b between the two sides of the splits; NaN where a side is all ties in each of them."""
-    sides = zip(split.chosen_on.T, split.scored_on.T, strict=True)
-    taus = np.array([stats.kendalltau(one, other, nan_policy="omit").statistic for one, other in sides])
-    known = taus[np.isfinite(taus)]
-    return float(known.mean()) if len(known) else NAN
+    """The mean tau-b between the two sides of the splits; NaN where in each of them a side is all ties, or fewer than
+    two settings have a value on both."""
+    known = np.isfinite(split.chosen_on) & np.isfinite(split.scored_on)
+    sides = [(a[k], b[k]) for a, b, k in zip(split.chosen_on.T, split.scored_on.T, known.T, strict=True) if k.sum() > 1]
+    taus = np.array([stats.kendalltau(one, other).statistic for one, other in sides])
+    found = taus[np.isfinite(taus)]
+    return float(found.mean()) if len(found) else NAN
 
 
 def _taus(names: Sequence[str], means: Sequence[FloatArray], ceilings: Sequence[float]) -> pd.DataFrame:

@@ -136,3 +136,9 @@ def test_planned_but_unrecorded_trials_are_named(study: Study) -> None:
     text = " ".join(cautions(results.trials, plan))
     assert "no trial of gaea is recorded" in text and "not recorded for a (1)" in text
     assert "incomplete" not in warned(results)
+
+
+def test_a_table_of_a_part_of_the_cells_is_said(study: Study) -> None:
+    rows = [row | {"cifar10_test_regret": None} for row in arm("a", [94.0, 94.1, 94.2])]
+    rows[2] |= {COLUMN: None}
+    assert "known of 2 of the 3 trials that ended ok" in warned(study(rows))

@@ -284,6 +284,17 @@ def test_a_result_file_with_other_columns_is_named(
         assert f"`{column}` is missing, double or of another type; delete the file" in said and file.name in said
 
 
+def test_a_link_to_a_study_that_is_gone_is_named(nas_study: NasStudy, tmp_path: Path) -> None:
+    (tmp_path / "mine").symlink_to("nowhere")
+    assert f"{tmp_path / 'mine'} leads to nowhere, where nothing is" in refused(nas_study("status", str(tmp_path)))
+
+
+def test_a_sentence_is_one_line_whatever_the_names_in_it(nas_study: NasStudy) -> None:
+    for name in ("a\nb", "\x1b[31m", "x" * 5000):
+        said = refused(nas_study("status", name))
+        assert "\x1b" not in said and len(said) < 2100
+
+
 def test_a_study_called_trials_hides_no_other(nas_study: NasStudy, table_study: dict[str, Any], tmp_path: Path) -> None:
     for name in ("trials", "other"):
         prepared = Inline(table_study | {"name": name, "seeds": 1}, tmp_path).prepared
