@@ -99,7 +99,8 @@ def improvement(found: Comparisons) -> Plot:
         "probability_of_improvement",
         f"Probability that A does better than B in {found.title}, n = {counts(pairs)}. Bars: "
         f"{found.interval}s, exact binomial over common seeds, Newcombe where unpaired. "
-        f"Solid line: no difference. Dashed: 0.75, from which an improvement is worth speaking of if the interval also lies above 0.5.{_left_out(found)}",
+        f"Solid line: no difference. Dashed: 0.75, from which an improvement is worth speaking of "
+        f"if the interval also lies above 0.5.{_left_out(found)}",
         f"Interval plot of {len(pairs)} probabilities. Highest: {highest.name}, "
         f"{number(highest.improvement.estimate)}.",
         figure,

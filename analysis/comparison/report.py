@@ -35,8 +35,8 @@ _METHODS = {
     "Points are percentage points, or the unit of the table. Paired: mean of the differences of common seeds with "
     "Student's t interval. Unpaired: difference of means with Welch's interval.",
     "Relative improvement": "How many percent the mean of a method exceeds that of its baseline, or with values of "
-    "which less is better falls short of it (Yang et al. 2020). The interval is Fieller's: every ratio of the means that a "
-    "t test does not reject. It is none where the mean of the baseline cannot be told from 0.",
+    "which less is better falls short of it (Yang et al. 2020). The interval is Fieller's: every ratio of the means "
+    "that a t test does not reject. It is none where the mean of the baseline cannot be told from 0.",
     "Several data sets": "Of each seed the mean over all data sets first, then as with one: a search that is looked up "
     "on several is one search. Seeds that lack a data set are left out there. rliable's stratified bootstrap draws the "
     "runs of every data set apart, as if one search were several: its intervals are too narrow.",

@@ -92,10 +92,9 @@ def effects_table(found: Comparisons) -> Table:
     )
     caption = (
         f"With {found.interval}s. Hodges-Lehmann: median of all averages of two paired differences, or of all "
-        f"differences between unpaired seeds; it resists single collapsed runs. {found.chance}: share of common seeds on "
-        "which A is better than B (exact binomial interval), or probability that a seed of A beats a seed of B (Newcombe); ties "
-        "count "
-        f"half. d_z: mean over std of the differences; δ = 2 {found.chance} − 1."
+        f"differences between unpaired seeds; it resists single collapsed runs. {found.chance}: share of common seeds "
+        "on which A is better than B (exact binomial interval), or probability that a seed of A beats a seed of B "
+        f"(Newcombe); ties count half. d_z: mean over std of the differences; δ = 2 {found.chance} − 1."
     )
     return Table("effects", "Effect sizes", caption, shown, _numbers(found))
 

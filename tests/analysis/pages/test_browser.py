@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from analysis import load
+from analysis.comparison.declared import Wanted
 from analysis.comparison.report import write_comparison
 from analysis.sensitivity.report import write_sensitivity
 
