@@ -70,8 +70,8 @@ def forest(found: Comparisons) -> Plot:
     alternative = f"Forest plot of {len(pairs)} differences of mean {found.title}. {len(decided)} have a verdict."
     return Plot(
         "differences",
-        f"Differences of mean {found.title}, {accuracies.direction(found.column)}, n = {counts(pairs)}. Bars: 95 % "
-        "intervals (Student t of paired "
+        f"Differences of mean {found.title}, {accuracies.direction(found.column)}, n = {counts(pairs)}. Bars: "
+        f"{found.interval}s (Student t of paired "
         f"differences, Welch where unpaired). Grey band: margin ±{margin:g} points. p: sign-flip, or permutation where "
         f"unpaired, two-sided, Holm over {found.family} tests.{bent}{_left_out(found)}",
         alternative,
@@ -97,9 +97,10 @@ def improvement(found: Comparisons) -> Plot:
     highest = max(pairs, key=lambda pair: pair.improvement.estimate)
     return Plot(
         "probability_of_improvement",
-        f"Probability that A does better than B in {found.title}, n = {counts(pairs)}. Bars: 95 % intervals, exact "
-        "binomial over common seeds, Newcombe where unpaired. Solid line: no difference. Dashed: 0.75, from which an "
-        f"improvement is worth speaking of if the interval also lies above 0.5.{_left_out(found)}",
+        f"Probability that A does better than B in {found.title}, n = {counts(pairs)}. Bars: "
+        f"{found.interval}s, exact binomial over common seeds, Newcombe where unpaired. "
+        f"Solid line: no difference. Dashed: 0.75, from which an improvement is worth speaking of "
+        f"if the interval also lies above 0.5.{_left_out(found)}",
         f"Interval plot of {len(pairs)} probabilities. Highest: {highest.name}, "
         f"{number(highest.improvement.estimate)}.",
         figure,

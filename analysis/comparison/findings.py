@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from analysis.comparison.compare import Comparisons
 from analysis.comparison.verdicts import Verdict
-from analysis.pages.words import counted, listed, number
+from analysis.pages.words import counted, interval, listed, number
 from analysis.results import accuracies
+from analysis.statistics.estimate import ALPHA, Estimate
 
 MOST_SENTENCES = 6
 _FIRST = tuple(Verdict)
 
 
-def findings(found: Comparisons, claim: str) -> list[str]:
+def findings(found: Comparisons, claim: str, gains: Sequence[Estimate]) -> list[str]:
     """What was compared, how it came out in numbers, and the decided comparisons first, in words.
 
-    ``claim`` says whether seeds are paired, and why.
+    ``claim`` says whether seeds are paired, and why; ``gains`` are the relative improvements of all pairs, percent.
     """
     tied = sum(pair.paired for pair in found.pairs)
     if found.claimed and tied < len(found.pairs):
@@ -28,19 +31,40 @@ def findings(found: Comparisons, claim: str) -> list[str]:
     ordered = sorted(testable, key=lambda pair: (_FIRST.index(pair.verdict), pair.p)) or found.pairs[:1]
     said = ordered[:MOST_SENTENCES]
     rest = len(found.pairs) - len(said)
+    at = "" if found.alpha == ALPHA else f", level {found.alpha:g}"
+    made = f"a family of {counted(found.family, 'test')}" if found.family else "no test could be made"
     return [
         f"{counted(len(found.pairs), 'comparison')} of {len(found.arms)} arms on {found.title}, margin "
-        f"{found.margin:g} points: {listed(tally, len(tally))}.",
+        f"{found.margin:g} points{at}: {listed(tally, len(tally))}.",
+        *([f"{found.declared.choice} Holm's correction: {made}."] if found.declared.declared else []),
         claim,
+        *([_gains(found, gains)] if found.declared.baselines else []),
         *(pair.sentence for pair in said),
         *([f"Below the tables, the other {counted(rest, 'comparison')} in words."] if rest else []),
     ]
 
 
+def _gains(found: Comparisons, gains: Sequence[Estimate]) -> str:
+    """``Over its own baseline darts gains 0.84 % [0.20, 1.48] and enas −0.30 % [-1.00, 0.40].``"""
+    said = listed(
+        f"{pair.a.name} {number(gain.estimate)} % {interval(gain.low, gain.high)}"
+        for pair, gain in zip(found.pairs, gains, strict=True)
+    )
+    return f"Relative improvement over the own baseline, {found.interval}s: {said}."
+
+
 def cautions(found: Comparisons, trials: pd.DataFrame) -> list[str]:
     """What must not be concluded."""
-    notes = [found.choice] if not found.every_pair else []
-    if found.picked:
+    family = found.declared
+    notes = [family.choice] if not (family.every_pair or family.declared) else []
+    if family.declared:
+        notes.append(
+            "That these pairs were chosen before anybody looked at the results is the word of whoever chose them: of "
+            "pairs picked afterwards, p-values are too small."
+        )
+    if found.unnamed:
+        notes.append(f"In no declared pair, and not looked at: {listed(arm.name for arm in found.unnamed)}.")
+    if family.picked:
         notes.append(
             f"Chance widens the lead of {found.arms[0].name}: its differences and intervals know nothing of the pick."
         )
@@ -65,7 +89,7 @@ def cautions(found: Comparisons, trials: pd.DataFrame) -> list[str]:
         needed = max(pair.attainable.needed_n for pair in stuck)
         notes.append(
             f"{counted(len(stuck), 'comparison')} cannot be decided whatever the difference: {needed} seeds an arm are "
-            f"needed before an exact test of this family of {found.family:,} can reach 0.05."
+            f"needed before an exact test of this family of {found.family:,} can reach {found.alpha:g}."
         )
     if barred := [p for p in found.pairs if p.verdict is Verdict.UNDECIDED and p.limit]:
         reasons = list(dict.fromkeys(pair.limit for pair in barred))

@@ -12,7 +12,7 @@ from analysis.pages.words import counted, listed, number, p_value
 from analysis.statistics import Estimate, HypothesisTest, bayes, paired, probability, unpaired
 from analysis.statistics.attainable import Attainable, attainable_paired, attainable_unpaired
 from analysis.statistics.bootstrap import FEWEST
-from analysis.statistics.estimate import NAN, RESAMPLES, Equivalence, FloatArray
+from analysis.statistics.estimate import NAN, RESAMPLES, Equivalence, FloatArray, percent
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,18 +77,21 @@ def common(a: Arm, b: Arm) -> paired.Pairs:
 
 
 def measure(
-    a: Arm, b: Arm, margin: float, claimed: bool, generator: np.random.Generator, share: float = 1.0
+    a: Arm, b: Arm, margin: float, alpha: float, claimed: bool, generator: np.random.Generator, share: float = 1.0
 ) -> Comparison:
     """Everything but Holm and the verdict. ``claimed``: equal seeds of the arms are claimed to be pairs.
 
+    Intervals are of 1 - ``alpha``.
     ``share`` of the random flips and draws is made, but never fewer than FEWEST: one of many comparisons has less time.
     """
     decided = pairing(a, b, claimed)
-    compared = (_paired if decided.paired else _unpaired)(a, b, margin, decided.reason, generator, share)
+    compared = (_paired if decided.paired else _unpaired)(a, b, margin, 1 - alpha, decided.reason, generator, share)
     return _untested(compared) if compared.limit else compared
 
 
-def _paired(a: Arm, b: Arm, margin: float, reason: str, generator: np.random.Generator, share: float) -> Comparison:
+def _paired(
+    a: Arm, b: Arm, margin: float, level: float, reason: str, generator: np.random.Generator, share: float
+) -> Comparison:
     pairs = common(a, b)
     d, n = pairs.differences, len(pairs.differences)
     if n == 0:
@@ -104,10 +107,10 @@ def _paired(a: Arm, b: Arm, margin: float, reason: str, generator: np.random.Gen
         reason=reason,
         n=n,
         dropped=pairs.dropped,
-        difference=paired.mean_difference(d),
-        shift=paired.hodges_lehmann(d),
+        difference=paired.mean_difference(d, level),
+        shift=paired.hodges_lehmann(d, level),
         effect=paired.standardised_difference(d),
-        improvement=probability.probability_of_improvement_paired(d),
+        improvement=probability.probability_of_improvement_paired(d, level),
         primary=paired.sign_flip(d, generator, _part(RESAMPLES, share)),
         rank_test=paired.wilcoxon(d),
         t_test=paired.paired_t(d),
@@ -118,7 +121,9 @@ def _paired(a: Arm, b: Arm, margin: float, reason: str, generator: np.random.Gen
     )
 
 
-def _unpaired(a: Arm, b: Arm, margin: float, reason: str, generator: np.random.Generator, share: float) -> Comparison:
+def _unpaired(
+    a: Arm, b: Arm, margin: float, level: float, reason: str, generator: np.random.Generator, share: float
+) -> Comparison:
     n = min(a.n, b.n)
     if n == 1:
         limit = f"one seed ({listed(arm.name for arm in (a, b) if arm.n == 1)}) beats nobody"
@@ -131,10 +136,10 @@ def _unpaired(a: Arm, b: Arm, margin: float, reason: str, generator: np.random.G
         reason=reason,
         n=n,
         dropped=0,
-        difference=unpaired.mean_difference(a.values, b.values),
-        shift=unpaired.hodges_lehmann_shift(a.values, b.values),
+        difference=unpaired.mean_difference(a.values, b.values, level),
+        shift=unpaired.hodges_lehmann_shift(a.values, b.values, level),
         effect=probability.cliffs_delta(a.values, b.values).estimate,
-        improvement=probability.probability_of_improvement(a.values, b.values),
+        improvement=probability.probability_of_improvement(a.values, b.values, level),
         primary=unpaired.permutation(a.values, b.values, generator, _part(RESAMPLES, share)),
         rank_test=unpaired.brunner_munzel(a.values, b.values),
         t_test=unpaired.welch(a.values, b.values),
@@ -177,18 +182,20 @@ def beyond(pair: Comparison) -> float:
     return 1 - inside
 
 
-def conclude(pair: Comparison, family: int, what: str) -> Comparison:
+def conclude(pair: Comparison, family: int, alpha: float, what: str) -> Comparison:
     """The verdict on ``pair``, whose p-values were corrected over ``family`` tests; ``what`` was compared."""
     family = max(family, 1)
     floor = pair.primary.smallest_p
     possible = (
-        attainable_paired(pair.n, family, floor) if pair.paired else attainable_unpaired(pair.a.n, pair.b.n, family)
+        attainable_paired(pair.n, family, floor, alpha)
+        if pair.paired
+        else attainable_unpaired(pair.a.n, pair.b.n, family, alpha)
     )
     # A test whose smallest p-value lies above the level after correction was never one.
-    evidence = Evidence(pair.difference.estimate, pair.p, pair.equivalence_p, pair.beyond_p, possible.reachable)
+    evidence = Evidence(pair.difference.estimate, pair.p, pair.equivalence_p, pair.beyond_p, possible.reachable, alpha)
     rule = judge(evidence)
     seeds = "paired by seed" if pair.paired else f"{pair.a.n} against {pair.b.n} seeds, unpaired"
-    known = (interval_words(pair.difference), seeds)
+    known = (interval_words(pair.difference, 1 - alpha), seeds)
     test = "sign-flip" if pair.paired else "permutation"
     limit = pair.limit or _short(possible)
     margin = pair.equivalence.margin
@@ -223,8 +230,8 @@ def _short(possible: Attainable) -> str:
     return f"{'one seed' if missing == 1 else f'{missing} seeds'} short of {test} ({smallest})"
 
 
-def interval_words(difference: Estimate) -> str:
+def interval_words(difference: Estimate, level: float) -> str:
     """``95 % interval 0.10 to 0.70``."""
     if not difference.low <= difference.high:
         return "no interval"
-    return f"95 % interval {number(difference.low)} to {number(difference.high)}"
+    return f"{percent(level)} interval {number(difference.low)} to {number(difference.high)}"

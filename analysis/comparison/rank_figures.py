@@ -15,7 +15,7 @@ from analysis.pages.layout import Fixed, text_width
 from analysis.pages.style import INK, MUTED, looks, wrapped
 from analysis.pages.words import listed, number, p_value
 from analysis.results import accuracies
-from analysis.statistics.estimate import ALPHA
+from analysis.statistics.estimate import percent
 from analysis.statistics.probability import performance_profile
 from analysis.statistics.ranks import Nemenyi, RankDistribution, rank_distribution
 
@@ -64,7 +64,7 @@ def ranks(found: Comparisons, generator: np.random.Generator) -> tuple[Plot | No
     ), ""
 
 
-def critical_difference(names: list[str], found: Nemenyi, p: float, blocks: str) -> Plot:
+def critical_difference(names: list[str], found: Nemenyi, p: float, blocks: str, alpha: float) -> Plot:
     """Mean ranks on one axis; a bar joins arms that the Nemenyi test cannot tell apart."""
     order = np.argsort(found.mean_ranks, kind="stable")
     k = len(names)
@@ -109,7 +109,7 @@ def critical_difference(names: list[str], found: Nemenyi, p: float, blocks: str)
     return Plot(
         "critical_difference",
         f"Mean ranks over n = {found.n} blocks ({blocks}); 1 is best. Bars join arms whose mean ranks differ by "
-        f"no more than the critical difference of the Nemenyi test at level {ALPHA:g}. Friedman test: p "
+        f"no more than the critical difference of the Nemenyi test at level {alpha:g}. Friedman test: p "
         f"{p_value(p)}. No interval. The diagram depends on which arms are in it; the paired tests are the claim.",
         f"Critical-difference diagram of {k} arms; best mean rank {names[order[0]]} "
         f"{number(found.mean_ranks[order[0]])}.",
@@ -132,7 +132,7 @@ def profile(found: Comparisons) -> Plot:
     axes = figure.subplots()
     parts = []
     for place, arm in enumerate(group):
-        curve = performance_profile(arm.values, taus)
+        curve = performance_profile(arm.values, taus, found.level)
         style = ("-", "--", "-.", ":")[place % 4]
         axes.step(
             sign * taus,
@@ -150,7 +150,7 @@ def profile(found: Comparisons) -> Plot:
         parts.append(pd.DataFrame({"arm": arm.name, **columns, "low": curve.low, "high": curve.high}))
     axes.set(xlabel=f"τ: {accuracies.axis(found.column)}", ylabel=f"share of seeds {beyond} τ", ylim=(-0.02, 1.03))
     figure.legend(loc="center right", frameon=False, fontsize=8)
-    bands = "bands: pointwise 95 % percentile bootstrap intervals of whole seeds"
+    bands = f"bands: pointwise {percent(found.level)} percentile bootstrap intervals of whole seeds"
     some = (
         f" Of {len(found.arms)} arms the {MOST_LINES} of the best means are drawn."
         if len(found.arms) > MOST_LINES

@@ -13,7 +13,6 @@ from analysis.pages.figure import Plot
 from analysis.pages.layout import Fixed
 from analysis.pages.style import INK, MUTED
 from analysis.pages.words import number
-from analysis.statistics.estimate import ALPHA
 from analysis.statistics.power import POWER, planning_std, smallest_detectable_paired, smallest_detectable_unpaired
 
 
@@ -29,7 +28,7 @@ def seeds_curve(found: Comparisons) -> Plot | None:
     floor = min(pairs, key=lambda pair: pair.n).attainable.needed_n
     sizes = np.unique(np.geomspace(3, max(200, 2 * now), 28).round().astype(int))
     effect = smallest_detectable_paired if kind else smallest_detectable_unpaired
-    effects = np.array([effect(int(n), family=family) for n in sizes])
+    effects = np.array([effect(int(n), family=family, alpha=found.alpha) for n in sizes])
     sizes, effects = sizes[np.isfinite(effects)], effects[np.isfinite(effects)]
     figure = Figure(figsize=(5.2, 3.0), layout=Fixed())
     axes = figure.subplots()
@@ -50,7 +49,7 @@ def seeds_curve(found: Comparisons) -> Plot | None:
     what = "paired" if kind else "unpaired"
     return Plot(
         "seeds_needed",
-        f"Smallest difference that a {what} t test detects with power {POWER:g} at level {ALPHA:g} over {family} "
+        f"Smallest difference that a {what} t test detects with power {POWER:g} at level {found.alpha:g} over {family} "
         f"tests, by number of seeds, for the median spread of {len(pairs)} {what} comparisons (n = {counts(pairs)}), "
         f"upper 80 % limit of each; band: quartiles of the comparisons. An exact test needs {floor} seeds to reach its "
         "level at all.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.comparison.compare import Comparisons, difference_on, seeds_to_decide
+from analysis.comparison.compare import Comparisons, seeds_to_decide
 from analysis.comparison.pair import Comparison
 from analysis.pages.table import Table
 from analysis.pages.words import counted, interval, mean_std, number, p_value
@@ -52,9 +52,9 @@ def verdicts_table(found: Comparisons) -> Table:
     shown = pd.DataFrame(
         {
             found.difference: [pair.name for pair in pairs],
-            "n": [_n(pair) for pair in pairs],
+            "n": [pair_counts(pair) for pair in pairs],
             "difference (points)": [number(pair.difference.estimate) for pair in pairs],
-            "95 % interval": [_bounds(pair.difference) for pair in pairs],
+            found.interval: [_bounds(pair.difference) for pair in pairs],
             found.chance: [number(pair.improvement.estimate) for pair in pairs],
             "p, Holm": [p_value(pair.p) for pair in pairs],
             "verdict": [str(pair.verdict) for pair in pairs],
@@ -84,19 +84,17 @@ def effects_table(found: Comparisons) -> Table:
     shown = pd.DataFrame(
         {
             found.difference: [pair.name for pair in pairs],
-            "Hodges-Lehmann (points)": [_estimate(pair.shift) for pair in pairs],
-            found.chance: [_estimate(pair.improvement) for pair in pairs],
+            "Hodges-Lehmann (points)": [estimate_words(pair.shift) for pair in pairs],
+            found.chance: [estimate_words(pair.improvement) for pair in pairs],
             "d_z or Cliff's δ": [f"{number(pair.effect)} {'d_z' if pair.paired else 'δ'}" for pair in pairs],
             "seeds without a partner": [pair.dropped if pair.paired else "unpaired" for pair in pairs],
         }
     )
     caption = (
-        "With 95 % intervals. Hodges-Lehmann: median of all averages of two paired differences, or of all differences "
-        f"between unpaired seeds; it resists single collapsed runs. {found.chance}: share of common seeds on which A "
-        "is "
-        "better than B (exact binomial interval), or probability that a seed of A beats a seed of B (Newcombe); ties "
-        "count "
-        f"half. d_z: mean over std of the differences; δ = 2 {found.chance} − 1."
+        f"With {found.interval}s. Hodges-Lehmann: median of all averages of two paired differences, or of all "
+        f"differences between unpaired seeds; it resists single collapsed runs. {found.chance}: share of common seeds "
+        "on which A is better than B (exact binomial interval), or probability that a seed of A beats a seed of B "
+        f"(Newcombe); ties count half. d_z: mean over std of the differences; δ = 2 {found.chance} − 1."
     )
     return Table("effects", "Effect sizes", caption, shown, _numbers(found))
 
@@ -148,7 +146,7 @@ def equivalence_table(found: Comparisons) -> Table:
 
 def seeds_table(found: Comparisons) -> Table:
     """What it would take to detect a difference as large as the margin."""
-    plans = [seeds_to_decide(pair, found.margin, found.family) for pair in found.pairs]
+    plans = [seeds_to_decide(pair, found.margin, found.family, found.alpha) for pair in found.pairs]
     data = pd.DataFrame(
         {
             found.difference: [pair.name for pair in found.pairs],
@@ -159,41 +157,17 @@ def seeds_table(found: Comparisons) -> Table:
     )
     shown = data.assign(
         **{
-            "n": [_n(pair) for pair in found.pairs],
+            "n": [pair_counts(pair) for pair in found.pairs],
             "spread (points)": data["spread (points)"].map(number),
             "seeds needed": ["–" if plan is None else f"{plan.n:,}" for plan in plans],
         }
     )
     caption = (
-        f"Seeds of each arm to detect a difference of {found.margin:g} points with power 0.8 at level 0.05 over "
-        f"{max(found.family, 1)} tests. Spread: standard deviation of the paired differences, or within unpaired arms; "
-        "a plan from few seeds takes its upper 80 % limit."
+        f"Seeds of each arm to detect a difference of {found.margin:g} points with power 0.8 at level {found.alpha:g} "
+        f"over {max(found.family, 1)} tests. Spread: standard deviation of the paired differences, or within unpaired "
+        "arms; a plan from few seeds takes its upper 80 % limit."
     )
     return Table("seeds_needed", "Seeds needed", caption, shown, data)
-
-
-def datasets_table(trials: pd.DataFrame, found: Comparisons, columns: list[str]) -> Table:
-    """The same differences in other values, untested."""
-    shown = pd.DataFrame({found.difference: [pair.name for pair in found.pairs]})
-    data = shown.copy()
-    for column in columns:
-        what = accuracies.title(column)
-        estimates = [difference_on(trials, column, pair.a.name, pair.b.name, found.claimed) for pair in found.pairs]
-        shown[f"{what} (points)"] = [_estimate(estimate) for estimate in estimates]
-        data[f"{what} difference (points)"] = [estimate.estimate for estimate in estimates]
-        data[f"{what} low"], data[f"{what} high"] = (
-            [estimate.low for estimate in estimates],
-            [estimate.high for estimate in estimates],
-        )
-    several = (
-        "whether the runs of a seed on two data sets are one search, the table does not say."
-        if accuracies.is_foreign(found.column)
-        else "one search looked up on several data sets is one search, not several."
-    )
-    caption = (
-        f"Mean differences with 95 % intervals (Student t of pairs, Welch of unpaired arms), not tested: {several}"
-    )
-    return Table("other_data_sets", "The same comparisons on every data set", caption, shown, data)
 
 
 def _numbers(found: Comparisons) -> pd.DataFrame:
@@ -222,7 +196,8 @@ def _numbers(found: Comparisons) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _n(pair: Comparison) -> str:
+def pair_counts(pair: Comparison) -> str:
+    """``8 pairs``, or the seeds of both arms where they are unpaired."""
     return counted(pair.n, "pair") if pair.paired else f"{pair.a.n}, {pair.b.n}"
 
 
@@ -230,7 +205,8 @@ def _bounds(estimate: Estimate) -> str:
     return interval(estimate.low, estimate.high)
 
 
-def _estimate(estimate: Estimate) -> str:
+def estimate_words(estimate: Estimate) -> str:
+    """``0.40 [0.10, 0.70]``."""
     return (
         f"{number(estimate.estimate)} {_bounds(estimate)}"
         if estimate.low <= estimate.high

@@ -44,18 +44,20 @@ class Evidence:
     """Of a difference no larger than the margin, on the side that was observed."""
     reachable: bool
     """Whether any data of this size could have rejected equality."""
+    alpha: float = ALPHA
+    """The level of the family."""
 
     @property
     def differs(self) -> bool:
-        return self.p <= ALPHA
+        return self.p <= self.alpha
 
     @property
     def small(self) -> bool:
-        return self.equivalence_p <= ALPHA
+        return self.equivalence_p <= self.alpha
 
     @property
     def large(self) -> bool:
-        return self.beyond_p <= ALPHA
+        return self.beyond_p <= self.alpha
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,8 @@ from analysis.robustness.planning import plan_seeds
 from analysis.robustness.printed import printed_for
 from analysis.robustness.spread import Baseline, improvement, intervals, rates, regrets, spread, variance_components
 from analysis.robustness.summary import LOST, summarise
+from analysis.statistics.summary import IQM_INTERVAL_FROM
 from trainables.benchmarks.accuracies import ACCURACIES
-
-IQM_INTERVAL_FROM = 10
-"""Seeds from which the percentile bootstrap of the IQM covers what it says (docs/statistics.md)."""
 
 
 def tails(trials: pd.DataFrame, column: str, reference: Baseline | None) -> Table:

@@ -16,6 +16,7 @@ docs/statistics.md has the definitions, and the measured coverage and error rate
     attainable     whether a test can reach its level with these seeds
     paired         arms that share seeds: sign-flip, t, Wilcoxon, Hodges-Lehmann, equivalence
     unpaired       arms that do not: permutation, Welch, Brunner-Munzel, Hodges-Lehmann shift
+    relative       relative improvement over a baseline: Fieller
     counting       both randomisation tests of more seeds than are gone through
     tails          far tails of both, of more seeds than can be counted
     probability    probability of improvement, Cliff's delta, performance profiles

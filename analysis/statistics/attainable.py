@@ -22,38 +22,40 @@ class Attainable:
     smallest_adjusted_p: float
     """Under Holm: the smallest of the family is multiplied by its size."""
     needed_n: int
-    """The smallest n, for unpaired arms in both, at which the adjusted p-value can reach ALPHA."""
+    """The smallest n, for unpaired arms in both, at which the adjusted p-value can reach ``alpha``."""
     family: int
+    alpha: float = ALPHA
+    """The level of the family."""
 
     @property
     def reachable(self) -> bool:
-        """Whether any data of this size could reach ALPHA."""
-        return self.smallest_adjusted_p <= ALPHA
+        """Whether any data of this size could reach the level."""
+        return self.smallest_adjusted_p <= self.alpha
 
     @property
     def sentence(self) -> str:
         """The verdict for a report."""
         holm = f" under Holm over {self.family} tests" if self.family > 1 else ""
         if self.reachable:
-            return f"can reach {ALPHA:g} at n = {self.n}{holm} (smallest p {self.smallest_adjusted_p:.3g})"
+            return f"can reach {self.alpha:g} at n = {self.n}{holm} (smallest p {self.smallest_adjusted_p:.3g})"
         return (
-            f"cannot reach {ALPHA:g} at n = {self.n}{holm} (smallest p {self.smallest_adjusted_p:.3g}); "
+            f"cannot reach {self.alpha:g} at n = {self.n}{holm} (smallest p {self.smallest_adjusted_p:.3g}); "
             f"needs n >= {self.needed_n}"
         )
 
 
-def attainable_paired(n: int, family: int = 1, smallest_p: float | None = None) -> Attainable:
+def attainable_paired(n: int, family: int = 1, smallest_p: float | None = None, alpha: float = ALPHA) -> Attainable:
     """For the sign-flip and the signed-rank test on n differences: 2 / 2**n, or ``smallest_p`` where some are 0."""
     smallest = smallest_paired_p(n) if smallest_p is None else smallest_p
-    needed = next(m for m in count(1) if family * smallest_paired_p(m) <= ALPHA)
-    return Attainable(n, smallest, min(1.0, family * smallest), needed, family)
+    needed = next(m for m in count(1) if family * smallest_paired_p(m) <= alpha)
+    return Attainable(n, smallest, min(1.0, family * smallest), needed, family, alpha)
 
 
-def attainable_unpaired(n_a: int, n_b: int, family: int = 1) -> Attainable:
+def attainable_unpaired(n_a: int, n_b: int, family: int = 1, alpha: float = ALPHA) -> Attainable:
     """For the permutation test on arms of n_a and n_b seeds."""
     smallest = smallest_unpaired_p(n_a, n_b)
-    needed = next(m for m in count(1) if family * smallest_unpaired_p(m, m) <= ALPHA)
-    return Attainable(min(n_a, n_b), smallest, min(1.0, family * smallest), needed, family)
+    needed = next(m for m in count(1) if family * smallest_unpaired_p(m, m) <= alpha)
+    return Attainable(min(n_a, n_b), smallest, min(1.0, family * smallest), needed, family, alpha)
 
 
 def smallest_paired_p(n: int) -> float:

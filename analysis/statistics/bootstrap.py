@@ -51,17 +51,18 @@ def bootstrap_interval(
     kind: Kind = "bca",
     resamples: int = RESAMPLES,
     minimum: int = MINIMUM_N,
+    level: float = LEVEL,
 ) -> Estimate:
     """``statistic`` of the seeds' ``values`` [n] with its bootstrap interval."""
     data, dropped = finite(values)
     n = len(data)
     name = {"bca": "BCa", "percentile": "percentile"}[kind]
-    method = f"{percent(LEVEL)} {name} bootstrap interval, {resampling_words(n, resamples)}"
+    method = f"{percent(level)} {name} bootstrap interval, {resampling_words(n, resamples)}"
     estimate = float(statistic(data)) if n else NAN
     if n < minimum:
         return Estimate(estimate, NAN, NAN, n, method, dropped, f"the bootstrap {too_few(minimum, n, 'seeds')}")
     drawn, weights = resample(data, statistic, generator, resamples)
-    tails = np.array([(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    tails = np.array([(1 - level) / 2, (1 + level) / 2])
     if kind == "bca":
         tails = _bca_tails(data, statistic, estimate, drawn, weights, tails)
     if np.isnan(tails).any():

@@ -99,7 +99,7 @@ def rounded(differences: npt.ArrayLike) -> FloatArray:
 
 def percent(level: float) -> str:
     """``0.95`` -> ``95 %``."""
-    return f"{100 * level:g} %"
+    return f"{100 * level:.12g} %"
 
 
 def too_few(needed: int, n: int, what: str = "values") -> str:

@@ -90,7 +90,7 @@ def standardised_difference(differences: npt.ArrayLike) -> float:
     return float(sample.mean() / sample.std(ddof=1))
 
 
-def hodges_lehmann(differences: npt.ArrayLike) -> Estimate:
+def hodges_lehmann(differences: npt.ArrayLike, level: float = LEVEL) -> Estimate:
     """The median of all averages of two differences (one with itself too), with its signed-rank interval.
 
     The interval is exact for symmetric differences up to 50 pairs and a normal approximation above. Below n = 6 there
@@ -98,7 +98,7 @@ def hodges_lehmann(differences: npt.ArrayLike) -> Estimate:
     """
     sample, dropped = finite(rounded(differences))
     n = len(sample)
-    method = f"Hodges-Lehmann difference with {percent(LEVEL)} signed-rank interval"
+    method = f"Hodges-Lehmann difference with {percent(level)} signed-rank interval"
     if n == 0:
         return Estimate(NAN, NAN, NAN, 0, method, dropped, too_few(1, 0, "pairs"))
     if n > LARGEST_N:
@@ -106,8 +106,8 @@ def hodges_lehmann(differences: npt.ArrayLike) -> Estimate:
         return Estimate(NAN, NAN, NAN, n, method, dropped, note)
     first, second = np.triu_indices(n)
     averages = np.sort((sample[first] + sample[second]) / 2)
-    low, high = pairs_interval(averages, signed_rank_null(n))
-    note = "" if np.isfinite(low) else f"{percent(LEVEL)} cannot be reached with {n} pairs"
+    low, high = pairs_interval(averages, signed_rank_null(n), level)
+    note = "" if np.isfinite(low) else f"{percent(level)} cannot be reached with {n} pairs"
     return Estimate(float(np.median(averages)), low, high, n, method, dropped, note)
 
 

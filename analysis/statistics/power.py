@@ -44,22 +44,22 @@ def power_unpaired(effect: float, n: float, alpha: float = ALPHA) -> float:
     return _power(abs(effect) * sqrt(n / 2), 2 * n - 2, alpha) if n > 1 else NAN
 
 
-def seeds_to_detect_paired(effect: float, *, family: int = 1) -> SeedsNeeded:
-    """Pairs of seeds to find ``effect`` (d_z) with POWER, as one of ``family`` tests, each at ALPHA / family."""
+def seeds_to_detect_paired(effect: float, *, family: int = 1, alpha: float = ALPHA) -> SeedsNeeded:
+    """Pairs of seeds to find ``effect`` (d_z) with POWER, as one of ``family`` tests, each at ``alpha`` / family."""
     method = (
-        f"paired t test at level {ALPHA:g}{_over(family)}, power {POWER:g}, effect {abs(effect):g} std of differences"
+        f"paired t test at level {alpha:g}{_over(family)}, power {POWER:g}, effect {abs(effect):g} std of differences"
     )
-    exact = _solve(lambda n: power_paired(effect, n, ALPHA / family))
-    return _plan(exact, attainable_paired(2, family).needed_n, method)
+    exact = _solve(lambda n: power_paired(effect, n, alpha / family))
+    return _plan(exact, attainable_paired(2, family, alpha=alpha).needed_n, method)
 
 
-def seeds_to_detect_unpaired(effect: float, *, family: int = 1) -> SeedsNeeded:
-    """Seeds in each arm to find ``effect`` (d) with POWER, as one of ``family`` tests, each at ALPHA / family."""
+def seeds_to_detect_unpaired(effect: float, *, family: int = 1, alpha: float = ALPHA) -> SeedsNeeded:
+    """Seeds in each arm to find ``effect`` (d) with POWER, as one of ``family`` tests, each at ``alpha`` / family."""
     method = (
-        f"two-sample t test at level {ALPHA:g}{_over(family)}, power {POWER:g}, effect {abs(effect):g} std of an arm"
+        f"two-sample t test at level {alpha:g}{_over(family)}, power {POWER:g}, effect {abs(effect):g} std of an arm"
     )
-    exact = _solve(lambda n: power_unpaired(effect, n, ALPHA / family))
-    return _plan(exact, attainable_unpaired(2, 2, family).needed_n, method)
+    exact = _solve(lambda n: power_unpaired(effect, n, alpha / family))
+    return _plan(exact, attainable_unpaired(2, 2, family, alpha).needed_n, method)
 
 
 def seeds_for_half_width(std: float, half_width: float) -> SeedsNeeded:
@@ -82,14 +82,14 @@ def seeds_for_half_width(std: float, half_width: float) -> SeedsNeeded:
     return SeedsNeeded(high, float(high), method)
 
 
-def smallest_detectable_paired(n: int, *, family: int = 1) -> float:
-    """The effect (d_z) that n pairs find with POWER at ALPHA / family; NaN below n = 2, inf beyond LARGEST_EFFECT."""
-    return _smallest_effect(lambda effect: power_paired(effect, n, ALPHA / family), n)
+def smallest_detectable_paired(n: int, *, family: int = 1, alpha: float = ALPHA) -> float:
+    """The effect (d_z) that n pairs find with POWER at ``alpha`` / family; NaN below n = 2, inf over LARGEST_EFFECT."""
+    return _smallest_effect(lambda effect: power_paired(effect, n, alpha / family), n)
 
 
-def smallest_detectable_unpaired(n: int, *, family: int = 1) -> float:
-    """The effect (d) that n seeds in each arm find with POWER at level ALPHA / family; as above."""
-    return _smallest_effect(lambda effect: power_unpaired(effect, n, ALPHA / family), n)
+def smallest_detectable_unpaired(n: int, *, family: int = 1, alpha: float = ALPHA) -> float:
+    """The effect (d) that n seeds in each arm find with POWER at level ``alpha`` / family; as above."""
+    return _smallest_effect(lambda effect: power_unpaired(effect, n, alpha / family), n)
 
 
 def planning_std(std: float, n: int) -> float:

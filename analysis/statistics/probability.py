@@ -30,24 +30,24 @@ from analysis.statistics.proportions import proportion_interval
 from analysis.statistics.unpaired import two_samples
 
 
-def probability_of_improvement(a: npt.ArrayLike, b: npt.ArrayLike) -> Estimate:
+def probability_of_improvement(a: npt.ArrayLike, b: npt.ArrayLike, level: float = LEVEL) -> Estimate:
     """P(A > B) + P(A = B) / 2 of arms that share no seeds; the interval never collapses to a point."""
     x, y, dropped = two_samples(a, b)
     n = min(len(x), len(y))
-    method = f"probability of improvement of {len(x)} over {len(y)} seeds with {percent(LEVEL)} Newcombe score interval"
+    method = f"probability of improvement of {len(x)} over {len(y)} seeds with {percent(level)} Newcombe score interval"
     if n == 0:
         return Estimate(NAN, NAN, NAN, 0, method, dropped, too_few(1, 0, "values in each arm"))
     share = _share(x, y)
-    low, high = _newcombe(share, len(x), len(y))
+    low, high = _newcombe(share, len(x), len(y), level)
     return Estimate(share, low, high, n, method, dropped)
 
 
-def probability_of_improvement_paired(differences: npt.ArrayLike) -> Estimate:
+def probability_of_improvement_paired(differences: npt.ArrayLike, level: float = LEVEL) -> Estimate:
     """The share of common seeds on which A is above B, ties half, from differences [n]; exact binomial interval."""
     sample, dropped = finite(rounded(differences))
     wins = np.count_nonzero(sample > 0) + np.count_nonzero(sample == 0) / 2
-    interval = proportion_interval(wins, len(sample))
-    method = f"share of {len(sample)} common seeds that improve with {percent(LEVEL)} exact (Clopper-Pearson) interval"
+    interval = proportion_interval(wins, len(sample), level)
+    method = f"share of {len(sample)} common seeds that improve with {percent(level)} exact (Clopper-Pearson) interval"
     return replace(interval, method=method, dropped=dropped)
 
 
@@ -74,7 +74,7 @@ class Profile:
     note: str = ""
 
 
-def performance_profile(scores: npt.ArrayLike, thresholds: npt.ArrayLike) -> Profile:
+def performance_profile(scores: npt.ArrayLike, thresholds: npt.ArrayLike, level: float = LEVEL) -> Profile:
     """The share of ``scores`` [n] strictly above each of ``thresholds`` [t]. Band: percentile bootstrap of seeds.
 
     How many of n resampled seeds are above a threshold is binomial, so that nothing need be drawn.
@@ -82,7 +82,7 @@ def performance_profile(scores: npt.ArrayLike, thresholds: npt.ArrayLike) -> Pro
     data, dropped = finite(scores)
     taus = np.asarray(thresholds, dtype=np.float64)
     n = len(data)
-    method = f"share of runs above the threshold with pointwise {percent(LEVEL)} percentile bootstrap band, "
+    method = f"share of runs above the threshold with pointwise {percent(level)} percentile bootstrap band, "
     method += f"all resamples of {n} whole seeds"
     unknown = np.full(len(taus), NAN)
     if n == 0:
@@ -91,7 +91,7 @@ def performance_profile(scores: npt.ArrayLike, thresholds: npt.ArrayLike) -> Pro
     if n < MINIMUM_N:
         note = f"the band {too_few(MINIMUM_N, n, 'seeds')}"
         return Profile(taus, share, unknown, unknown, n, method, dropped, note)
-    low, high = (stats.binom.ppf(tail, n, share) / n for tail in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+    low, high = (stats.binom.ppf(tail, n, share) / n for tail in ((1 - level) / 2, (1 + level) / 2))
     return Profile(taus, share, low, high, n, method, dropped)
 
 
@@ -101,9 +101,9 @@ def _share(x: FloatArray, y: FloatArray) -> float:
     return float(below.mean() / (2 * len(y)))
 
 
-def _newcombe(share: float, n_a: int, n_b: int) -> tuple[float, float]:
+def _newcombe(share: float, n_a: int, n_b: int, level: float) -> tuple[float, float]:
     """The two probabilities whose score statistic is just z; variance of exponential scores, sizes averaged."""
-    z = stats.norm.ppf((1 + LEVEL) / 2)
+    z = stats.norm.ppf((1 + level) / 2)
     others = (n_a + n_b) / 2 - 1
 
     def excess(p: float) -> float:

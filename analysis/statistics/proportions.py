@@ -10,13 +10,13 @@ from statsmodels.stats.proportion import proportion_confint
 from analysis.statistics.estimate import LEVEL, NAN, Estimate, percent, too_few
 
 
-def proportion_interval(successes: float, total: int) -> Estimate:
+def proportion_interval(successes: float, total: int, level: float = LEVEL) -> Estimate:
     """The share ``successes`` / ``total``, a fraction, with its exact interval, which never covers too rarely.
 
     Half a success, for a tie, is allowed.
     """
-    method = f"share with {percent(LEVEL)} exact (Clopper-Pearson) interval"
+    method = f"share with {percent(level)} exact (Clopper-Pearson) interval"
     if total == 0:
         return Estimate(NAN, NAN, NAN, 0, method, note=too_few(1, 0, "trials"))
-    low, high = proportion_confint(successes, total, alpha=1 - LEVEL, method="beta")
+    low, high = proportion_confint(successes, total, alpha=1 - level, method="beta")
     return Estimate(successes / total, float(low), float(high), total, method)

@@ -101,16 +101,16 @@ def friedman(scores: npt.ArrayLike) -> Friedman:
     return Friedman(ranks, HypothesisTest(p, chi2, n, method, 0.0, dropped), chi2 / (n * (k - 1)))
 
 
-def nemenyi(scores: npt.ArrayLike) -> Nemenyi:
+def nemenyi(scores: npt.ArrayLike, alpha: float = ALPHA) -> Nemenyi:
     """Compare all pairs of ``scores`` [blocks, methods], higher better; no correction for ties, as Demšar has it."""
     matrix, dropped = complete_rows(scores)
     n, k = matrix.shape
-    method = f"Nemenyi test of {k} methods over {n} blocks, level {ALPHA:g}"
+    method = f"Nemenyi test of {k} methods over {n} blocks, level {alpha:g}"
     ranks = mean_ranks(matrix)
     if n < MINIMUM_BLOCKS or k < MINIMUM_METHODS:
         return Nemenyi(ranks, NAN, np.full((k, k), NAN), [], n, method, dropped, _refusal(n, k))
     error = np.sqrt(k * (k + 1) / (12 * n))
-    difference = float(stats.studentized_range.ppf(1 - ALPHA, k, np.inf) * error)
+    difference = float(stats.studentized_range.ppf(1 - alpha, k, np.inf) * error)
     apart = np.abs(np.subtract.outer(ranks, ranks))
     p, pairs = np.ones((k, k)), np.triu_indices(k, 1)
     p[pairs] = p.T[pairs] = stats.studentized_range.sf(apart[pairs] / error, k, np.inf)

@@ -46,12 +46,12 @@ def rank_sum_null(n_a: int, n_b: int) -> FloatArray:
     return np.cumsum(ways[n_a]) / ways[n_a].sum()
 
 
-def pairs_interval(ordered: FloatArray, null: FloatArray) -> tuple[float, float]:
+def pairs_interval(ordered: FloatArray, null: FloatArray, level: float = LEVEL) -> tuple[float, float]:
     """The interval between two of the ``ordered`` averages or differences [m] of pairs; ``null`` is [m + 1].
 
-    It holds every shift that the two-sided test of level 1 - LEVEL does not reject; NaN where none is rejected.
+    It holds every shift that the two-sided test of level 1 - ``level`` does not reject; NaN where none is rejected.
     """
-    rank = int(np.searchsorted(null, (1 - LEVEL) / 2, side="right"))
+    rank = int(np.searchsorted(null, (1 - level) / 2, side="right"))
     if rank == 0:
         return NAN, NAN
     return float(ordered[rank - 1]), float(ordered[-rank])

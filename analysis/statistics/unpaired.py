@@ -150,22 +150,22 @@ def equivalence(a: npt.ArrayLike, b: npt.ArrayLike, margin: float) -> Equivalenc
     return Equivalence(float(p), float(p_lower), float(p_upper), margin, n, method, dropped)
 
 
-def hodges_lehmann_shift(a: npt.ArrayLike, b: npt.ArrayLike) -> Estimate:
+def hodges_lehmann_shift(a: npt.ArrayLike, b: npt.ArrayLike, level: float = LEVEL) -> Estimate:
     """The median of all differences between a seed of A and one of B, with its rank-sum interval.
 
     The interval is exact for arms that differ by a shift only, up to 60 seeds in all, and a normal approximation above.
     """
     x, y, dropped = two_samples(a, b)
     n = min(len(x), len(y))
-    method = f"Hodges-Lehmann shift of {len(x)} and {len(y)} seeds with {percent(LEVEL)} rank-sum interval"
+    method = f"Hodges-Lehmann shift of {len(x)} and {len(y)} seeds with {percent(level)} rank-sum interval"
     if n == 0:
         return Estimate(NAN, NAN, NAN, 0, method, dropped, too_few(1, 0, "values in each arm"))
     if len(x) * len(y) > LARGEST_PAIRS:
         note = f"left out above {LARGEST_PAIRS} pairs; the difference of means has its own interval"
         return Estimate(NAN, NAN, NAN, n, method, dropped, note)
     differences = np.sort(rounded(np.subtract.outer(x, y)), axis=None)
-    low, high = pairs_interval(differences, rank_sum_null(len(x), len(y)))
-    note = "" if np.isfinite(low) else f"{percent(LEVEL)} cannot be reached with {len(x)} and {len(y)} seeds"
+    low, high = pairs_interval(differences, rank_sum_null(len(x), len(y)), level)
+    note = "" if np.isfinite(low) else f"{percent(level)} cannot be reached with {len(x)} and {len(y)} seeds"
     return Estimate(float(np.median(differences)), low, high, n, method, dropped, note)
 
 

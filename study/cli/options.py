@@ -38,6 +38,10 @@ DirectionOption = Annotated[
 ColumnOption = Annotated[
     str | None, typer.Option(help="The accuracy to look at, such as cifar10_test_accuracy; default: the headline.")
 ]
+AlphaOption = Annotated[
+    float,
+    typer.Option(help="The level of all tests together; intervals are of 1 - alpha. Above 0, up to 0.5."),
+]
 OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="The HTML file to write.")]
 PairedOption = Annotated[
     bool | None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from study.cli.options import (
+    AlphaOption,
     BenchmarkOption,
     ColumnOption,
     DirectionOption,
@@ -66,13 +67,23 @@ def compare(
     paired: PairedOption = None,
     column: ColumnOption = None,
     margin: Annotated[float, typer.Option(help="Points below which a difference does not matter.")] = 0.5,
+    alpha: AlphaOption = 0.05,
     against: Annotated[str | None, typer.Option(help="Compare every method with this one only.")] = None,
+    pairs: Annotated[
+        list[str] | None, typer.Option(help="Compare these pairs only: A:B,C:D, in names as the report shows them.")
+    ] = None,
+    baseline_of: Annotated[
+        list[str] | None,
+        typer.Option(help="Compare each method with its own baseline only, METHOD:BASELINE,...; also in %."),
+    ] = None,
 ) -> None:
     """Write the comparison report: which method is better, by how much, and what the seeds cannot decide."""
+    from analysis.comparison.declared import Wanted
     from analysis.comparison.report import write_comparison
 
+    wanted = Wanted(against, pairs or (), baseline_of or ())
     results, beside = _results(store, study, table, value, lower_is_better, paired, "comparison")
-    written = write_comparison(results, output or beside, column=column, margin=margin, against=against)
+    written = write_comparison(results, output or beside, column=column, margin=margin, alpha=alpha, wanted=wanted)
     console(soft_wrap=True).print(f"comparison: {written}")
 
 

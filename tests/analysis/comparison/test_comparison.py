@@ -12,6 +12,7 @@ from synthetic_store import genotype, trial
 
 from analysis import Results
 from analysis.comparison.compare import Comparisons, compare
+from analysis.comparison.declared import Wanted
 from analysis.comparison.findings import cautions, findings
 from analysis.comparison.pair import Comparison
 from analysis.comparison.verdicts import RULES, Evidence, Verdict, Wording, judge, sentence
@@ -146,15 +147,18 @@ def test_many_arms_are_compared_with_the_best_and_the_baseline(study: Study) -> 
         "random_search", noisy(90, 3, 9), **TABLE
     )
     found = compare(study(rows).trials, COLUMN)
-    assert len(found.pairs) == 8 + 7 and not found.every_pair
-    assert "m0, which was picked because it has the highest mean" in found.choice
-    assert "every arm with random_search" in found.choice and "corrected for all 36 pairs" in found.choice
+    assert len(found.pairs) == 8 + 7 and not found.declared.every_pair
+    assert "m0, which was picked because it has the highest mean" in found.declared.choice
+    assert (
+        "every arm with random_search" in found.declared.choice
+        and "corrected for all 36 pairs" in found.declared.choice
+    )
 
 
 def test_a_picked_reference_is_corrected_for_every_pair_and_a_named_one_for_its_own(study: Study) -> None:
     trials = study([r for i in range(9) for r in arm(f"m{i}", noisy(94 - i, 10, i))]).trials
-    picked, named = compare(trials, COLUMN), compare(trials, COLUMN, against="m0")
-    assert (picked.family, named.family) == (36, 8) and picked.picked and not named.picked
+    picked, named = compare(trials, COLUMN), compare(trials, COLUMN, wanted=Wanted("m0"))
+    assert (picked.family, named.family) == (36, 8) and picked.declared.picked and not named.declared.picked
     assert min(p.p for p in picked.pairs) == pytest.approx(36 * 2 / 2**10)
     assert min(p.p for p in named.pairs) == pytest.approx(8 * 2 / 2**10)
     assert any("Chance widens the lead of m0" in note for note in cautions(picked, trials))
@@ -170,12 +174,12 @@ def test_one_arm_far_above_six_hundred_is_found(study: Study) -> None:
 def test_against_names_an_arm_by_method_or_label(study: Study) -> None:
     rows = [*arm("a", noisy(94, 3, 0)), *arm("b", noisy(93, 3, 1)), *arm("b", noisy(92, 3, 2), config="lr=1")]
     trials = study(rows).trials
-    assert {pair.b.name for pair in compare(trials, COLUMN, against="a").pairs} == {"a"}
-    assert {pair.b.name for pair in compare(trials, COLUMN, against="b (lr=1)").pairs} == {"b (lr=1)"}
+    assert {pair.b.name for pair in compare(trials, COLUMN, wanted=Wanted("a")).pairs} == {"a"}
+    assert {pair.b.name for pair in compare(trials, COLUMN, wanted=Wanted("b (lr=1)")).pairs} == {"b (lr=1)"}
     with pytest.raises(ConfigError, match="names one arm, but b has 2"):
-        compare(trials, COLUMN, against="b")
+        compare(trials, COLUMN, wanted=Wanted("b"))
     with pytest.raises(ConfigError, match="unknown arm"):
-        compare(trials, COLUMN, against="c")
+        compare(trials, COLUMN, wanted=Wanted("c"))
 
 
 def test_what_cannot_be_compared_is_refused(study: Study) -> None:
@@ -190,7 +194,7 @@ def test_what_cannot_be_compared_is_refused(study: Study) -> None:
 def test_findings_tally_every_verdict(study: Study) -> None:
     rows = [*arm("a", noisy(94, 10, 0)), *arm("b", noisy(93, 10, 1)), *arm("c", noisy(93, 10, 2))]
     found = compare(study(rows).trials, COLUMN)
-    first, claim = findings(found, "Paired by seed.")[:2]
+    first, claim = findings(found, "Paired by seed.", [])[:2]
     assert "3 comparisons of 3 arms on CIFAR-10 test accuracy, margin 0.5 points: " in first
     assert "2 better by more than the margin and 1 equivalent" in first and claim == "Paired by seed."
 

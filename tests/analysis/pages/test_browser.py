@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from analysis import load
+from analysis.comparison.declared import Wanted
 from analysis.comparison.report import write_comparison
 from analysis.sensitivity.report import write_sensitivity
 
@@ -43,7 +44,7 @@ def browser(
     """Headless Chromium with a page open: the report of a hard study, or what real studies gave."""
     page = tmp_path_factory.mktemp("page") / "page.html"
     if request.param == "comparison":
-        write_comparison(load(RESULTS, "all_methods_cifar10_small"), page, against="random_search")
+        write_comparison(load(RESULTS, "all_methods_cifar10_small"), page, wanted=Wanted("random_search"))
     elif request.param == "sensitivity":
         write_sensitivity(load(RESULTS, "sensitivity_cifar10_small"), page, method="darts")
     else:

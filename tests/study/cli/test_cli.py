@@ -14,7 +14,7 @@ import typer
 from inline import Inline
 
 from analysis.robustness.collapse import Collapse
-from analysis.statistics.estimate import MARGIN
+from analysis.statistics.estimate import ALPHA, MARGIN
 from study import cli
 from study.store.store import Store
 
@@ -29,7 +29,7 @@ SURFACE = {
     "report": "store --output -o --study --table --value --lower-is-better --higher-is-better --paired --unpaired "
     "--benchmark --collapse-skips --collapse-below --margin --target",
     "compare": "store --output -o --study --table --value --lower-is-better --higher-is-better --paired --unpaired "
-    "--column --margin --against",
+    "--column --margin --alpha --against --pairs --baseline-of",
     "sensitivity": "store --output -o --study --table --value --lower-is-better --higher-is-better --paired --unpaired "
     "--column --method --default",
     "correlate": "source --x --y --by --architecture --lower-is-better --higher-is-better --study --output -o",
@@ -62,6 +62,7 @@ def test_defaults_are_those_of_the_reports() -> None:
     commands = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
     given = {name: {one.name: one.default for one in commands[name].params} for name in ("report", "compare")}
     assert given["report"]["margin"] == given["compare"]["margin"] == MARGIN
+    assert given["compare"]["alpha"] == ALPHA
     assert (given["report"]["collapse_skips"], given["report"]["collapse_below"]) == astuple(Collapse())
 
 
