@@ -161,13 +161,18 @@ def _without_spread(a: FloatArray, b: FloatArray) -> str:
 
 
 def _untested(pair: Comparison) -> Comparison:
-    """Without the tests, whose p-values would pretend to know what one seed, or no spread, does not tell."""
+    """Without tests and intervals, which would pretend to know what one seed, or no spread, does not tell."""
 
     def no(test: HypothesisTest) -> HypothesisTest:
         return replace(test, p=NAN, statistic=NAN, note=pair.limit)
 
+    def bare(estimate: Estimate) -> Estimate:
+        return replace(estimate, low=NAN, high=NAN, note=pair.limit)
+
     return replace(
         pair,
+        difference=bare(pair.difference),
+        shift=bare(pair.shift),
         primary=no(pair.primary),
         rank_test=no(pair.rank_test),
         t_test=no(pair.t_test),

@@ -86,6 +86,7 @@ def test_constants_decide_nothing(verdict: Any, tmp_path: Path) -> None:
     table = saved(tmp_path, {"A": [50.0] * 9, "B": [90.0] * 9})
     both = [verdict(table, claim)[0] for claim in ("--paired", "--unpaired")]
     assert [row["verdict"] for row in both] == ["cannot be decided"] * 2
+    assert all(np.isnan(row["difference_low"]) for row in both)  # nothing varied: there is no interval
 
 
 def test_the_p_beside_an_importance_is_of_that_hyperparameter(nas_study: NasStudy, tmp_path: Path) -> None:

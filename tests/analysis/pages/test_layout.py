@@ -13,6 +13,7 @@ from synthetic_store import genotype, trial
 
 from analysis import Results
 from analysis.comparison import report as comparison
+from analysis.comparison.across import on_each
 from analysis.comparison.compare import compare
 from analysis.pages import layout, style
 from analysis.pages.page import Section
@@ -74,7 +75,7 @@ def test_a_hard_study(results: Results) -> None:
 def test_arms_compared(study: Study, count: int, seeds: int, config: str) -> None:
     trials = study(arms(count, seeds, config)).trials
     found = compare(trials, COLUMN)
-    assert wrong(comparison.build(found, trials, np.random.default_rng(0))) == {}
+    assert wrong(comparison.build(found, on_each(found, trials), trials, np.random.default_rng(0))) == {}
 
 
 @pytest.mark.parametrize("levels", [2, 6])
