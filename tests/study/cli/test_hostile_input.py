@@ -257,6 +257,36 @@ def test_stray_files_among_checkpoints_are_no_trials(
     assert code == 0 and "random_search" in out
 
 
+@pytest.mark.parametrize("kind", ["folder", "pipe", "device", "to nowhere", "to itself"])
+@pytest.mark.parametrize("name", ["x.claim", "x.pt"])
+def test_what_is_named_as_a_claim_but_is_no_file_is_said_before_anything_runs(
+    nas_study: NasStudy, table_study: dict[str, Any], tmp_path: Path, kind: str, name: str
+) -> None:
+    prepared = Inline(table_study | {"seeds": 1}, tmp_path / "store").prepared
+    save(prepared.store, prepared.study, environment(prepared.fingerprints, "", {}))
+    (tmp_path / "table.yaml").write_text(prepared.study.as_yaml())
+    odd = tmp_path / "store/table/checkpoints" / name
+    if kind == "folder":
+        odd.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(odd)
+    else:
+        odd.symlink_to({"device": "/dev/zero", "to nowhere": "nowhere", "to itself": odd}[kind])
+    expected = f"leads to {odd.readlink()}, where" if kind.startswith("to") else f"{odd} is not (it is no regular"
+    run = ("run", str(tmp_path / "table.yaml"), "--store", str(tmp_path / "store"), "--address", "127.0.0.1:1")
+    for command in (run, ("status", str(tmp_path / "store"))):
+        assert expected in refused(nas_study(*command))
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_a_report_needs_no_claims(nas_study: NasStudy, table_study: dict[str, Any], tmp_path: Path, kind: str) -> None:
+    prepared = Inline(table_study | {"seeds": 1}, tmp_path).run().prepared
+    save(prepared.store, prepared.study, environment(prepared.fingerprints, "", {}))
+    odd = tmp_path / "table/checkpoints/x.claim"
+    os.mkfifo(odd) if kind == "pipe" else odd.mkdir()
+    assert nas_study("report", str(tmp_path))[0] == 0
+
+
 @pytest.mark.parametrize(
     ("column", "values"),
     [
