@@ -288,6 +288,49 @@ def test_a_report_needs_no_claims(nas_study: NasStudy, table_study: dict[str, An
 
 
 @pytest.mark.parametrize(
+    ("command", "full_at"), [("report", "*.pdf"), ("report", "*.html"), ("compare", ".nas-study-files")]
+)
+def test_a_disk_that_becomes_full_leaves_the_report_that_was_there(
+    nas_study: NasStudy,
+    results: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    full_at: str,
+) -> None:
+    def files() -> dict[str, bytes]:
+        return {str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    def open_until_full(path: Path, mode: str = "r", *arguments: Any, **options: Any) -> Any:
+        if "w" in mode and path.match(full_at):
+            raise OSError(28, "No space left on device")
+        return original(path, mode, *arguments, **options)
+
+    original = Path.open
+    (tmp_path / "r_files/tables").mkdir(parents=True)
+    (tmp_path / "r_files/tables/mine.csv").write_text("mine")
+    (tmp_path / "r.html").write_text('<meta name="generator" content="nas-study">the earlier one')
+    (tmp_path / "r_files/r.md").write_text("the earlier one's")
+    (tmp_path / "r_files/.nas-study-files").write_text("r.md\n")
+    before = files()
+    monkeypatch.setattr(Path, "open", open_until_full)
+    said = refused(nas_study(command, str(results), "-o", str(tmp_path / "r.html")))
+    assert f"a report needs a folder that can be written, but {tmp_path}/r_files cannot" in said
+    assert "No space left on device" in said
+    assert files() == before
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with one study that is finished."""
+    store = tmp_path_factory.mktemp("results")
+    methods = {"random_search": {"queries": 5}, "regularized_evolution": {"queries": 15}}
+    prepared = Inline({"name": "table", "dataset": "cifar10", "methods": methods, "seeds": 3}, store).run().prepared
+    save(prepared.store, prepared.study, environment(prepared.fingerprints, "", {}))
+    return store
+
+
+@pytest.mark.parametrize(
     ("column", "values"),
     [
         ("seed", ["one"]),
