@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from trainables.errors import ConfigError
@@ -35,33 +38,65 @@ def is_report(page: Path) -> bool:
     return f'<meta name="generator" content="{GENERATOR}">'.encode() in start or b'<p class="kind">NAS ' in start
 
 
-def make_room(files: Path, page: Path, wanted: Iterable[str]) -> None:
-    """Make the folders of ``files`` and remove what a former report left: a stale table would be taken for a result.
+@contextmanager
+def replacing(files: Path, page: Path) -> Iterator[Path]:
+    """A folder to write a report's page and files into. Only when all is written does it take an earlier one's place.
 
-    ``wanted`` are the files to come, relative to it. They are listed before any is written, so that what a report
-    leaves that was cut short is known, too. Raises ConfigError where a file that no report wrote is in the way, and
-    OSError.
+    So a disk that becomes full leaves what was there. What the former report wrote and this one does not is removed: a
+    stale table would be taken for a result. Raises ConfigError where ``files`` cannot be written, or a file that no
+    report wrote is in the way.
     """
-    wanted = list(dict.fromkeys(wanted))
+    try:
+        files.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=f"{WRITTEN}-", dir=files))
+    except OSError as error:
+        raise _unwritable(files, error, "an earlier report there is as it was") from None
+    try:
+        for folder in ("tables", "figures"):
+            (aside / folder).mkdir()
+        yield aside
+    except OSError as error:
+        raise _unwritable(files, error, "an earlier report there is as it was") from None
+    else:
+        try:
+            _move(aside, files, page)
+        except OSError as error:
+            raise _unwritable(files, error, "a report there may be of two, so write it again") from None
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+        with suppress(OSError):
+            files.rmdir()  # where nothing else is in it
+
+
+def _move(aside: Path, files: Path, page: Path) -> None:
+    """The page last. What lies in ``files`` is listed before it is there, so that what is cut short is known, too."""
+    written = {path.relative_to(aside).as_posix() for path in aside.rglob("*") if path.is_file()} - {page.name}
     former = _listed(files)
     # A report of before there was such a list is known by its page.
-    ours = set(wanted) if former is None and is_report(page) else former or set()
-    for name in wanted:
-        if name not in ours and (files / name).exists():
+    ours = written if former is None and is_report(page) else former or set()
+    for name in sorted(written - ours):
+        if (files / name).exists():
             raise ConfigError(
                 f"a report replaces nothing but an earlier report, and did not write {files / name}; move that away, "
                 "or name another file with -o"
             )
-    for folder in ("tables", "figures"):
-        (files / folder).mkdir(parents=True, exist_ok=True)
-    _list(files, {*wanted, *(former or ())})
-    for name in former or ():
+    _list(aside, files, written | (former or set()))
+    for name in sorted(written):
+        (files / name).parent.mkdir(exist_ok=True)
+        (aside / name).replace(files / name)
+    for name in (former or set()) - written:
         (files / name).unlink(missing_ok=True)
-    _list(files, wanted)
+    (aside / page.name).replace(page)
+    _list(aside, files, written)
 
 
-def _list(files: Path, names: Iterable[str]) -> None:
-    (files / WRITTEN).write_text("".join(f"{name}\n" for name in sorted(names)), encoding="utf-8")
+def _list(aside: Path, files: Path, names: Iterable[str]) -> None:
+    (aside / WRITTEN).write_text("".join(f"{name}\n" for name in sorted(names)), encoding="utf-8")
+    (aside / WRITTEN).replace(files / WRITTEN)
+
+
+def _unwritable(files: Path, error: OSError, state: str) -> ConfigError:
+    return ConfigError(f"a report needs a folder that can be written, but {files} cannot ({error}); {state}")
 
 
 def _listed(files: Path) -> set[str] | None:

@@ -24,9 +24,8 @@ from matplotlib.figure import Figure
 from analysis.pages import layout, style
 from analysis.pages.csv import write_csv
 from analysis.pages.figure import Plot
-from analysis.pages.files import check_output, make_room
+from analysis.pages.files import check_output, replacing
 from analysis.pages.table import Table, markdown
-from trainables.errors import ConfigError
 
 _THEME = {style.INK: "var(--ink)", style.MUTED: "var(--muted)", style.GRID: "var(--line)"}
 _FORMATS = {
@@ -107,7 +106,8 @@ class Page:
 def write_page(page: Page, output: Path) -> Path:
     """Write ``output`` (HTML), and ``<stem>_files/`` with a Markdown twin, tables/ and figures/. Returns ``output``.
 
-    Tables are CSV, Markdown and LaTeX, figures SVG and PDF; those of an earlier report at the same place are replaced.
+    Tables are CSV, Markdown and LaTeX, figures SVG and PDF; those of an earlier report at the same place are replaced,
+    when all is written.
     Raises ConfigError where ``output`` does not end in .html, its folder cannot be written, or a file that no report
     wrote is in the way.
     """
@@ -115,29 +115,22 @@ def write_page(page: Page, output: Path) -> Path:
     files = output.with_name(f"{output.stem}_files")
     drawn = [plot for section in page.shown for plot in section.plots]
     tables = [page.glance, *(table for section in page.shown for table in section.tables)]
-    wanted = [
-        f"{output.stem}.md",
-        *(f"tables/{table.name}.{suffix}" for table in tables for suffix in ("csv", "md", "tex")),
-        *(f"tables/{name}.csv" for name in page.data),
-        *(f"figures/{plot.name}.{suffix}" for plot in drawn for suffix in ("svg", "pdf", "csv")),
-    ]
-    try:
-        make_room(files, output, wanted)
-    except OSError as error:
-        raise ConfigError(f"a report needs a folder that can be written, but {files} cannot: {error}") from None
-    with style.style():
-        svgs = {plot.name: _write_figure(plot, files / "figures") for plot in drawn}
-    for table in tables:
-        for suffix, text in _texts(table).items():
-            (files / "tables" / f"{table.name}.{suffix}").write_text(text, encoding="utf-8")
-    for name, frame in page.data.items():
-        write_csv(frame, files / "tables" / f"{name}.csv")
     templates = Path(__file__).parent / "templates"
     css, script = (Markup((templates / f"report.{kind}").read_text(encoding="utf-8")) for kind in ("css", "js"))
-    links = {plot.name: _figure_links(plot, files) for plot in drawn}
-    text = _template(files.name).render(page=page, svgs=svgs, files_of=links, css=css, script=script, files=files.name)
-    (files / f"{output.stem}.md").write_text(_markdown(page, tables), encoding="utf-8")
-    output.write_text(text, encoding="utf-8")
+    with replacing(files, output) as aside:
+        with style.style():
+            svgs = {plot.name: _write_figure(plot, aside / "figures") for plot in drawn}
+        for table in tables:
+            for suffix, text in _texts(table).items():
+                (aside / "tables" / f"{table.name}.{suffix}").write_text(text, encoding="utf-8")
+        for name, frame in page.data.items():
+            write_csv(frame, aside / "tables" / f"{name}.csv")
+        links = {plot.name: _figure_links(plot, aside, files.name) for plot in drawn}
+        text = _template(files.name).render(
+            page=page, svgs=svgs, files_of=links, css=css, script=script, files=files.name
+        )
+        (aside / f"{output.stem}.md").write_text(_markdown(page, tables), encoding="utf-8")
+        (aside / output.name).write_text(text, encoding="utf-8")
     return output
 
 
@@ -146,7 +139,9 @@ def _write_figure(plot: Plot, folder: Path) -> Markup:
     layout.settle(plot.figure)
     svg = _svg(plot.figure)
     (folder / f"{plot.name}.svg").write_text(svg, encoding="utf-8")
-    plot.figure.savefig(folder / f"{plot.name}.pdf", metadata={"CreationDate": None})
+    pdf = io.BytesIO()  # matplotlib says nothing useful of a disk that is full
+    plot.figure.savefig(pdf, format="pdf", metadata={"CreationDate": None})
+    (folder / f"{plot.name}.pdf").write_bytes(pdf.getvalue())
     if plot.data is not None:
         write_csv(plot.data, folder / f"{plot.name}.csv")
     return _inline(svg, plot)
@@ -201,14 +196,14 @@ def _table_links(table: Table, folder: str) -> dict[str, _Link]:
     return links
 
 
-def _figure_links(plot: Plot, files: Path) -> dict[str, _Link]:
-    """Format -> link to the file beside the page, or the file itself where it is small."""
+def _figure_links(plot: Plot, written: Path, files: str) -> dict[str, _Link]:
+    """Format -> link to the file in the folder ``files`` beside the page, or the file itself where it is small."""
     links = {}
     for suffix in ("svg", "pdf", "csv"):
-        path = files / "figures" / f"{plot.name}.{suffix}"
+        path = written / "figures" / f"{plot.name}.{suffix}"
         if path.exists():
             small = path.stat().st_size <= CARRIED_UP_TO
-            uri = _data_uri(suffix, path.read_bytes()) if small else f"{quote(files.name)}/figures/{quote(path.name)}"
+            uri = _data_uri(suffix, path.read_bytes()) if small else f"{quote(files)}/figures/{quote(path.name)}"
             links[_FORMATS[suffix][0]] = _Link(path.name, uri, plot.name.replace("_", " "))
     return links
 

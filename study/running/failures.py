@@ -10,6 +10,10 @@ MISTAKE = "trainables.errors."
 """The module of all errors that are written for users, as tracebacks name it."""
 SETUP = re.compile("error raised in its creation task|failed to import on the worker|set up runtime environment", re.I)
 """How Ray tells of a worker that never was one."""
+OUT_OF_MEMORY = re.compile(
+    r"Memory on the node \(IP: (?P<host>[^,)]+).*?was (?P<used>[\d.]+) ?GB(?: used)? / (?P<limit>[\d.]+) ?GB"
+)
+"""How Ray begins to tell of workers that it killed so that the host keeps some memory; lists of processes follow."""
 
 
 class Failure(NamedTuple):
@@ -33,10 +37,16 @@ def _failure(text: str) -> Failure:
 
 
 def _reason(text: str) -> Failure:
-    """The user's mistake; what Ray knows of a process that died, and where; or the exception at a traceback's end."""
+    """The user's mistake; a host without memory; what Ray knows of a process that died; or a traceback's end."""
     lines = [line for line in text.splitlines() if line.strip()]
     if mistakes := [line for line in lines if line.startswith(MISTAKE)]:
         return Failure(mistakes[-1].partition(": ")[2], mendable=True)
+    if full := OUT_OF_MEMORY.search(text):
+        return Failure(
+            f"Memory on the node {full['host']} was exhausted: {full['used']} of {full['limit']} GB; run fewer trials "
+            "at once, limit each with resources.memory_gib, or end what else runs there",
+            mendable=False,
+        )
     if "is unavailable: " in text:
         return Failure("it does not answer any more", mendable=False)
     if death := re.search(r"The actor is dead because (.+?)\.(?:\s|$)", text):

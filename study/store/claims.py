@@ -11,15 +11,15 @@ trial, gives it up after the epoch it is in. Until then both compute the same nu
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import threading
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, ValidationError
 
 from study.store.files import Files
 from trainables.errors import StoreError
@@ -27,16 +27,19 @@ from trainables.errors import StoreError
 BEAT_S = 5.0
 SILENT_S = 30.0
 SUFFIX = ".claim"
+LARGEST = 1 << 20
+"""Bytes of a claim that are read; one that ten thousand runs began has fewer."""
 
 
-@dataclass
-class Claim:
+class Claim(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
     run: str
     host: str
     machine: str
-    pid: int
-    beat: int
-    attempts: dict[str, int]
+    pid: PositiveInt
+    beat: NonNegativeInt
+    attempts: dict[str, NonNegativeInt]
 
     @property
     def owner(self) -> tuple[str, int]:
@@ -55,13 +58,13 @@ class Claims:
 
     def take(self, trial_id: str, run: str) -> int | None:
         """Claim a trial: how often a worker of ``run`` has begun it, this time included; None while another runs it."""
-        content = self._files.read(path(trial_id))
+        content = self._files.read(path(trial_id), LARGEST)
         earlier = parse(content)
         if content is not None and self._is_at_work(trial_id, content, earlier):
             return None
         attempts = dict(earlier.attempts) if earlier else {}
         attempts[run] = attempts.get(run, 0) + 1
-        claim = Claim(run, platform.node(), machine(), os.getpid(), 0, attempts)
+        claim = Claim(run=run, host=platform.node(), machine=machine(), pid=os.getpid(), beat=0, attempts=attempts)
         with self._lock:
             self._write(trial_id, claim)
             self._held[trial_id] = claim
@@ -84,7 +87,7 @@ class Claims:
         if claim is not None and claim.machine == machine() and (claim.pid == os.getpid() or not is_alive(claim.pid)):
             return False
         now = time.monotonic()
-        last, since = self._seen.get(trial_id, (b"", now))
+        last, since = self._seen.get(trial_id, (None, now))
         if content != last:
             self._seen[trial_id] = content, now
             return True
@@ -103,7 +106,7 @@ class Claims:
 
     def _beat_of(self, trial_id: str) -> None:
         claim = self._held[trial_id]
-        content = self._files.read(path(trial_id))
+        content = self._files.read(path(trial_id), LARGEST)
         now = parse(content)
         if content is None or (now is not None and now.owner != claim.owner):
             del self._held[trial_id]
@@ -112,7 +115,7 @@ class Claims:
         self._write(trial_id, claim)
 
     def _write(self, trial_id: str, claim: Claim) -> None:
-        self._files.write(path(trial_id), json.dumps(asdict(claim)).encode())
+        self._files.write(path(trial_id), claim.model_dump_json().encode())
 
 
 def path(trial_id: str) -> str:
@@ -122,8 +125,8 @@ def path(trial_id: str) -> str:
 def parse(content: bytes | None) -> Claim | None:
     """A claim as written, or None where there is none to be read."""
     try:
-        return None if content is None else Claim(**json.loads(content))
-    except (ValueError, TypeError):
+        return None if content is None else Claim.model_validate_json(content)
+    except ValidationError:
         return None
 
 
@@ -146,4 +149,6 @@ def is_alive(pid: int) -> bool:
         return False
     except PermissionError:
         return True
+    except OverflowError:  # no system has such a number
+        return False
     return True

@@ -42,6 +42,11 @@ TRANSIENT = re.compile(
 AT_ONCE = 16
 """Requests to object storage that are under way together."""
 
+OURS = (".parquet", ".pt", ".claim")
+"""So end the names of the files in a store's folders."""
+NO_FILES = (pafs.FileType.Directory, pafs.FileType.Unknown)
+"""Unknown is a pipe, a socket or a device."""
+
 T = TypeVar("T")
 S = TypeVar("S")
 
@@ -93,15 +98,15 @@ class Files:
         for name in names:
             self.attempt(self.filesystem.create_dir, f"{self.root}/{name}")
 
-    def read(self, name: str) -> bytes | None:
-        """A file's content, or None if there is none. Raises StoreError."""
+    def read(self, name: str, at_most: int | None = None) -> bytes | None:
+        """A file's content, or its first ``at_most`` bytes; None if there is none. Raises StoreError."""
 
         def get() -> bytes:
             place = Path(f"{self.root}/{name}")
             if self.is_local and place.exists() and not place.is_file():
                 raise OSError("it is no regular file")  # a pipe would be waited for
             with self.filesystem.open_input_stream(f"{self.root}/{name}") as stream:
-                return bytes(stream.read())
+                return bytes(stream.read(at_most))
 
         try:
             return self.attempt(get)
@@ -136,10 +141,16 @@ class Files:
             ) from None
 
     def listing(self, folder: str) -> list[pafs.FileInfo]:
-        """The finished files of a folder, by name. Raises StoreError, also of a link that leads nowhere."""
+        """The finished files of a folder, by name.
+
+        Raises StoreError, also of a link that leads nowhere, and of what has the name of a file of ours but is none.
+        """
         infos = self._infos(pafs.FileSelector(f"{self.root}/{folder}", allow_not_found=True))
         if self.is_local:
             _refuse_dangling(Path(self.root) / folder)
+        for info in infos:
+            if info.type in NO_FILES and info.base_name.endswith(OURS):
+                raise unreadable(info.path, OSError("it is no regular file; move it away"))
         return sorted((i for i in infos if i.is_file and not i.base_name.startswith(".")), key=lambda info: info.path)
 
     def folders(self) -> list[str]:

@@ -141,7 +141,11 @@ class Store:
         return found
 
     def check_names(self, finished: Collection[str]) -> None:
-        """Raises StoreError where a file is named after a trial that is not ``finished``, and holds another's row."""
+        """Raises StoreError where a file is named after a trial that is not ``finished``, and holds another's row.
+
+        Also where what has the name of a checkpoint or a claim is no file.
+        """
+        self.in_progress()
         for info in self.trials.listing():
             name = info.base_name.removesuffix(".parquet")
             if re.fullmatch("[0-9a-f]{16}", name) and name not in finished:

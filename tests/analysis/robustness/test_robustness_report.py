@@ -18,7 +18,7 @@ import pytest
 from synthetic_store import HOSTILE, Row, genotype, trial, write_study
 
 from analysis import Results
-from analysis.pages.files import WRITTEN, make_room
+from analysis.pages.files import WRITTEN
 from analysis.robustness.report import write_report
 from trainables.errors import ConfigError
 
@@ -154,17 +154,29 @@ class TestFiles:
         assert not (tables / "derived_cells.csv").exists()
         assert (tables / "mine.csv").read_text() == (tmp_path / "r.md").read_text() == "kept"
 
-    def test_what_a_report_that_was_cut_short_left_goes(self, tmp_path: Path) -> None:
-        make_room(tmp_path / "r_files", tmp_path / "r.html", ["tables/a.csv"])
-        (tmp_path / "r_files/tables/a.csv").write_text("half")
-        make_room(tmp_path / "r_files", tmp_path / "r.html", ["tables/b.csv"])
-        assert not (tmp_path / "r_files/tables/a.csv").exists()
+    def test_what_a_report_that_was_cut_short_left_goes(
+        self, study: Callable[..., Results], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        results, replace = study([trial("a", 0, genotype=genotype(3))]), Path.replace
 
-    def test_a_list_leads_nowhere_else(self, tmp_path: Path) -> None:
+        def fail_at_the_page(path: Path, target: Path) -> Path:
+            if target.suffix == ".html":
+                raise OSError(5, "Input/output error")
+            return replace(path, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", fail_at_the_page)
+            with pytest.raises(ConfigError, match="may be of two, so write it again"):
+                write_report(results, tmp_path / "r.html")
+        assert (tmp_path / "r_files/tables/derived_cells.csv").exists() and not (tmp_path / "r.html").exists()
+        write_report(study([trial("a", 0, status="failed", error="x")], name="other"), tmp_path / "r.html")
+        assert not (tmp_path / "r_files/tables/derived_cells.csv").exists()
+
+    def test_a_list_leads_nowhere_else(self, study: Callable[..., Results], tmp_path: Path) -> None:
         (tmp_path / "mine.csv").write_text("kept")
         (tmp_path / "r_files").mkdir()
         (tmp_path / "r_files" / WRITTEN).write_text(f"../mine.csv\n{tmp_path}/mine.csv\n")
-        make_room(tmp_path / "r_files", tmp_path / "r.html", [])
+        write_report(study([trial("a", 0)]), tmp_path / "r.html")
         assert (tmp_path / "mine.csv").exists()
 
     @pytest.mark.parametrize("name", ["r.html", "r_files/tables/headline.csv", "r_files/r.md"])

@@ -257,6 +257,79 @@ def test_stray_files_among_checkpoints_are_no_trials(
     assert code == 0 and "random_search" in out
 
 
+@pytest.mark.parametrize("kind", ["folder", "pipe", "device", "to nowhere", "to itself"])
+@pytest.mark.parametrize("name", ["x.claim", "x.pt"])
+def test_what_is_named_as_a_claim_but_is_no_file_is_said_before_anything_runs(
+    nas_study: NasStudy, table_study: dict[str, Any], tmp_path: Path, kind: str, name: str
+) -> None:
+    prepared = Inline(table_study | {"seeds": 1}, tmp_path / "store").prepared
+    save(prepared.store, prepared.study, environment(prepared.fingerprints, "", {}))
+    (tmp_path / "table.yaml").write_text(prepared.study.as_yaml())
+    odd = tmp_path / "store/table/checkpoints" / name
+    if kind == "folder":
+        odd.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(odd)
+    else:
+        odd.symlink_to({"device": "/dev/zero", "to nowhere": "nowhere", "to itself": odd}[kind])
+    expected = f"leads to {odd.readlink()}, where" if kind.startswith("to") else f"{odd} is not (it is no regular"
+    run = ("run", str(tmp_path / "table.yaml"), "--store", str(tmp_path / "store"), "--address", "127.0.0.1:1")
+    for command in (run, ("status", str(tmp_path / "store"))):
+        assert expected in refused(nas_study(*command))
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_a_report_needs_no_claims(nas_study: NasStudy, table_study: dict[str, Any], tmp_path: Path, kind: str) -> None:
+    prepared = Inline(table_study | {"seeds": 1}, tmp_path).run().prepared
+    save(prepared.store, prepared.study, environment(prepared.fingerprints, "", {}))
+    odd = tmp_path / "table/checkpoints/x.claim"
+    os.mkfifo(odd) if kind == "pipe" else odd.mkdir()
+    assert nas_study("report", str(tmp_path))[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "full_at"), [("report", "*.pdf"), ("report", "*.html"), ("compare", ".nas-study-files")]
+)
+def test_a_disk_that_becomes_full_leaves_the_report_that_was_there(
+    nas_study: NasStudy,
+    results: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    full_at: str,
+) -> None:
+    def files() -> dict[str, bytes]:
+        return {str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    def open_until_full(path: Path, mode: str = "r", *arguments: Any, **options: Any) -> Any:
+        if "w" in mode and path.match(full_at):
+            raise OSError(28, "No space left on device")
+        return original(path, mode, *arguments, **options)
+
+    original = Path.open
+    (tmp_path / "r_files/tables").mkdir(parents=True)
+    (tmp_path / "r_files/tables/mine.csv").write_text("mine")
+    (tmp_path / "r.html").write_text('<meta name="generator" content="nas-study">the earlier one')
+    (tmp_path / "r_files/r.md").write_text("the earlier one's")
+    (tmp_path / "r_files/.nas-study-files").write_text("r.md\n")
+    before = files()
+    monkeypatch.setattr(Path, "open", open_until_full)
+    said = refused(nas_study(command, str(results), "-o", str(tmp_path / "r.html")))
+    assert f"a report needs a folder that can be written, but {tmp_path}/r_files cannot" in said
+    assert "No space left on device" in said
+    assert files() == before
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with one study that is finished."""
+    store = tmp_path_factory.mktemp("results")
+    methods = {"random_search": {"queries": 5}, "regularized_evolution": {"queries": 15}}
+    prepared = Inline({"name": "table", "dataset": "cifar10", "methods": methods, "seeds": 3}, store).run().prepared
+    save(prepared.store, prepared.study, environment(prepared.fingerprints, "", {}))
+    return store
+
+
 @pytest.mark.parametrize(
     ("column", "values"),
     [

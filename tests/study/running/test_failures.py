@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from ray.core.generated.common_pb2 import ActorDiedErrorContext
-from ray.exceptions import ActorDiedError
+from ray.exceptions import ActorDiedError, OutOfMemoryError
 
 from study.running.failures import failures
 
@@ -29,17 +29,34 @@ RuntimeError: Unable to set up cluster storage
 SILENT = (
     "The actor 01 is unavailable: The actor is temporarily unavailable: RpcError: Socket closed. The task may or not."
 )
+NO_MEMORY = """1 worker(s) were killed due to the node running low on memory. \
+Memory on the node (IP: 10.0.0.7, ID: 5ca3) was 62.10GB used / 62.72GB limit (0.990115)
+OOM kill reason: usage exceeds the threshold
+Object store memory usage: [- objects spillable: 0]
+Ray killed 1 worker(s) based on the killing policy
+To see more information about memory usage on this node, use `ray logs raylet.out -ip 10.0.0.7`
+Top 10 memory users: PID\tMEM(GB)\tCOMMAND
+4711\t58.20\t/usr/bin/else
+7\t0.41\tray::SearchTrainable.train
+Refer to the documentation on how to address the out of memory issue: https://docs.ray.io. Consider more memory.
+"""
+EXHAUSTED = (
+    "Memory on the node 10.0.0.7 was exhausted: 62.10 of 62.72 GB; run fewer trials at once, limit each with "
+    "resources.memory_gib, or end what else runs there"
+)
 
 
 @pytest.mark.parametrize(
     ("text", "reason", "mendable"),
     [
         (str(ActorDiedError(DEAD)), "its worker process has died, on 10.0.0.7", False),
+        (str(OutOfMemoryError(NO_MEMORY)), EXHAUSTED, False),
+        (f"The actor is dead because its worker process has died. Worker exit type: X. {NO_MEMORY}", EXHAUSTED, False),
         (SILENT, "it does not answer any more", False),
         (NO_STORAGE, "RuntimeError: Unable to set up cluster storage", False),
         (STORE_FULL, "the result store must be writable, but /s is not (disk full)", True),
     ],
-    ids=["died", "silent", "exception", "user's"],
+    ids=["died", "host out of memory", "died of a host out of memory", "silent", "exception", "user's"],
 )
 def test_each_failure_is_a_sentence(text: str, reason: str, mendable: bool, tmp_path: Path) -> None:
     path = tmp_path / "error.txt"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from study.store import claims
@@ -49,8 +50,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def elsewhere(files: Files, beat: int = 0, **changes: object) -> None:
     """The claim of a worker on another machine."""
-    claim = Claim("their run", "their host", "their boot", 1, beat, {"their run": 1})
-    files.write("checkpoints/t.claim", json.dumps(dataclasses.asdict(claim) | changes).encode())
+    claim = Claim(run="their run", host="their host", machine="their boot", pid=1, beat=beat, attempts={"their run": 1})
+    files.write("checkpoints/t.claim", json.dumps(claim.model_dump() | changes).encode())
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -79,15 +80,79 @@ def test_a_claim_that_moves_is_respected_and_a_silent_one_taken_over(
     assert parse(files.read("checkpoints/t.claim")).attempts == {"their run": 1, "run": 1}  # type: ignore[union-attr]
 
 
+WHOLE = {"run": "r", "host": "h", "machine": machine(), "pid": 1, "beat": 0, "attempts": {}}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b'{"run": "thei',
+        bytes(range(256)),
+        b"[" * 100_000,
+        b"[1]",
+        b"null",
+        *(
+            json.dumps(WHOLE | changes).encode()
+            for changes in (
+                {"pid": "1"},
+                {"pid": None},
+                {"pid": 1.5},
+                {"pid": -1},
+                {"attempts": "many"},
+                {"attempts": [1]},
+                {"attempts": {"run": "2"}},
+                {"attempts": {"run": -5}},
+                {"machine": [1]},
+            )
+        ),
+    ],
+)
 def test_an_unreadable_claim_is_one_like_any_other(
-    worker: Callable[[], Claims], files: Files, clock: list[float]
+    worker: Callable[[], Claims], files: Files, clock: list[float], content: bytes
 ) -> None:
-    files.write("checkpoints/t.claim", b'{"run": "thei')
+    files.write("checkpoints/t.claim", content)
     assert worker().take("t", "run") is None
     mine = worker()
     assert mine.take("t", "run") is None
     clock[0] += claims.SILENT_S
     assert mine.take("t", "run") == 1
+
+
+def test_a_claim_of_no_possible_process_is_not_waited_for(worker: Callable[[], Claims], files: Files) -> None:
+    elsewhere(files, machine=machine(), pid=2**80)
+    assert worker().take("t", "run") == 1
+
+
+def test_of_a_claim_that_is_far_too_large_only_the_start_is_read(
+    worker: Callable[[], Claims], files: Files, clock: list[float], tmp_path: Path
+) -> None:
+    """200 MB, of which the disk holds none."""
+    claim = tmp_path / "s/checkpoints/t.claim"
+    with claim.open("wb") as file:
+        file.truncate(200_000_000)
+    mine = worker()
+    tracemalloc.start()
+    try:
+        assert mine.take("t", "run") is None
+        assert pa.total_allocated_bytes() + tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+    clock[0] += claims.SILENT_S
+    assert mine.take("t", "run") == 1 and claim.stat().st_size < 1000
+
+
+def test_a_claim_that_is_a_link_is_replaced_and_what_it_leads_to_stays(
+    worker: Callable[[], Claims], files: Files, clock: list[float], tmp_path: Path
+) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    (tmp_path / "s/checkpoints/t.claim").symlink_to(tmp_path / "mine.txt")
+    mine = worker()
+    assert mine.take("t", "run") is None
+    clock[0] += claims.SILENT_S
+    assert mine.take("t", "run") == 1
+    mine.release("t")
+    assert (tmp_path / "mine.txt").read_text() == "mine" and files.listing("checkpoints") == []
 
 
 def test_a_dead_process_of_this_machine_is_not_waited_for(worker: Callable[[], Claims], files: Files) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import time
 from collections.abc import Callable
@@ -42,8 +41,8 @@ def start(work: Work) -> Batch:
 
 
 def claim_elsewhere(work: Work, spec: TrialSpec) -> None:
-    claim = Claim("their run", "their host", "their boot", 1, 0, {"their run": 1})
-    Path(work.store.files.root, f"checkpoints/{spec.id}.claim").write_text(json.dumps(dataclasses.asdict(claim)))  # type: ignore[attr-defined]
+    claim = Claim(run="their run", host="their host", machine="their boot", pid=1, beat=0, attempts={"their run": 1})
+    Path(work.store.files.root, f"checkpoints/{spec.id}.claim").write_text(claim.model_dump_json())  # type: ignore[attr-defined]
 
 
 def advance(batch: Batch, until: Callable[[], bool]) -> None:

@@ -199,9 +199,8 @@ def test_an_interrupted_writer_publishes_no_empty_file(
 
     monkeypatch.setattr(Files, "_put", slowly)
     before = signal.signal(signal.SIGALRM, interrupt)
-    timeout = signal.setitimer(
-        signal.ITIMER_REAL, 0.2
-    )  # pytest-timeout's, which else would watch over this test no more
+    # What it returns is pytest-timeout's, which else would watch over this test no more.
+    timeout = signal.setitimer(signal.ITIMER_REAL, 0.2)
     try:
         with pytest.raises(KeyboardInterrupt):
             store.write_checkpoint("a", b"whole")
