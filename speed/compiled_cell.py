@@ -72,6 +72,7 @@ def compare(size: Size, rounds: int) -> dict[str, Any]:
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
     torch.set_num_threads(1)
+    torch._dynamo.config.recompile_limit = 64  # nodes, modes and sizes are more than the 8 that would do
     with tempfile.TemporaryDirectory() as cache:  # so that nothing compiled earlier is found
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
         for size in SIZES:

@@ -97,7 +97,7 @@ def mutated_tree(draw: st.DrawFn, tree: Any) -> Any:
         elif kind == "key" and isinstance(holder, dict) and holder is not root:
             holder[draw(st.sampled_from([*ODD_TEXTS, None, 1, 1.5, True]))] = holder.pop(key)
         else:
-            holder[key] = draw(st.sampled_from(ODD_VALUES))
+            holder[key] = copy.deepcopy(draw(st.sampled_from(ODD_VALUES)))  # the next mutation may be of its inside
     return root[""]
 
 

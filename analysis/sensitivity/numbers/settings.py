@@ -170,7 +170,13 @@ def _hyperparameters(trials: pd.DataFrame, method: str) -> pd.DataFrame:
                 f"every trial of a method needs all its hyperparameters, but `{column}` of {method} is missing in "
                 f"{absent} of {len(trials)} trials; give it a value of its own there, such as `off`"
             )
-    return pd.DataFrame({c.removeprefix(PREFIX): typed(trials[c]) for c in columns}, index=trials.index)
+    known = pd.DataFrame({c.removeprefix(PREFIX): typed(trials[c]) for c in columns}, index=trials.index)
+    for name in known.select_dtypes("number"):
+        if not np.isfinite(known[name]).all():
+            raise StoreError(
+                f"a hyperparameter must be finite, but `{PREFIX}{name}` of {method} is infinite; write a word"
+            )
+    return known
 
 
 def _only(trials: pd.DataFrame, column: str) -> str:

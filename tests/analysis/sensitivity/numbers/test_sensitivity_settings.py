@@ -64,6 +64,7 @@ class TestReading:
             ({"method": ["a", "b"] * 9}, "about one method"),
             ({"seed": 0}, "one trial a seed"),
             ({"hp.lr": [None, *[0.1] * 17]}, "`hp.lr` of m is missing in 1 of 18"),
+            ({"hp.lr": [np.inf, *[0.1] * 17]}, "`hp.lr` of m is infinite"),
             ({VALUE: np.nan}, "needs values"),
         ],
     )
