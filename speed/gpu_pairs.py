@@ -66,7 +66,7 @@ def trial(
     spec = TrialSpec(
         method=method,
         method_version=cls.version,
-        hyperparameters=parsed.model_dump(),
+        hyperparameters=parsed.stated(),
         space="nas_bench_201",
         dataset=DatasetSpec(name="noise"),
         dataset_fingerprint=None,

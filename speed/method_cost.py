@@ -49,7 +49,7 @@ def trial(method: str, config: dict[str, Any]) -> Trial:
     parsed = cls.Config.parse(method, config)
     trains = cls.needs(parsed) == "images"
     spec = TrialSpec(
-        method=method, method_version=cls.version, hyperparameters=parsed.model_dump(), space="nas_bench_201",
+        method=method, method_version=cls.version, hyperparameters=parsed.stated(), space="nas_bench_201",
         dataset=DATASET if trains else TABLE, dataset_fingerprint=None, signal_fingerprint=None,
         scale=SCALE if trains else None, retrain=None, seed=0,
     )  # fmt: skip

@@ -140,7 +140,7 @@ def _trial(study: Study, name: str, config: MethodConfig, seed: int, fingerprint
     return TrialSpec(
         method=name,
         method_version=method.version,
-        hyperparameters=config.model_dump(),
+        hyperparameters=config.stated(),
         space=study.space,
         dataset=study.dataset,
         dataset_fingerprint=fingerprints.images if scale or retrain else None,

@@ -44,7 +44,7 @@ for name, method in METHODS.items():
         method.check_scale(config, scale)
     method.relative_cost(config)
     spec = TrialSpec(
-        method=name, method_version=method.version, hyperparameters=config.model_dump(), space="nas_bench_201",
+        method=name, method_version=method.version, hyperparameters=config.stated(), space="nas_bench_201",
         dataset=DatasetSpec(name="cifar10"), dataset_fingerprint=None, signal_fingerprint=None,
         scale=scale if needs == "images" else None, retrain=Retrain() if needs == "images" else None, seed=0,
     )

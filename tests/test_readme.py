@@ -156,7 +156,7 @@ def test_the_example_method_searches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(METHODS, "sharp_darts", namespace["SharpDarts"])  # type: ignore[arg-type]
     config = METHODS["sharp_darts"].Config()
     spec = TrialSpec(
-        method="sharp_darts", method_version=1, hyperparameters=config.model_dump(), space="nas_bench_201",
+        method="sharp_darts", method_version=1, hyperparameters=config.stated(), space="nas_bench_201",
         dataset=DatasetSpec(name="digits", train_images=128), dataset_fingerprint="x", signal_fingerprint=None,
         scale=Scale(channels=2, cells=1, epochs=1, batch_size=32), retrain=None, seed=0,
     )  # fmt: skip

@@ -264,7 +264,7 @@ def written(store: TrialStore, ended: list[tuple[Row, list[Row]]]) -> list[Row]:
 def suggest(spec: TrialSpec, values: dict[str, Any]) -> TrialSpec:
     """The trial at suggested hyperparameters, typed as the method declares them."""
     suggested = spec.with_hyperparameters(values)
-    return suggested.with_hyperparameters(config_of(suggested).model_dump())
+    return spec.model_copy(update={"hyperparameters": config_of(suggested).stated()})
 
 
 def signal_at(epoch: int, spec: TrialSpec, epochs: list[Row], surroundings: Surroundings) -> float:

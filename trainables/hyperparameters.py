@@ -41,16 +41,20 @@ Ranges = Mapping[str, Range | tuple[Scalar, ...]]
 """What a hyperparameter study searches: hyperparameter -> its range or its choices."""
 
 
-def hyperparameter(default: Scalar, doc: str, *, source: str, search: Range | None = None, **bounds: Any) -> Any:
+def hyperparameter(
+    default: Scalar, doc: str, *, source: str, search: Range | None = None, later: bool = False, **bounds: Any
+) -> Any:
     """Declare one hyperparameter.
 
     ``bounds`` are pydantic's (gt, ge, lt, le): values outside are refused. A number without an upper one has that of
     its kind, so that none overflows and a count comes to an end. ``search`` is the range that a hyperparameter search
-    draws from when the study names none; choices (bool, Literal) need none.
+    draws from when the study names none; choices (bool, Literal) need none. ``later`` marks one that the method did
+    not have from the beginning, and without which it ran as it runs at the default: results from before stay valid.
     """
     if isinstance(default, int | float) and not isinstance(default, bool) and not {"le", "lt"} & set(bounds):
         bounds["le"] = MOST_COUNT if isinstance(default, int) else MOST_NUMBER
-    extra: dict[str, Any] = {"source": source, "search": asdict(search) if search else None, "bounds": bounds}
+    extra: dict[str, Any] = {"source": source, "search": asdict(search) if search else None}
+    extra |= {"later": later, "bounds": bounds}
     return Field(default=default, description=doc, json_schema_extra=extra, **bounds)
 
 
@@ -65,7 +69,19 @@ class MethodConfig(BaseModel):
         field = cls.model_fields[name]
         extra, search = _extra(field), _extra(field)["search"]
         search = Range(**search) if search else None
-        return hyperparameter(default, field.description or "", source=source, search=search, **extra["bounds"])
+        return hyperparameter(
+            default, field.description or "", source=source, search=search, later=extra["later"], **extra["bounds"]
+        )
+
+    @classmethod
+    def later(cls) -> dict[str, Scalar]:
+        """The defaults of the hyperparameters that were declared ``later``."""
+        return {name: field.default for name, field in cls.model_fields.items() if _extra(field)["later"]}
+
+    def stated(self) -> dict[str, Scalar]:
+        """What a trial states of them, which its id is a hash of: all but those declared ``later`` at their default."""
+        later = self.later()
+        return {name: value for name, value in self.model_dump().items() if name not in later or value != later[name]}
 
     @classmethod
     def parse(cls, method: str, values: dict[str, Any]) -> MethodConfig:

@@ -25,6 +25,7 @@ from study.store.finding import studies
 from study.store.schema import EPOCHS, SCHEMA_VERSION
 from study.store.store import Store
 from trainables.errors import StoreError
+from trainables.methods import METHODS
 from trainables.records import SEPARATOR
 
 PANDAS_TYPES = {pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
@@ -134,9 +135,18 @@ def load(store: str | Path, study: str | None = None, *, paired: bool = True) ->
     trials = table.to_pandas(types_mapper=PANDAS_TYPES.get, split_blocks=True, self_destruct=True)
     del table
     pa.default_memory_pool().release_unused()  # what is freed is as large as the frame that comes next
+    _state_later(trials)
     trials = with_variants(trials, {config: config.split(SEPARATOR) for config in trials["config"].dropna().unique()})
     pa.default_memory_pool().release_unused()
     return Results(own.study, trials, parsed, study_text, environment, own, paired)
+
+
+def _state_later(trials: pd.DataFrame) -> None:
+    """Fill in the hyperparameters that a method got later, and that rows at the default do not state."""
+    for name, method in METHODS.items():
+        for hyperparameter, default in method.Config.later().items():
+            if (column := f"hp.{hyperparameter}") in trials:
+                trials.loc[(trials["method"] == name) & trials[column].isna(), column] = default
 
 
 def _check_percent(path: str, table: pa.Table) -> None:

@@ -8,8 +8,11 @@ import pytest
 
 from study.config import parse
 from study.plan import Fingerprints, plan
+from trainables.batch import suggest
 from trainables.errors import ConfigError
+from trainables.hyperparameters import hyperparameter
 from trainables.methods import METHODS
+from trainables.methods.darts import Darts, DartsConfig
 from trainables.records import changed, describe
 from trainables.spec import TrialSpec
 
@@ -51,6 +54,32 @@ def test_a_precision_written_out_at_its_default_is_the_same_trials(
     assert trials(tiny_study | {"precision": "float32"}) == trials(tiny_study)
     assert trials(table_study | {"precision": "tf32"}) == trials(table_study)
     assert {describe(spec, "x")["precision"] for spec in trials(tiny_study | {"precision": "tf32"})} == {"tf32"}
+
+
+class WarmConfig(DartsConfig):
+    warm: bool = hyperparameter(False, "what DARTS did not have from the beginning", source="this test", later=True)
+
+
+class Warm(Darts):
+    Config = WarmConfig
+
+
+def test_a_hyperparameter_that_came_later_leaves_the_trials_at_its_default_as_they_were(
+    tiny_study: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_study["methods"] = {"darts": {"arch_lr": [3e-4, 1e-3]}}
+    before = trials(tiny_study)
+    monkeypatch.setitem(METHODS, "darts", Warm)
+    assert trials(tiny_study) == before
+    tiny_study["methods"]["darts"]["warm"] = [False, True]
+    both = trials(tiny_study)
+    cold, warm = (
+        [spec for spec in both if spec.hyperparameters.get("warm", False) is value] for value in (False, True)
+    )
+    assert {spec.id for spec in cold} == {spec.id for spec in before}
+    assert [changed(spec) for spec in warm if spec.seed == 0] == ["warm=True", "arch_lr=0.001, warm=True"]
+    suggested = [suggest(before[0], {"arch_lr": 0.002, "warm": value}) for value in (False, True)]
+    assert [spec.hyperparameters.get("warm") for spec in suggested] == [None, True]
 
 
 def test_growing_a_study_keeps_its_trials(tiny_study: dict[str, Any]) -> None:

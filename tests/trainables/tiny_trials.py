@@ -33,7 +33,7 @@ def tiny_trial(
     spec = TrialSpec(
         method=method,
         method_version=cls.version,
-        hyperparameters=config.model_dump(),
+        hyperparameters=config.stated(),
         space="nas_bench_201",
         dataset=DatasetSpec(name="cifar100") if needs == "table" else digits,
         dataset_fingerprint=None,

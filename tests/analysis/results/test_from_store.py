@@ -14,6 +14,8 @@ from synthetic_store import Row, epochs_of, genotype, trial, write, write_study
 from analysis import Results, load
 from study.store.schema import TRIALS
 from trainables.errors import StoreError
+from trainables.hyperparameters import MethodConfig, hyperparameter
+from trainables.methods import METHODS
 
 Study = Callable[..., Results]
 
@@ -77,6 +79,20 @@ class TestSchema:
         frame = study(trials).trials.set_index("method")
         assert frame["hp.rate"].to_dict() == {"a": "0.1", "b": "2", "c": "cosine"}
         assert pd.isna(frame.loc["a", "hp.flag"]) and bool(frame.loc["b", "hp.flag"])
+
+    def test_hyperparameter_that_came_later_is_at_its_default_where_a_row_lacks_it(
+        self, study: Study, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Config(MethodConfig):
+            rate: float = hyperparameter(0.1, "a rate", source="here")
+            warm: bool = hyperparameter(False, "came later", source="here", later=True)
+
+        monkeypatch.setattr(METHODS["darts"], "Config", Config)
+        old = trial("darts", 0, **{"hp.rate": 0.1})
+        new = trial("darts", 1, config="warm=True", **{"hp.rate": 0.1, "hp.warm": True})
+        frame = study([old, new, trial("gaea", 0)]).trials.set_index(["method", "seed"])
+        assert frame.loc["darts", "hp.warm"].to_dict() == {0: False, 1: True}
+        assert frame.loc["gaea", "hp.warm"].isna().all()
 
     def test_older_schema_reads_with_missing_columns_null(self, tmp_path: Path) -> None:
         folder = write_study(tmp_path, [trial("darts", 0, genotype=genotype(1))])
