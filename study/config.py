@@ -26,6 +26,7 @@ from trainables.benchmarks.accuracies import ACCURACIES
 from trainables.errors import ConfigError, choose, shown
 from trainables.hyperparameters import Scalar
 from trainables.reading import Unreadable, from_yaml, read_text
+from trainables.spaces import SPACES
 from trainables.spec import (
     MOST_CELLS,
     MOST_CHANNELS,
@@ -38,7 +39,6 @@ from trainables.spec import (
 )
 from trainables.training_free import PROXIES
 
-SPACES = ("nas_bench_201",)
 OBJECTIVES = (*(a.column for a in ACCURACIES if a.split == "valid"), "supernet_valid_accuracy")
 """Columns of a trial that a hyperparameter search may maximise."""
 

@@ -28,6 +28,7 @@ from typing import Protocol
 from trainables.errors import ConfigError
 from trainables.hyperparameters import MethodConfig, Ranges
 from trainables.methods import config_of, method_named
+from trainables.spaces import space_named
 from trainables.spec import TrialSpec
 
 REDUCTION = 3
@@ -83,7 +84,9 @@ def epochs_with_signal(spec: TrialSpec, config: MethodConfig) -> int | None:
 
     Those that train the supernet, though some methods go on after them; each query of a searcher of the table.
     """
-    return spec.scale.epochs if spec.scale else method_named(spec.method).planned_epochs(config, None)
+    if spec.scale is not None:
+        return spec.scale.epochs
+    return method_named(spec.method).planned_epochs(config, None, space_named(spec.space))
 
 
 def check(scheduler: str, spec: TrialSpec, ranges: Ranges) -> None:

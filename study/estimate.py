@@ -1,6 +1,6 @@
 """What a study will cost: measured from its own finished trials where there are any, else from a short probe.
 
-The probe times a few real steps of the supernet (and of a discrete network of 3x3 convolutions, the dearest cell) at
+The probe times a few real steps of the supernet (and of the network of the dearest cell) at
 the study's scale on this machine. Estimates guide packing and people; no result depends on them.
 """
 
@@ -16,8 +16,7 @@ from study.store.store import Row
 from trainables.datasets import ImageData
 from trainables.later import F, Tensor, torch
 from trainables.methods import config_of, method_named
-from trainables.spaces.nas_bench_201 import EDGES, Genotype
-from trainables.spaces.nas_bench_201.genotype import CONV_3X3
+from trainables.spaces import space_named
 from trainables.spec import Retrain, Scale, TrialSpec
 from trainables.trial import Surroundings
 
@@ -48,48 +47,48 @@ class Estimator:
 
     def _search(self, spec: TrialSpec) -> float:
         method, config = method_named(spec.method), config_of(spec)
-        epochs = method.planned_epochs(config, spec.scale) or 0
+        epochs = method.planned_epochs(config, spec.scale, space_named(spec.space)) or 0
         if spec.scale is None:
             return QUERY_S * epochs * method.relative_cost(config)
         images = self.surroundings.images(spec.dataset)
         steps = len(images.train_images) // 2 // spec.scale.batch_size
-        step = _scaled(_supernet_step_s, spec.scale, images, self.surroundings.device)
+        step = _scaled(_supernet_step_s, spec.space, spec.scale, images, self.surroundings.device)
         return 2 * steps * epochs * step * method.relative_cost(config)
 
     def _retraining(self, spec: TrialSpec) -> float:
         if spec.retrain is None:
             return 0.0
         images = self.surroundings.images(spec.dataset)
-        step = _scaled(_network_step_s, spec.retrain, images, self.surroundings.device)
+        step = _scaled(_network_step_s, spec.space, spec.retrain, images, self.surroundings.device)
         return len(images.train_images) // spec.retrain.batch_size * spec.retrain.epochs * step
 
 
-def _scaled(step_s: Callable[..., float], size: Scale | Retrain, images: ImageData, device: str) -> float:
+def _scaled(step_s: Callable[..., float], space: str, size: Scale | Retrain, images: ImageData, device: str) -> float:
     """Seconds of a step; where the network is very large, from one that is not, by what its work grows with."""
     channels, cells, batch = (
         min(largest, asked)
         for largest, asked in zip(LARGEST_PROBE, (size.channels, size.cells, size.batch_size), strict=True)
     )
-    measured = step_s(channels, cells, batch, images.channels, images.image_size, images.classes, device)
+    measured = step_s(space, channels, cells, batch, images.channels, images.image_size, images.classes, device)
     return measured * (size.channels / channels) ** 2 * (size.cells / cells) * (size.batch_size / batch)
 
 
 @lru_cache
 def _supernet_step_s(
-    channels: int, cells: int, batch: int, colours: int, side: int, classes: int, device: str
+    space: str, channels: int, cells: int, batch: int, colours: int, side: int, classes: int, device: str
 ) -> float:
-    from trainables.spaces.nas_bench_201.supernet import Supernet
-
-    supernet = Supernet(channels, cells, colours, classes).to(device)
-    mixing = torch.full((len(EDGES), 5), 0.2, device=device, requires_grad=True)
+    searched = space_named(space)
+    supernet = searched.supernet(channels, cells, colours, classes).to(device)
+    mixing = torch.full(searched.shape, 1 / searched.shape[1], device=device, requires_grad=True)
     return _step_s(lambda x: supernet(x, mixing), batch, colours, side, device)
 
 
 @lru_cache
-def _network_step_s(channels: int, cells: int, batch: int, colours: int, side: int, classes: int, device: str) -> float:
-    from trainables.spaces.nas_bench_201.network import DiscreteNetwork
-
-    network = DiscreteNetwork(Genotype((CONV_3X3,) * len(EDGES)), channels, cells, colours, classes).to(device)
+def _network_step_s(
+    space: str, channels: int, cells: int, batch: int, colours: int, side: int, classes: int, device: str
+) -> float:
+    searched = space_named(space)
+    network = searched.network(searched.dearest(), channels, cells, colours, classes).to(device)
     return _step_s(network, batch, colours, side, device)
 
 

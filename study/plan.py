@@ -121,6 +121,12 @@ def _seeds(study: Study, name: str, config: MethodConfig, fingerprints: Fingerpr
 def _trial(study: Study, name: str, config: MethodConfig, seed: int, fingerprints: Fingerprints) -> TrialSpec:
     method = method_named(name)
     needs = method.needs(config)
+    searched = method.spaces(config)
+    if searched is not None and study.space not in searched:
+        raise ConfigError(
+            f"{name} here searches {', '.join(searched)} only, but the study's space is {study.space}; leave it out of "
+            "this study, or choose another space"
+        )
     if needs == "table" and not fingerprints.signals:
         raise ConfigError(
             f"{name} here queries the benchmark table, but it has no data set {study.dataset.name!r}; "

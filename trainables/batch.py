@@ -232,7 +232,7 @@ class Batch:
         table = self.work.surroundings.table()
         known = {"notes": self.assignment.note, "gpu_share": self.assignment.gpu / self.work.together}
         outcome = known | (self.trial.record() if self.trial else {}) | result
-        self.unwritten.append((trial_row(spec, self.work.study, outcome, table), epoch_rows(epochs, table)))
+        self.unwritten.append((trial_row(spec, self.work.study, outcome, table), epoch_rows(spec, epochs, table)))
         self._add_signal(spec, epochs)
         self.queue.pop(0)
         self.trial = None

@@ -14,6 +14,7 @@ import numpy as np
 from trainables.benchmarks.accuracies import MEAN_COLUMNS
 from trainables.methods import config_of, method_named
 from trainables.secrets import redact
+from trainables.spaces import space_named
 from trainables.spaces.nas_bench_201.genotype import Genotype
 from trainables.spec import TrialSpec
 
@@ -28,7 +29,7 @@ SEPARATOR = ", "
 def trial_row(spec: TrialSpec, study: str, outcome: Row, table: BenchmarkTable) -> Row:
     """The whole row of a trial that ended. ``outcome``: status, error, notes, and what its search came to."""
     row = describe(spec, study) | {"error": None, "notes": None, "finished_at": datetime.now(UTC)} | outcome
-    looked_up = {name: values[0] for name, values in look_up(table, [row.get("genotype")]).items()}
+    looked_up = {name: values[0] for name, values in look_up(table, cells_of(spec, [row], table)).items()}
     return row | {"table_fingerprint": table.fingerprint} | looked_up
 
 
@@ -39,9 +40,9 @@ def without_what_cannot_be_written(row: Row, error: Exception) -> Row:
     return {name: row[name] for name in identity} | {"status": "failed", "error": redact(reason)}
 
 
-def epoch_rows(epochs: list[Row], table: BenchmarkTable) -> list[Row]:
+def epoch_rows(spec: TrialSpec, epochs: list[Row], table: BenchmarkTable) -> list[Row]:
     """The rows of a trial's epochs, with what the table knows of the cell that each would have derived."""
-    found = look_up(table, [epoch["genotype"] for epoch in epochs])
+    found = look_up(table, cells_of(spec, epochs, table))
     return [epoch | {name: found[name][index] for name in MEAN_COLUMNS} for index, epoch in enumerate(epochs)]
 
 
@@ -62,7 +63,7 @@ def describe(spec: TrialSpec, study: str) -> Row:
         "protocol": method.protocol(config),
         "channels": spec.scale and spec.scale.channels,
         "cells": spec.scale and spec.scale.cells,
-        "epochs": method.planned_epochs(config, spec.scale),
+        "epochs": method.planned_epochs(config, spec.scale, space_named(spec.space)),
         "batch_size": spec.scale and spec.scale.batch_size,
         "precision": spec.precision,
         "seed": spec.seed,
@@ -84,6 +85,11 @@ def setting_text(value: object) -> str:
         return str(value)
     short = f"{value:g}"
     return short if math.isnan(value) or type(value)(short) == value else str(value)
+
+
+def cells_of(spec: TrialSpec, rows: list[Row], table: BenchmarkTable) -> list[str | None]:
+    """The cells of a trial's rows, as the table may be asked for them: none where it is of another space."""
+    return [row.get("genotype") if spec.space == table.space else None for row in rows]
 
 
 def look_up(table: BenchmarkTable, cells: list[str | None]) -> dict[str, list[float | None]]:

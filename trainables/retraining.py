@@ -15,7 +15,7 @@ from trainables.datasets import BatchStream, ImageData, augment, normalise
 from trainables.later import F, torch
 from trainables.methods.search_method import Metrics, require_finite
 from trainables.methods.weight_training import Average, cosine
-from trainables.spaces.nas_bench_201 import Genotype
+from trainables.spaces.space import Architecture, Space
 from trainables.spec import Retrain
 from trainables.streams import Streams
 
@@ -23,12 +23,12 @@ from trainables.streams import Streams
 class Retraining:
     """One training run; ``epoch()`` is called ``recipe.epochs`` times, then ``test_accuracy()`` once."""
 
-    def __init__(self, genotype: Genotype, recipe: Retrain, images: ImageData, streams: Streams) -> None:
-        from trainables.spaces.nas_bench_201.network import DiscreteNetwork
-
+    def __init__(
+        self, space: Space[Any], architecture: Architecture, recipe: Retrain, images: ImageData, streams: Streams
+    ) -> None:
         self.recipe, self.images = recipe, images
         with streams.initialising("retrain.weights"):
-            self.network = DiscreteNetwork(genotype, recipe.channels, recipe.cells, images.channels, images.classes)
+            self.network = space.network(architecture, recipe.channels, recipe.cells, images.channels, images.classes)
         device = images.train_images.device
         self.network.to(device)
         self.batches = BatchStream(

@@ -12,16 +12,16 @@ and 1 cell a stage, mean over 3 initialisations (fan-in), here counted over one 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from trainables.datasets import ImageData, normalise
 from trainables.later import Tensor, torch
-from trainables.spaces.nas_bench_201 import Genotype
+from trainables.spaces.space import Architecture, Space
 from trainables.spec import Scale
 from trainables.streams import Streams
 
 if TYPE_CHECKING:
-    from trainables.spaces.nas_bench_201.network import DiscreteNetwork
+    from torch import nn
 
 PROXIES = (
     "synflow", "jacob_cov", "naswot", "ntk_condition", "linear_regions", "snip", "grasp", "fisher", "grad_norm",
@@ -35,18 +35,25 @@ class TrainingFree:
     """Scores cells at one scale. ``images`` [n, c, H, W] and ``labels`` [n] are what it draws from, not normalised."""
 
     def __init__(
-        self, data: ImageData, images: Tensor, labels: Tensor, scale: Scale, streams: Streams, purpose: str
+        self,
+        space: Space[Any],
+        data: ImageData,
+        images: Tensor,
+        labels: Tensor,
+        scale: Scale,
+        streams: Streams,
+        purpose: str,
     ) -> None:
-        self.data, self.images, self.labels, self.scale = data, images, labels, scale
+        self.space, self.data, self.images, self.labels, self.scale = space, data, images, labels, scale
         self.streams, self.purpose = streams, purpose
         self.generator = streams(f"{purpose}.images")
         self._drawn: dict[str, tuple[Tensor, ...]] = {}
 
-    def scores(self, cell: Genotype, names: Iterable[str]) -> dict[str, float]:
+    def scores(self, cell: Architecture, names: Iterable[str]) -> dict[str, float]:
         """The named proxies of one cell; infinite or NaN where a proxy is (a cell with no path may have none)."""
         return {name: self.score(cell, name) for name in names}
 
-    def score(self, cell: Genotype, name: str) -> float:
+    def score(self, cell: Architecture, name: str) -> float:
         """One proxy of PROXIES."""
         from trainables import proxies
 
@@ -60,7 +67,7 @@ class TrainingFree:
         return float(getattr(proxies, name)(network, images, labels))
 
     @staticmethod
-    def _mean(proxy: Callable[..., float], networks: list[DiscreteNetwork], images: Tensor) -> float:
+    def _mean(proxy: Callable[..., float], networks: list[nn.Module], images: Tensor) -> float:
         return sum(proxy(network, images) for network in networks) / len(networks)
 
     def _batch(self, name: str) -> tuple[Tensor, ...]:
@@ -83,17 +90,16 @@ class TrainingFree:
     def _pick(self, upper: int, count: int) -> Tensor:
         return torch.randint(upper, (count,), generator=self.generator).to(self.images.device)
 
-    def _networks(self, cell: Genotype, fan: Literal["fan_in", "fan_out"] | None) -> list[DiscreteNetwork]:
+    def _networks(self, cell: Architecture, fan: Literal["fan_in", "fan_out"] | None) -> list[nn.Module]:
         """Untrained networks of a cell; cells share draws up to where they differ. ``fan_in``: 1 channel, 1 cell."""
         from trainables import proxies
-        from trainables.spaces.nas_bench_201.network import DiscreteNetwork
 
         sizes = (1, 1, 1) if fan == "fan_in" else (self.scale.channels, self.scale.cells, self.images.shape[1])
         networks = []
         for repeat in range(1 if fan is None else INITIALISATIONS):
             stream = f"{self.purpose}.weights.{repeat}"
             with self.streams.initialising(stream):
-                network = DiscreteNetwork(cell, *sizes, self.data.classes)
+                network = self.space.network(cell, *sizes, self.data.classes)
             if fan is not None:
                 proxies.initialise(network, fan, torch.Generator().manual_seed(self.streams.seed_of(stream)))
             networks.append(network.to(self.images.device))

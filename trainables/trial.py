@@ -28,8 +28,8 @@ from trainables.methods.search_method import ImageContext, SearchContext, TableC
 from trainables.peak_memory import PeakMemory
 from trainables.records import Row
 from trainables.retraining import Retraining
-from trainables.spaces.nas_bench_201 import Genotype
-from trainables.spaces.nas_bench_201.genotype import AVG_POOL, NONE, SKIP
+from trainables.spaces import space_named
+from trainables.spaces.space import Architecture
 from trainables.spec import DatasetSpec, TrialSpec
 from trainables.streams import Streams
 from trainables.training_free import TrainingFree
@@ -92,10 +92,10 @@ class Trial:
             torch.backends.cudnn.deterministic = True
             torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = spec.precision == "tf32"
         method, config = method_named(spec.method), config_of(spec)
-        self.streams = Streams(spec.seed)
+        self.streams, self.space = Streams(spec.seed), space_named(spec.space)
         self.search = method(config, self._context(method, config, device))
         self.retraining: Retraining | None = None
-        self.genotype: Genotype | None = None
+        self.genotype: Architecture | None = None
         self.search_wall_s = self.retrain_wall_s = 0.0
         self.retrain_test_accuracy: float | None = None
         self.proxies: dict[str, float] = {}
@@ -110,11 +110,11 @@ class Trial:
             assert spec.scale is not None, "a search on images has a scale"
             images = self.surroundings.images(spec.dataset)
             recorder = CudaGraphs(device) if device.type == "cuda" else None
-            return ImageContext(self.streams, device, spec.scale, images, spec.hessian_every, recorder)
+            return ImageContext(self.streams, device, self.space, spec.scale, images, spec.hessian_every, recorder)
         signal = NO_SIGNAL
         if needs == "table":
             signal = read_signal(self.surroundings.table(), spec.dataset.name, method.signal_epochs(config))
-        return TableContext(self.streams, device, signal)
+        return TableContext(self.streams, device, self.space, signal)
 
     @property
     def epochs_in_all(self) -> int | None:
@@ -156,7 +156,7 @@ class Trial:
             {
                 "epoch": len(self.epochs) + 1,
                 **metrics,
-                **operation_shares(cell),
+                **{f"{name}_share": share for name, share in self.space.shares(cell).items()},
                 "genotype": str(cell),
                 "wall_s": wall_s,
             }
@@ -166,13 +166,13 @@ class Trial:
             self.proxies = self._scores(self.genotype)
             self._begin_retraining()
 
-    def _scores(self, cell: Genotype) -> dict[str, float]:
+    def _scores(self, cell: Architecture) -> dict[str, float]:
         """The training-free scores the study asks for, of methods that search on images."""
         if not self.spec.proxies or self.spec.scale is None:
             return {}
         images = self.surroundings.images(self.spec.dataset)
         scorer = TrainingFree(
-            images, images.train_images, images.train_labels, self.spec.scale, self.streams, "proxies"
+            self.space, images, images.train_images, images.train_labels, self.spec.scale, self.streams, "proxies"
         )
         return scorer.scores(cell, self.spec.proxies)
 
@@ -182,7 +182,7 @@ class Trial:
             self.finished = True
         else:
             images = self.surroundings.images(self.spec.dataset)
-            self.retraining = Retraining(self.genotype, self.spec.retrain, images, self.streams)
+            self.retraining = Retraining(self.space, self.genotype, self.spec.retrain, images, self.streams)
 
     def _end_of_retraining_epoch(self) -> None:
         assert self.retraining is not None and self.spec.retrain is not None
@@ -239,19 +239,13 @@ class Trial:
             self.streams.load_state_dict(state["streams"])
             self.search.load_state_dict(state["search"])
             return
-        self.genotype = Genotype.from_string(state["genotype"])
+        self.genotype = self.space.parse(state["genotype"])
         self.retrain_test_accuracy, self.proxies = state["retrain_test_accuracy"], state["proxies"]
         self._begin_retraining()
         self.streams.load_state_dict(state["streams"])
         if self.retraining is not None and self.spec.retrain is not None:
             self.retraining.load_state_dict(state["retraining"])
             self.finished = self.retraining.epochs_done == self.spec.retrain.epochs
-
-
-def operation_shares(cell: Genotype) -> dict[str, float]:
-    """Percent of the cell's edges that are skip connections, nothing, pooling."""
-    count = {name: cell.operations.count(o) for name, o in (("skip", SKIP), ("none", NONE), ("pool", AVG_POOL))}
-    return {f"{name}_share": 100.0 * n / len(cell.operations) for name, n in count.items()}
 
 
 @lru_cache

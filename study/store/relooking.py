@@ -16,8 +16,9 @@ def look_up_again(store: Store, table: BenchmarkTable) -> str | None:
     knows less than the one they came from.
     """
     columns = [accuracy.column for accuracy in ACCURACIES]
-    rows = store.finished(("table_fingerprint", *columns))
-    stale = [row for row in rows.values() if row["table_fingerprint"] not in (None, table.fingerprint)]
+    rows = store.finished(("table_fingerprint", "space", *columns))
+    own = {trial_id: row for trial_id, row in rows.items() if row["space"] == table.space}
+    stale = [row for row in own.values() if row["table_fingerprint"] not in (None, table.fingerprint)]
     if not stale:
         return None
     known_before = {name for name in columns if any(row[name] is not None for row in stale)}
@@ -27,7 +28,8 @@ def look_up_again(store: Store, table: BenchmarkTable) -> str | None:
         return f"earlier trials have {lost} from another table; give --benchmark again to have it for the new ones too"
 
     def update(kind: str, found: list[Row]) -> list[Row]:
-        for name, values in look_up(table, [row["genotype"] for row in found]).items():
+        cells = [row["genotype"] if row["trial_id"] in own else None for row in found]
+        for name, values in look_up(table, cells).items():
             if kind == "trials" or name in MEAN_COLUMNS:
                 for row, value in zip(found, values, strict=True):
                     row[name] = value

@@ -15,9 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, SinglePath, fused, supernet
+from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, fused, supernet
 from trainables.spaces.nas_bench_201.fused import RunningStatistics, fused_node, reference_node
 from trainables.spaces.nas_bench_201.supernet import Supernet
+from trainables.spaces.single_path import SinglePath
 
 DEVICE = "cpu" if os.environ.get("TRITON_INTERPRET") == "1" else "cuda"
 TOLERANCE = 2e-5

@@ -14,6 +14,7 @@ from torch import Tensor
 from trainables.methods.adam_architecture import architecture_adam
 from trainables.methods.beta_darts import BetaDarts, BetaDartsConfig, beta_decay, decay_weight
 from trainables.methods.differentiable import Batch
+from trainables.spaces import space_named
 from trainables.spaces.nas_bench_201.supernet import Supernet
 
 pytestmark = pytest.mark.trains
@@ -23,6 +24,8 @@ class ToyBetaDarts(BetaDarts):
     """Beta-DARTS whose loss has the golden case's gradient in alpha, in the middle of a search of 100 epochs."""
 
     total_epochs = 100
+
+    space = space_named("nas_bench_201")
 
     def __init__(self, case: GoldenCase) -> None:
         self.config = BetaDartsConfig()
@@ -38,7 +41,7 @@ class ToyBetaDarts(BetaDarts):
 def test_decay_and_its_gradient_match_golden() -> None:
     case = golden("beta.reg")
     alpha = case.tensor("alpha").requires_grad_()
-    decay = beta_decay(alpha)
+    decay = beta_decay(alpha, (len(alpha),))
     case.check(decay.detach(), "loss")
     case.check(torch.autograd.grad(decay, alpha)[0], "grad_alpha")
 
@@ -78,7 +81,7 @@ def test_descent_on_the_decay_alone_flattens_alpha() -> None:
     alpha = torch.tensor([[2.0, 0.0, -1.0, 1.0, 0.5]], dtype=torch.float64, requires_grad=True)
     spread = [float(alpha.detach().std())]
     for _ in range(20):
-        (gradient,) = torch.autograd.grad(beta_decay(alpha), alpha)
+        (gradient,) = torch.autograd.grad(beta_decay(alpha, (len(alpha),)), alpha)
         assert (gradient > 0).all() and gradient.argmax() == alpha.argmax()
         with torch.no_grad():
             alpha -= 0.5 * gradient

@@ -254,7 +254,10 @@ def test_global_random_state_is_neither_used_nor_moved(case: Any) -> None:
 def test_records_are_declared_columns_with_sensible_values(case: Any) -> None:
     trial = finished(case)
     assert len(trial.epochs) == trial.search.total_epochs
-    assert type(trial.search).planned_epochs(trial.search.config, trial.spec.scale) in (None, len(trial.epochs))
+    assert type(trial.search).planned_epochs(trial.search.config, trial.spec.scale, trial.space) in (
+        None,
+        len(trial.epochs),
+    )
     assert set(trial.record()) <= set(TRIALS.names)
     for number, row in enumerate(trial.epochs, start=1):
         assert row["epoch"] == number and set(row) <= set(EPOCHS.names)

@@ -21,7 +21,7 @@ from trainables.methods.simplex import (
     entropic_regulariser,
     exponentiated_gradient,
 )
-from trainables.spaces.nas_bench_201 import Genotype, derive
+from trainables.spaces.nas_bench_201 import Genotype
 from trainables.spaces.nas_bench_201.genotype import NONE
 from trainables.spaces.nas_bench_201.supernet import Supernet
 
@@ -145,7 +145,7 @@ def test_each_variant_steps_by_its_own_normalisation() -> None:
     gradient = torch.randn(6, 6, generator=generator, dtype=torch.float64)
     gradient[:, 0] = 200  # drives the first operation to the clamp
     operations = simplex(columns=5)
-    edges = node_normalise(torch.rand(6, generator=generator, dtype=torch.float64))
+    edges = node_normalise(torch.rand(6, generator=generator, dtype=torch.float64), (1, 2, 3))
     batch = (gradient, gradient)
 
     search = ToyGaea(torch.cat([operations, edges[:, None]], 1), gradient, variant="pc_darts", edge_lr=0.3)
@@ -267,4 +267,4 @@ def test_warm_up_leaves_alpha_uniform_and_its_epochs_are_not_picked(monkeypatch:
             picked = search.current()
     assert search.best_accuracy == 30.0 and search.derive() == picked
     assert torch.equal(search.validated(), torch.nn.functional.one_hot(torch.tensor(search.current().operations), 5))
-    assert derive(search.validated()) == search.current()
+    assert search.space.derive(search.validated()) == search.current()

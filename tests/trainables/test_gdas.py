@@ -10,8 +10,10 @@ from torch import Tensor
 
 from trainables.methods.gdas import hard_sample
 from trainables.methods.gumbel import gumbel_noise, relaxed_sample, temperature
-from trainables.spaces.nas_bench_201 import Genotype, SinglePath, derive
+from trainables.spaces import space_named
+from trainables.spaces.nas_bench_201 import Genotype
 from trainables.spaces.nas_bench_201.genotype import NONE
+from trainables.spaces.single_path import SinglePath
 
 pytestmark = pytest.mark.trains
 
@@ -50,10 +52,10 @@ def architecture_gradient_by_definition(search: object, images: Tensor, labels: 
     path, gradient = SinglePath.of(h), torch.zeros_like(h)
 
     def loss(weights: Tensor, constants: Tensor) -> float:
-        logits = search.supernet(images, SinglePath(path.cell, weights, constants))  # type: ignore[attr-defined]
+        logits = search.supernet(images, SinglePath(path.operations, weights, constants))  # type: ignore[attr-defined]
         return float(torch.nn.functional.cross_entropy(logits, labels))
 
-    for edge, chosen in enumerate(path.cell.operations):
+    for edge, chosen in enumerate(path.operations):
         step = 1e-6 * torch.eye(6, dtype=h.dtype)[edge]
         of_constant = (loss(path.weights, path.constants + step) - loss(path.weights, path.constants - step)) / 2e-6
         of_weight = (loss(path.weights + step, path.constants) - loss(path.weights - step, path.constants)) / 2e-6
@@ -82,7 +84,7 @@ def test_weights_first_meet_the_sampled_cell_only() -> None:
     cell = search.supernet.stages[0][0]
     before = {name: value.clone() for name, value in cell.state_dict().items()}
     mixing = search.mixing().detach()
-    sampled = derive(mixing)
+    sampled = space_named("nas_bench_201").derive(mixing)
     search.mixing = lambda: mixing
     search.weight_step(search._batch(search.train_batches, "augmentation.weights"))
     after = cell.state_dict()
@@ -110,6 +112,6 @@ def test_every_forward_pass_samples_and_temperature_falls_over_epochs(monkeypatc
     for _ in range(3):
         search.epoch()
     assert taus == [8.0] * 4 + [5.0] * 4 + [2.0] * 4, "two batches of an architecture and a weight step each"
-    cells = {SinglePath.of(search.mixing().detach()).cell for _ in range(5)}
+    cells = {SinglePath.of(search.mixing().detach()).operations for _ in range(5)}
     assert len(cells) > 1 and all(isinstance(cell, Genotype) for cell in cells)
-    assert search.derive() == derive(search.alpha)
+    assert search.derive() == search.space.derive(search.alpha)

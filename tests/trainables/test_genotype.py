@@ -10,7 +10,8 @@ import torch
 from golden import golden
 
 from trainables.errors import ConfigError
-from trainables.spaces.nas_bench_201 import EDGES, NUM_CELLS, OPERATIONS, Genotype, derive
+from trainables.spaces import space_named
+from trainables.spaces.nas_bench_201 import EDGES, NUM_CELLS, OPERATIONS, Genotype
 from trainables.spaces.nas_bench_201.genotype import NONE, all_genotypes
 
 ALL_3X3 = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|"
@@ -106,4 +107,4 @@ def test_connectivity_is_that_of_the_four_paths() -> None:
 def test_derivation_is_the_argmax_of_every_edge() -> None:
     scores = torch.full((len(EDGES), len(OPERATIONS)), 0.1)
     scores[torch.arange(6), torch.tensor([4, 0, 3, 2, 1, 0])] = 0.6
-    assert derive(scores) == Genotype((4, 0, 3, 2, 1, 0))
+    assert space_named("nas_bench_201").derive(scores) == Genotype((4, 0, 3, 2, 1, 0))

@@ -13,7 +13,8 @@ from study.config import parse
 from study.plan import Fingerprints, plan
 from trainables.errors import ConfigError
 from trainables.methods.diagnostics import held_out
-from trainables.methods.edge_weights import INPUTS, node_softmax
+from trainables.methods.edge_weights import node_softmax
+from trainables.spaces import space_named
 
 pytestmark = pytest.mark.trains
 
@@ -26,7 +27,7 @@ def test_edges_are_normalised_node_by_node() -> None:
     parts = node_softmax(case.tensor("beta_normal"), inputs).split(inputs)
     for part, expected in zip(parts, case.expected["beta_normal_softmax"], strict=True):
         torch.testing.assert_close(part, torch.tensor(expected, dtype=torch.float64), rtol=case.rtol, atol=case.atol)
-    assert INPUTS == (1, 2, 3)
+    assert space_named("nas_bench_201").inputs == (1, 2, 3)
 
 
 # limits ----------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from trainables.datasets import ImageData, normalise
 from trainables.methods import Diverged
 from trainables.methods.weight_training import cosine
 from trainables.retraining import Retraining
+from trainables.spaces import space_named
 from trainables.spaces.nas_bench_201 import Genotype
 from trainables.spec import DatasetSpec, Retrain
 from trainables.streams import Streams
@@ -31,7 +32,7 @@ def digits(train_images: int = 96) -> ImageData:
 
 
 def retraining(recipe: Retrain = RECIPE, images: ImageData | None = None, cell: Genotype = CELL) -> Retraining:
-    return Retraining(cell, recipe, images or digits(), Streams(0))
+    return Retraining(space_named("nas_bench_201"), cell, recipe, images or digits(), Streams(0))
 
 
 def test_it_learns() -> None:

@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from trainables.errors import ConfigError
 from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype
 from trainables.spaces.nas_bench_201.genotype import AVG_POOL, CONV_1X1, CONV_3X3, NONE, SKIP
-from trainables.spaces.nas_bench_201.mixtures import OUTGOING, SinglePath
+from trainables.spaces.nas_bench_201.mixtures import OUTGOING
 from trainables.spaces.nas_bench_201.network import DiscreteNetwork
 from trainables.spaces.nas_bench_201.operations import ResidualReduction, avg_pool_3x3
-from trainables.spaces.nas_bench_201.partial import rejoin
 from trainables.spaces.nas_bench_201.supernet import SearchCell, Supernet
+from trainables.spaces.partial import rejoin
+from trainables.spaces.single_path import SinglePath
 
 SHAPES = [
     # channels, cells, image size, batch size

@@ -35,6 +35,7 @@ from trainables.methods.line_graph import (
 )
 from trainables.methods.search_method import TableContext
 from trainables.methods.svge import Svge
+from trainables.spaces import space_named
 from trainables.spaces.nas_bench_201 import NUM_CELLS, Genotype
 from trainables.streams import Streams
 
@@ -45,7 +46,9 @@ SMALL = {"hidden": 24, "latent": 16, "vae_lr": 0.01, "predictor_lr": 0.003}
 
 
 def searcher(seed: int = 0, **hyperparameters: Any) -> Svge:
-    context = TableContext(Streams(seed), torch.device("cpu"), Signal(RUGGED, np.full(NUM_CELLS, 2.0)))
+    context = TableContext(
+        Streams(seed), torch.device("cpu"), space_named("nas_bench_201"), Signal(RUGGED, np.full(NUM_CELLS, 2.0))
+    )
     return Svge(Svge.Config.parse("svge", SMALL | hyperparameters), context)
 
 
@@ -305,7 +308,7 @@ def run_with(monkeypatch: pytest.MonkeyPatch, draw: Any, **settings: Any) -> Svg
     monkeypatch.setattr("trainables.methods.svge.propose", anywhere)
     search = searcher(**BRIEF | settings)
     monkeypatch.setattr(search, "draw", lambda points: draw(len(points)))
-    for _ in range(search.planned_epochs(search.config, None)):
+    for _ in range(search.planned_epochs(search.config, None, search.space)):
         metrics = search.epoch()
         assert (metrics["queries"], metrics["simulated_s"]) == (len(search.queried), search.spent_s)
         assert search.current().index == max(search.queried, key=lambda cell: RUGGED[cell])
@@ -315,7 +318,7 @@ def run_with(monkeypatch: pytest.MonkeyPatch, draw: Any, **settings: Any) -> Svg
 def test_every_query_is_a_new_cell_and_the_budget_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     random = generator()
     search = run_with(monkeypatch, lambda n: torch.randint(60, (n,), generator=random).tolist())
-    assert search.planned_epochs(search.config, None) == 1 + 1 + 2
+    assert search.planned_epochs(search.config, None, search.space) == 1 + 1 + 2
     assert len(search.queried) == len(set(search.queried)) == 13
     assert search.queried[:8] == search.labelled_cells.tolist()
     assert search.recorded == [RUGGED[cell] for cell in search.queried[8:]]

@@ -19,7 +19,8 @@ from trainables.methods.random_search import RandomSearch
 from trainables.methods.regularized_evolution import RegularizedEvolution, edge_probabilities
 from trainables.methods.search_method import TableContext
 from trainables.methods.table_search import TableSearch
-from trainables.spaces.nas_bench_201 import NUM_CELLS, Genotype, random_genotype
+from trainables.spaces import space_named
+from trainables.spaces.nas_bench_201 import NUM_CELLS, Genotype
 from trainables.streams import Streams
 
 REAL_FILE = Path(__file__).parents[2].parent / "shared" / "data" / "nas_bench_201.parquet"
@@ -36,7 +37,7 @@ def searcher(
     """A search on these accuracies, each with its cost in simulated seconds."""
     method = METHODS[name]
     seen = NO_SIGNAL if signal is None else Signal(signal, costs)
-    context = TableContext(Streams(seed), torch.device("cpu"), seen)
+    context = TableContext(Streams(seed), torch.device("cpu"), space_named("nas_bench_201"), seen)
     return method(method.Config.parse(name, hyperparameters), context)
 
 
@@ -123,7 +124,7 @@ def test_one_query_uses_no_signal() -> None:
 
 def test_random_cells_are_uniform_over_operations() -> None:
     generator = torch.Generator().manual_seed(0)
-    operations = np.array([random_genotype(generator).operations for _ in range(4000)])
+    operations = np.array([space_named("nas_bench_201").random(generator).operations for _ in range(4000)])
     counts = np.array([np.bincount(edge, minlength=5) for edge in operations.T])
     assert (np.abs(counts - 800) < 5 * np.sqrt(4000 * 0.2 * 0.8)).all()
 

@@ -13,9 +13,10 @@ from trainables.benchmarks.table import open_table
 from trainables.errors import BenchmarkError, ConfigError
 from trainables.peak_memory import PeakMemory
 from trainables.records import look_up
+from trainables.spaces import space_named
 from trainables.spaces.nas_bench_201 import Genotype
 from trainables.spec import DatasetSpec, Retrain, TrialSpec
-from trainables.trial import Surroundings, Trial, operation_shares
+from trainables.trial import Surroundings, Trial
 
 
 def test_search_then_retraining_then_finished() -> None:
@@ -102,8 +103,8 @@ def test_looked_up_values_are_the_cells_and_null_where_unknown() -> None:
 
 
 def test_operation_shares_are_percent_of_edges() -> None:
-    shares = operation_shares(Genotype((1, 1, 1, 0, 4, 4)))
-    assert shares == {"skip_share": 50.0, "none_share": pytest.approx(100 / 6), "pool_share": pytest.approx(100 / 3)}
+    shares = space_named("nas_bench_201").shares(Genotype((1, 1, 1, 0, 4, 4)))
+    assert shares == {"skip": 50.0, "none": pytest.approx(100 / 6), "pool": pytest.approx(100 / 3)}
 
 
 # memory ----------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ def tiny_trial(
     train_images: int = 64,
     hessian_every: int | None = None,
     proxies: tuple[str, ...] = (),
+    space: str = "nas_bench_201",
     **hyperparameters: Any,
 ) -> Trial:
     """A trial on a few digits, or on the table of CIFAR-100 for a method that searches the table."""
@@ -34,7 +35,7 @@ def tiny_trial(
         method=method,
         method_version=cls.version,
         hyperparameters=config.stated(),
-        space="nas_bench_201",
+        space=space,
         dataset=DatasetSpec(name="cifar100") if needs == "table" else digits,
         dataset_fingerprint=None,
         signal_fingerprint=None,

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -34,6 +35,8 @@ from trainables.spaces.nas_bench_201.genotype import NUM_CELLS, Genotype
 class BenchmarkTable:
     """An immutable table over all cells, rows in ``Genotype.index`` order."""
 
+    space: ClassVar[str] = "nas_bench_201"
+    """whose cells these are"""
     values: Columns = field(repr=False)
     """Every column of ``trainables.benchmarks.columns``, float64 [15625], NaN where unknown.
 

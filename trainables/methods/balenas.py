@@ -33,7 +33,7 @@ from trainables.later import Tensor, torch
 from trainables.methods.differentiable import Batch, DifferentiableSearch
 from trainables.methods.search_method import ImageContext, Metrics
 from trainables.methods.weight_training import WeightTraining
-from trainables.spaces.nas_bench_201 import Genotype, derive
+from trainables.spaces.space import Architecture
 from trainables.spec import Scale
 
 _RELEASE = "emtiyaz/vadam, as MiaoZhang0525/iDARTS calls it"
@@ -97,10 +97,10 @@ class Balenas(DifferentiableSearch[BalenasConfig]):
         super().__init__(config, context)
         self.m, self.s = torch.zeros_like(self.alpha), torch.zeros_like(self.alpha)
         self.architecture_steps = torch.zeros((), dtype=torch.float64, device=context.device)
-        self.chosen: Genotype | None = None
+        self.chosen: Architecture | None = None
 
     def draw(self, stream: str) -> Tensor:
-        """theta [6, 5] ~ q, with the gradient of alpha."""
+        """theta [R, O] ~ q, with the gradient of alpha."""
         noise = self.context.streams(stream, self.alpha.device)
         eps = torch.randn(self.alpha.shape, generator=noise, device=self.alpha.device)
         return self.alpha + deviation(self.s, self.config.data_points) * eps
@@ -130,13 +130,13 @@ class Balenas(DifferentiableSearch[BalenasConfig]):
             self.chosen = self.choose()
         return metrics
 
-    def derive(self) -> Genotype:
+    def derive(self) -> Architecture:
         return self.chosen or self.current()
 
-    def choose(self) -> Genotype:
+    def choose(self) -> Architecture:
         """The best of the cells drawn from q, by its training-free scores."""
         thetas = [self.draw("derivation.cells").detach() for _ in range(self.config.candidates)]
-        cells = list(dict.fromkeys(derive(theta) for theta in thetas))
+        cells = list(dict.fromkeys(self.space.derive(theta) for theta in thetas))
         scorer = self.training_free("derivation")
         conditions = [scorer.score(cell, "ntk_condition") for cell in cells]
         regions = [scorer.score(cell, "linear_regions") for cell in cells]
@@ -155,4 +155,4 @@ class Balenas(DifferentiableSearch[BalenasConfig]):
         self.m.copy_(state["m"])
         self.s.copy_(state["s"])
         self.architecture_steps.fill_(state["architecture_steps"])
-        self.chosen = state["chosen"] and Genotype.from_string(state["chosen"])
+        self.chosen = state["chosen"] and self.space.parse(state["chosen"])

@@ -5,8 +5,8 @@ CVPR 2022, arXiv:2203.01665.  Code: Sunshine-Ye/Beta-DARTS.
 
     p[e, :]  = softmax(alpha[e, :])                 the paper's "beta"
     lambda_t = decay_final * t / T                  t: epochs done, T: epochs in all; 0 in the first epoch
-    g        = d/dalpha (L_valid + lambda_t * mean_e logsumexp_o alpha[e, o])
-             = dL_valid/dalpha + lambda_t * p / 6
+    g        = d/dalpha (L_valid + lambda_t * sum_c mean_e logsumexp_o alpha[e, o])
+             = dL_valid/dalpha + lambda_t * p / E          E: edges of a kind of cell c, 6 on NAS-Bench-201
     alpha   <- Adam(g), with its own L2 decay kept;  derive: argmax_o p[e, o].
 
 The decay acts on alpha itself, where logsumexp is a smooth maximum. Its gradient is positive in every entry and largest
@@ -21,10 +21,11 @@ Deviations:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from trainables.hyperparameters import Range, hyperparameter
-from trainables.later import Tensor
+from trainables.later import Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
 from trainables.spec import Scale
 
@@ -43,9 +44,13 @@ def decay_weight(final: float, epoch: int, epochs: int) -> float:
     return final * epoch / epochs
 
 
-def beta_decay(alpha: Tensor) -> Tensor:
-    """mean_e logsumexp_o alpha[e, o], a scalar; its gradient is softmax(alpha) / E."""
-    return alpha.logsumexp(dim=1).mean()
+def beta_decay(alpha: Tensor, cells: Sequence[int]) -> Tensor:
+    """sum_c mean_e logsumexp_o alpha[e, o] over the edges e of each kind of cell c, a scalar, of alpha [R, O].
+
+    ``cells`` are their numbers of edges. The gradient is softmax(alpha) / E in the E rows of a kind of cell.
+    """
+    means = [part.logsumexp(dim=1).mean() for part in alpha.split(list(cells))]
+    return torch.stack(means).sum()
 
 
 class BetaDarts(AdamArchitectureSearch[BetaDartsConfig]):
@@ -59,4 +64,5 @@ class BetaDarts(AdamArchitectureSearch[BetaDartsConfig]):
     paper_scale = Scale(channels=16, cells=5, epochs=100, batch_size=64)
 
     def regulariser(self) -> Tensor | float:
-        return decay_weight(self.config.decay_final, self.epochs_done, self.total_epochs) * beta_decay(self.alpha)
+        weight = decay_weight(self.config.decay_final, self.epochs_done, self.total_epochs)
+        return weight * beta_decay(self.alpha, self.space.cells)

@@ -39,7 +39,7 @@ Deviations:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import F, Tensor, torch
@@ -50,7 +50,9 @@ from trainables.spaces.nas_bench_201.genotype import NONE
 from trainables.spec import Scale
 
 if TYPE_CHECKING:
+    from trainables.spaces.nas_bench_201.genotype import Genotype
     from trainables.spaces.nas_bench_201.network import DiscreteNetwork
+    from trainables.spaces.nas_bench_201.supernet import Supernet
 
 _SCRIPT = "CVPR-2020/CDARTS, CIFAR-10 search script (none released for NAS-Bench-201)"
 Interaction = Literal["kl", "cosine", "mse", "smooth_l1"]
@@ -126,6 +128,7 @@ class Cdarts(AdamArchitectureSearch[CdartsConfig]):
         "Yu, Peng, Huang, Fu, Du, Wang, Ling. Cyclic Differentiable Architecture Search. TPAMI 2023. arXiv:2006.10724"
     )
     paper_scale = Scale(channels=16, cells=5, epochs=32, batch_size=64)
+    supernet: Supernet
     evaluation: DiscreteNetwork
     """The network of the present iteration; made by ``begin_iteration``."""
 
@@ -143,6 +146,10 @@ class Cdarts(AdamArchitectureSearch[CdartsConfig]):
         self.store.to(context.device)
         self.introspection.to(context.device)
         self.warm_up_batches = self.architecture_batches("order.warm_up")
+
+    @classmethod
+    def spaces(cls, config: Any) -> tuple[str, ...] | None:
+        return ("nas_bench_201",)  # its evaluation network and heads are laid out for this space
 
     @classmethod
     def relative_cost(cls, config: Any) -> float:
@@ -182,7 +189,7 @@ class Cdarts(AdamArchitectureSearch[CdartsConfig]):
 
     def begin_iteration(self) -> None:
         """Build and warm up the evaluation network of the present cell; all optimisers start anew."""
-        self.evaluation = self.store.build(self.current(), self.supernet.stem)
+        self.evaluation = self.store.build(cast("Genotype", self.current()), self.supernet.stem)
         parameters = [*self.evaluation.parameters(), *self.introspection.parameters()]
         self.evaluation_weights = [weight for weight in parameters if weight.requires_grad]
         self.evaluation_optimizer = torch.optim.SGD(

@@ -25,10 +25,10 @@ import math
 from typing import Literal
 
 from trainables.hyperparameters import Range, hyperparameter
-from trainables.later import F, Tensor, torch
+from trainables.later import Tensor
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
 from trainables.methods.search_method import ImageContext
-from trainables.spaces.nas_bench_201.genotype import OPERATIONS, SKIP
+from trainables.spaces.space import SKIP
 from trainables.spec import Scale
 
 _PAPER = "paper"
@@ -62,7 +62,7 @@ class DartsMinus(AdamArchitectureSearch[DartsMinusConfig]):
 
     def __init__(self, config: DartsMinusConfig, context: ImageContext) -> None:
         super().__init__(config, context)
-        self.skip = F.one_hot(torch.tensor(SKIP), len(OPERATIONS)).to(self.alpha)
+        self.skip = self.space.where(SKIP).to(self.alpha)
 
     def relaxed(self) -> Tensor:
         beta = auxiliary_weight(self.config.auxiliary, self.config.decay, self.epochs_done, self.total_epochs)

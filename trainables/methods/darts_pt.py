@@ -30,7 +30,7 @@ from trainables.later import Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
 from trainables.methods.differentiable import Batch
 from trainables.methods.search_method import ImageContext, Metrics
-from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS
+from trainables.spaces.space import Space
 from trainables.spec import Scale
 
 _RELEASE = "ruocwang/darts-pt, NAS-Bench-201"
@@ -81,7 +81,8 @@ class DartsPt(AdamArchitectureSearch[DartsPtConfig]):
 
     def __init__(self, config: DartsPtConfig, context: ImageContext) -> None:
         super().__init__(config, context)
-        self.projected = torch.full((len(EDGES),), OPEN, device=context.device)
+        rows, self.operations = self.space.shape
+        self.projected = torch.full((rows,), OPEN, device=context.device)
         self.some_open = True
 
     @classmethod
@@ -89,8 +90,8 @@ class DartsPt(AdamArchitectureSearch[DartsPtConfig]):
         return (0.75 if config.blank else 1.0) + 0.05  # projections, over the paper's 125 epochs
 
     @classmethod
-    def planned_epochs(cls, config: Any, scale: Scale | None) -> int:
-        return super().planned_epochs(config, scale) + tuning_epochs(len(EDGES), config.tune_epochs)
+    def planned_epochs(cls, config: Any, scale: Scale | None, space: Space[Any]) -> int:
+        return super().planned_epochs(config, scale, space) + tuning_epochs(space.shape[0], config.tune_epochs)
 
     def schedule_epochs(self) -> int:
         return self.context.scale.epochs
@@ -110,7 +111,7 @@ class DartsPt(AdamArchitectureSearch[DartsPtConfig]):
         tuning = self.epochs_done - self.schedule_epochs()
         if tuning == 0:
             self.weight_optimizer.state.clear()
-        if tuning >= 0 and projection_due(tuning, len(EDGES), self.config.tune_epochs):
+        if tuning >= 0 and projection_due(tuning, len(self.projected), self.config.tune_epochs):
             self.project_an_edge()
         self.some_open = bool((self.projected == OPEN).any())
         return super().epoch()
@@ -120,11 +121,11 @@ class DartsPt(AdamArchitectureSearch[DartsPtConfig]):
         still_open = (self.projected == OPEN).nonzero().flatten().tolist()
         drawn = torch.randint(len(still_open), (), generator=self.context.streams("projection.edges"))
         edge = still_open[int(drawn)]
-        accuracies = [self.accuracy(without(self.scores().detach(), edge, o)) for o in range(len(OPERATIONS))]
+        accuracies = [self.accuracy(without(self.scores().detach(), edge, o)) for o in range(self.operations)]
         self.projected[edge] = accuracies.index(min(accuracies))
 
     def accuracy(self, mixing: Tensor) -> float:
-        """Accuracy in percent on the held-out images with these mixing weights [6, 5], in train mode."""
+        """Accuracy in percent on the held-out images with these mixing weights [R, O], in train mode."""
         size, images, labels = self.context.scale.batch_size, self.split.arch_images, self.split.arch_labels
         correct = torch.zeros((), device=labels.device)
         for start in range(0, len(labels) - size + 1, size):

@@ -11,7 +11,6 @@ from trainables.datasets import normalise
 from trainables.later import F, Tensor, torch
 from trainables.methods.hessian import largest_eigenvalue
 from trainables.methods.search_method import Metrics
-from trainables.spaces.nas_bench_201 import OPERATIONS
 
 if TYPE_CHECKING:
     from trainables.methods.differentiable import DifferentiableSearch
@@ -27,7 +26,7 @@ def diagnostics(search: DifferentiableSearch[Any]) -> Metrics:
     discretisation gap; hessian_eigenvalue, on epochs where the study asks for it.
     """
     weights = search.scores().detach()
-    entropy = -(weights * weights.clamp_min(1e-12).log()).sum(1).mean() / math.log(len(OPERATIONS))
+    entropy = -(weights * weights.clamp_min(1e-12).log()).sum(1).mean() / math.log(weights.shape[1])
     found = {"entropy": float(entropy), **discretisation(search)}
     every = search.context.hessian_every
     if every is not None and search.epochs_done % every == 0:

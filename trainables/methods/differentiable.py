@@ -32,7 +32,8 @@ from trainables.methods.diagnostics import diagnostics
 from trainables.methods.recording import repeat
 from trainables.methods.search_method import ImageContext, Metrics, Needs, SearchMethod, require_finite
 from trainables.methods.weight_training import Average, WeightTraining, cosine
-from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype, SinglePath, derive
+from trainables.spaces.single_path import SinglePath
+from trainables.spaces.space import Architecture, Space
 from trainables.spec import Scale
 from trainables.training_free import TrainingFree
 
@@ -68,13 +69,13 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
         return config.protocol
 
     @classmethod
-    def planned_epochs(cls, config: Any, scale: Scale | None) -> int:
+    def planned_epochs(cls, config: Any, scale: Scale | None, space: Space[Any]) -> int:
         assert scale is not None, "weight sharing lays its schedules over a known number of epochs"
         return scale.epochs
 
     @property
     def total_epochs(self) -> int:
-        return self.planned_epochs(self.config, self.context.scale)
+        return self.planned_epochs(self.config, self.context.scale, self.space)
 
     @classmethod
     def steps_are_alike(cls, config: Any) -> bool:
@@ -92,11 +93,9 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
 
     def build_supernet(self) -> None:
         """Make the supernet at its initial weights, and the optimiser of its weights."""
-        from trainables.spaces.nas_bench_201.supernet import Supernet
-
         config, scale, images = self.config, self.context.scale, self.context.images
         with self.context.streams.initialising("supernet.weights"):
-            self.supernet = Supernet(
+            self.supernet = self.space.supernet(
                 scale.channels, scale.cells, images.channels, images.classes, partial=self.partial()
             )
         self.supernet.to(self.context.device).train()
@@ -113,28 +112,27 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
     # relaxation ------------------------------------------------------------------------------------------------
 
     def initial_architecture(self) -> Tensor:
-        """alpha [6, 5] = 1e-3 * N(0, 1) (DARTS)."""
-        return 1e-3 * torch.randn(len(EDGES), len(OPERATIONS), generator=self.context.streams("architecture.initial"))
+        """alpha [R, O] = 1e-3 * N(0, 1) (DARTS)."""
+        return 1e-3 * torch.randn(*self.space.shape, generator=self.context.streams("architecture.initial"))
 
     def scores(self) -> Tensor:
-        """The operations' shares [6, 5] of each edge, which derivation reads; rows sum to 1. softmax(alpha) (DARTS)."""
+        """The operations' shares [R, O] of each row, which derivation reads; rows sum to 1. softmax(alpha) (DARTS)."""
         return self.alpha.softmax(dim=1)
 
     def relaxed(self) -> Tensor:
-        """The mixing weights [6, 5] without sampling: the scores, unless a method mixes by other weights."""
+        """The mixing weights [R, O] without sampling: the scores, unless a method mixes by other weights."""
         return self.scores()
 
-    def one_hot(self, cell: Genotype) -> Tensor:
-        """The mixing weights [6, 5] that stand for one cell."""
-        operations = torch.tensor(cell.operations, device=self.alpha.device)
-        return F.one_hot(operations, len(OPERATIONS)).to(self.alpha.dtype)
+    def one_hot(self, architecture: Architecture) -> Tensor:
+        """The mixing weights [R, O] that stand for one architecture."""
+        return self.space.one_hot(architecture).to(self.alpha)
 
     def mixing(self) -> Tensor:
-        """The mixing weights [6, 5] of one forward pass; methods that sample override this."""
+        """The mixing weights [R, O] of one forward pass; methods that sample override this."""
         return self.relaxed()
 
     def edge_weights(self) -> Tensor | None:
-        """Weights [6] of whole edges, for methods that learn them; None stands for ones."""
+        """Weights [R] of whole rows, for methods that learn them; None stands for ones."""
         return None
 
     # architecture step -----------------------------------------------------------------------------------------
@@ -154,7 +152,7 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
         return F.cross_entropy(logits, batch[1]), logits
 
     def forward(self, images: Tensor, mixing: Tensor) -> Tensor:
-        """Logits [B, classes] of the relaxed network at mixing weights [6, 5] and the present edge weights."""
+        """Logits [B, classes] of the relaxed network at mixing weights [R, O] and the present edge weights."""
         edges = self.edge_weights()
         if edges is not None and not mixing.requires_grad:  # a weight step reaches neither
             edges = edges.detach()
@@ -243,6 +241,7 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
     def training_free(self, purpose: str) -> TrainingFree:
         """Scores cells on the images the weights train on, for derivations that rank by training-free proxies."""
         return TrainingFree(
+            self.space,
             self.context.images,
             self.split.weight_images,
             self.split.weight_labels,
@@ -263,7 +262,7 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
         return 100.0 * correct / len(self.split.arch_labels)
 
     def validated(self) -> Tensor:
-        """The mixing weights [6, 5] that ``validate`` judges."""
+        """The mixing weights [R, O] that ``validate`` judges."""
         return self.scores()
 
     # batches ---------------------------------------------------------------------------------------------------
@@ -290,9 +289,9 @@ class DifferentiableSearch(SearchMethod[ConfigT]):
 
     # derivation and state --------------------------------------------------------------------------------------
 
-    def current(self) -> Genotype:
-        """Argmax per edge over all operations, none included."""
-        return derive(self.scores().detach())
+    def current(self) -> Architecture:
+        with torch.no_grad():
+            return self.space.derive(self.scores(), self.edge_weights())
 
     def state_dict(self) -> dict[str, Any]:
         return {

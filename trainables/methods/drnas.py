@@ -38,7 +38,7 @@ Deviations:
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import F, Tensor, torch
@@ -46,7 +46,7 @@ from trainables.methods.adam_architecture import AdamSearch
 from trainables.methods.differentiable import Batch
 from trainables.methods.search_method import ImageContext, Metrics
 from trainables.methods.weight_training import WeightTraining
-from trainables.spaces.nas_bench_201.partial import STEP_COST, processed_channels
+from trainables.spaces.partial import STEP_COST, processed_channels
 from trainables.spec import Scale
 
 _RELEASE = "xiangning-chen/DrNAS, NAS-Bench-201"
@@ -121,10 +121,14 @@ class Drnas(AdamSearch[DrnasConfig]):
     paper_scale = Scale(channels=16, cells=5, epochs=100, batch_size=64)
 
     mask: Tensor | None = None
-    """The operations [6, 5] still in the search; None while all of them are."""
+    """The operations [R, O] still in the search; None while all of them are."""
 
     def __init__(self, config: DrnasConfig, context: ImageContext) -> None:
         super().__init__(config, context, config.arch_lr, config.reg_scale if config.regulariser == "l2" else 0.0)
+
+    @classmethod
+    def spaces(cls, config: Any) -> tuple[str, ...] | None:
+        return ("nas_bench_201",) if config.progressive else None  # what it keeps, and how it widens, is this space's
 
     @classmethod
     def check_scale(cls, config: Any, scale: Scale) -> None:
@@ -171,16 +175,17 @@ class Drnas(AdamSearch[DrnasConfig]):
 
     def begin_last_stage(self) -> None:
         """Prune the operations and widen the supernet; weights and their momentum go over, Adam stays as it is."""
+        from trainables.spaces.nas_bench_201.supernet import Supernet
         from trainables.spaces.nas_bench_201.widening import draw_widening, widened
 
         with torch.no_grad():
             alpha, self.mask = prune(self.alpha, KEPT, self.mask)
             self.alpha.copy_(alpha)
-        narrow, names = self.supernet, dict(self.supernet.named_parameters())
+        narrow, names = cast(Supernet, self.supernet), dict(self.supernet.named_parameters())
         old = self.weight_optimizer.state
         momentum = {name: old[weight]["momentum_buffer"] for name, weight in names.items() if weight in old}
         self.build_supernet()
-        maps = draw_widening(narrow, self.supernet, self.context.streams("widening"))
+        maps = draw_widening(narrow, cast(Supernet, self.supernet), self.context.streams("widening"))
         self.supernet.load_state_dict(widened(narrow.state_dict(), maps))
         new = dict(self.supernet.named_parameters())
         for name, buffer in widened(momentum, maps).items():

@@ -11,17 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trainables.later import Tensor, torch
-from trainables.spaces.nas_bench_201 import EDGES
-
-INPUTS = tuple(sum(target == node for target, _ in EDGES) for node in (1, 2, 3))
-"""How many edges enter nodes 1, 2 and 3 of NAS-Bench-201: (1, 2, 3)."""
 
 
-def node_softmax(beta: Tensor, inputs: Sequence[int] = INPUTS) -> Tensor:
+def node_softmax(beta: Tensor, inputs: Sequence[int]) -> Tensor:
     """beta [E] -> q [E], a softmax over the edges of each node (not over all edges)."""
     return torch.cat([part.softmax(dim=0) for part in beta.split(list(inputs))])
 
 
-def node_normalise(edges: Tensor, inputs: Sequence[int] = INPUTS) -> Tensor:
+def node_normalise(edges: Tensor, inputs: Sequence[int]) -> Tensor:
     """Positive edges [E] -> the same divided by the sum over the edges of each node."""
     return torch.cat([part / part.sum() for part in edges.split(list(inputs))])

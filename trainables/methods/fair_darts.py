@@ -55,15 +55,15 @@ class FairDarts(AdamArchitectureSearch[FairDartsConfig]):
     paper_scale = Scale(channels=16, cells=5, epochs=100, batch_size=64)
 
     def initial_architecture(self) -> Tensor:
-        """alpha [6, 4] = 1e-3 * N(0, 1): all operations but none, the first."""
-        return super().initial_architecture()[:, 1:].contiguous()
+        """alpha [R, |O|] = 1e-3 * N(0, 1): of all operations but none, the first where there is one."""
+        return super().initial_architecture()[:, self.space.may_leave_out :].contiguous()
 
     def gates(self) -> Tensor:
-        """sigmoid(alpha), [6, 4]."""
+        """sigmoid(alpha), [R, |O|]."""
         return self.alpha.sigmoid()
 
     def relaxed(self) -> Tensor:
-        return F.pad(self.gates(), (1, 0))
+        return F.pad(self.gates(), (int(self.space.may_leave_out), 0))
 
     def scores(self) -> Tensor:
         relaxed = self.relaxed()

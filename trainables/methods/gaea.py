@@ -36,6 +36,7 @@ Deviations, none known of variant darts:
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Literal
 
 from trainables.hyperparameters import Range, hyperparameter
@@ -52,8 +53,8 @@ from trainables.methods.simplex import (
     exponentiated_gradient,
 )
 from trainables.methods.weight_training import WeightTraining
-from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype
-from trainables.spaces.nas_bench_201.partial import STEP_COST, processed_channels
+from trainables.spaces.partial import STEP_COST, processed_channels
+from trainables.spaces.space import Architecture
 from trainables.spec import Scale
 
 _RELEASE = "liamcli/gaea_release, NAS-Bench-201 edarts"
@@ -148,16 +149,22 @@ class Gaea(DifferentiableSearch[GaeaConfig]):
 
     # relaxation ------------------------------------------------------------------------------------------------
 
+    @property
+    def leaves_out_none(self) -> bool:
+        """Whether the operation none, the first of each row, is not searched."""
+        return self.config.exclude_none and self.space.may_leave_out
+
     def initial_architecture(self) -> Tensor:
-        """Uniform [6, |O|]; in variant pc_darts with the edge weights as a last column."""
-        candidates = len(OPERATIONS) - self.config.exclude_none
-        alpha = torch.full((len(EDGES), candidates), 1 / candidates)
+        """Uniform [R, |O|]; in variant pc_darts with the edge weights as a last column."""
+        rows, operations = self.space.shape
+        candidates = operations - self.leaves_out_none
+        alpha = torch.full((rows, candidates), 1 / candidates)
         if self.config.variant != "pc_darts":
             return alpha
-        return torch.cat([alpha, node_normalise(torch.ones(len(EDGES)))[:, None]], dim=1)
+        return torch.cat([alpha, node_normalise(torch.ones(rows), self.space.inputs)[:, None]], dim=1)
 
     def candidates(self) -> Tensor:
-        """The mixing weights [6, |O|] of the operations that are searched."""
+        """The mixing weights [R, |O|] of the operations that are searched."""
         return self.alpha[:, :-1] if self.config.variant == "pc_darts" else self.alpha
 
     def edge_weights(self) -> Tensor | None:
@@ -183,10 +190,10 @@ class Gaea(DifferentiableSearch[GaeaConfig]):
         return self.single_path_loss(batch, mixing)
 
     def _all_operations(self, weights: Tensor) -> Tensor:
-        """[6, |O|] -> [6, 5]: none gets 0 where it is not searched."""
-        if not self.config.exclude_none:
+        """[R, |O|] -> [R, O]: none gets 0 where it is not searched."""
+        if not self.leaves_out_none:
             return weights
-        return torch.cat([weights.new_zeros(len(EDGES), 1), weights], dim=1)
+        return torch.cat([weights.new_zeros(len(weights), 1), weights], dim=1)
 
     # architecture step -----------------------------------------------------------------------------------------
 
@@ -208,7 +215,8 @@ class Gaea(DifferentiableSearch[GaeaConfig]):
             normalise = divide_then_clamp if self.config.variant == "gdas" else clamp_then_divide
             return exponentiated_gradient(self.alpha, gradient, rate, normalise)
         operations = exponentiated_gradient(self.alpha[:, :-1], gradient[:, :-1], rate)
-        edges = exponentiated_gradient(self.alpha[:, -1], gradient[:, -1], self.config.edge_lr, node_normalise)
+        normalise = partial(node_normalise, inputs=self.space.inputs)
+        edges = exponentiated_gradient(self.alpha[:, -1], gradient[:, -1], self.config.edge_lr, normalise)
         return torch.cat([operations, edges[:, None]], dim=1)
 
     # derivation and state --------------------------------------------------------------------------------------
@@ -216,7 +224,7 @@ class Gaea(DifferentiableSearch[GaeaConfig]):
     def validated(self) -> Tensor:
         if self.config.variant != "gdas":
             return self.scores()
-        return F.one_hot(self.scores().argmax(dim=1), len(OPERATIONS)).to(self.alpha.dtype)
+        return F.one_hot(self.scores().argmax(dim=1), self.space.shape[1]).to(self.alpha.dtype)
 
     def epoch(self) -> Metrics:
         metrics = super().epoch()
@@ -225,7 +233,7 @@ class Gaea(DifferentiableSearch[GaeaConfig]):
             self.best_accuracy, self.best_cell = accuracy, self.current()
         return metrics
 
-    def derive(self) -> Genotype:
+    def derive(self) -> Architecture:
         return self.best_cell if self.config.level == "bilevel" else self.current()
 
     def state_dict(self) -> dict[str, Any]:
@@ -233,4 +241,4 @@ class Gaea(DifferentiableSearch[GaeaConfig]):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)
-        self.best_accuracy, self.best_cell = state["best_accuracy"], Genotype.from_string(state["best_cell"])
+        self.best_accuracy, self.best_cell = state["best_accuracy"], self.space.parse(state["best_cell"])

@@ -60,6 +60,10 @@ class LambdaDarts(AdamArchitectureSearch[LambdaDartsConfig]):
     paper_scale = Scale(channels=16, cells=5, epochs=100, batch_size=64)
 
     @classmethod
+    def spaces(cls, config: Any) -> tuple[str, ...] | None:
+        return ("nas_bench_201",)  # all cells are of one kind and read the same rows
+
+    @classmethod
     def relative_cost(cls, config: Any) -> float:
         return 2.4
 

@@ -20,7 +20,7 @@ from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import torch
 from trainables.methods.search_method import TableContext
 from trainables.methods.table_search import TableSearch, TableSearchConfig
-from trainables.spaces.nas_bench_201 import Genotype, random_genotype
+from trainables.spaces.nas_bench_201 import Genotype
 
 _NASZILLA = "naszilla, local search on NAS-Bench-201"
 
@@ -78,7 +78,7 @@ class LocalSearch(TableSearch[LocalSearchConfig]):
         self.position, self.best_neighbour, self.pool = cell, -1, [neighbours[k].index for k in order]
 
     def _restart(self) -> None:
-        starts = [random_genotype(self.generator).index for _ in range(self.config.initial)]
+        starts = [self.space.random(self.generator).index for _ in range(self.config.initial)]
         self.position, self.best_neighbour, self.pool = -1, -1, starts
 
     def state_dict(self) -> dict[str, Any]:

@@ -7,10 +7,10 @@ Architecture Search", ICLR 2020, arXiv:1907.05737.  Code: yuhuixu1993/PC-DARTS.
     edge e  = shuffle(concat(sum_o p[e, o] op_o(first C/K channels), the other channels))         (section 3.2)
     node    = sum_e q[e] * edge e
     alpha, beta <- Adam(dL_valid/d(alpha, beta)), after ``warm_up`` of the epochs have trained the weights alone
-    derive: argmax_o p[e, o] q[e]; a cell keeps all its edges here, so that q[e] does not change the choice.
+    derive: argmax_o p[e, o] q[e]; q[e] changes the choice only where a cell loses edges, so not on NAS-Bench-201.
 
 Without edge normalisation q is 1 throughout. With K = 1 besides, and no warm-up, the search is first-order DARTS.
-alpha and beta are stored side by side, [6, 6]: five columns of operations, then the edge.
+alpha and beta are stored side by side, [R, O + 1]: a column an operation, then the edge.
 
 Deviations:
 1. There is no code of the authors for NAS-Bench-201. Supernet and weights train as xiangning-chen/DrNAS trains DARTS
@@ -32,8 +32,7 @@ from trainables.later import Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
 from trainables.methods.differentiable import Batch
 from trainables.methods.edge_weights import node_softmax
-from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS
-from trainables.spaces.nas_bench_201.partial import STEP_COST, processed_channels
+from trainables.spaces.partial import STEP_COST, processed_channels
 from trainables.spec import Scale
 
 _RELEASE = "yuhuixu1993/PC-DARTS, CIFAR-10"
@@ -77,18 +76,18 @@ class PcDarts(AdamArchitectureSearch[PcDartsConfig]):
         return self.config.partial_channels
 
     def initial_architecture(self) -> Tensor:
-        """alpha [6, 5], and beta as a sixth column where edges are weighted: 1e-3 * N(0, 1)."""
+        """alpha [R, O], and beta as a last column where edges are weighted: 1e-3 * N(0, 1)."""
         alpha = super().initial_architecture()
         if not self.config.edge_normalisation:
             return alpha
-        beta = 1e-3 * torch.randn(len(EDGES), 1, generator=self.context.streams("architecture.initial"))
+        beta = 1e-3 * torch.randn(len(alpha), 1, generator=self.context.streams("architecture.initial"))
         return torch.cat([alpha, beta], dim=1)
 
     def scores(self) -> Tensor:
-        return self.alpha[:, : len(OPERATIONS)].softmax(dim=1)
+        return self.alpha[:, : self.space.shape[1]].softmax(dim=1)
 
     def edge_weights(self) -> Tensor | None:
-        return node_softmax(self.alpha[:, len(OPERATIONS)]) if self.config.edge_normalisation else None
+        return node_softmax(self.alpha[:, -1], self.space.inputs) if self.config.edge_normalisation else None
 
     def architecture_step(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor]:
         if self.epochs_done < round(self.config.warm_up * self.total_epochs):

@@ -21,7 +21,7 @@ from typing import Any
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.methods.search_method import Needs
 from trainables.methods.table_search import TableSearch, TableSearchConfig
-from trainables.spaces.nas_bench_201 import NUM_CELLS, Genotype, random_genotype
+from trainables.spaces.nas_bench_201 import NUM_CELLS, Genotype
 
 
 class RandomSearchConfig(TableSearchConfig):
@@ -48,4 +48,4 @@ class RandomSearch(TableSearch[RandomSearchConfig]):
         return "nothing" if config.budget == "queries" and config.queries == 1 else "table"
 
     def propose(self) -> Genotype:
-        return random_genotype(self.generator)
+        return self.space.random(self.generator)

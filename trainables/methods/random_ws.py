@@ -38,7 +38,8 @@ from trainables.methods.diagnostics import statistics_kept
 from trainables.methods.differentiable import Batch, DifferentiableSearch
 from trainables.methods.search_method import ImageContext, Metrics
 from trainables.methods.weight_training import WeightTraining
-from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype, SinglePath, random_genotype
+from trainables.spaces.single_path import SinglePath
+from trainables.spaces.space import Architecture
 from trainables.spec import Scale
 
 _AUTODL = "AutoDL-Projects, RSPS on NAS-Bench-201"
@@ -78,7 +79,7 @@ class RandomWs(DifferentiableSearch[RandomWsConfig]):
     def __init__(self, config: RandomWsConfig, context: ImageContext) -> None:
         super().__init__(config, context)
         self.trained_last = self.draw()
-        self.selected: Genotype | None = None
+        self.selected: Architecture | None = None
 
     @classmethod
     def steps_are_alike(cls, config: Any) -> bool:
@@ -89,11 +90,11 @@ class RandomWs(DifferentiableSearch[RandomWsConfig]):
         return 0.3  # a sampled cell alone is computed, and only the weight step differentiates
 
     def initial_architecture(self) -> Tensor:
-        return torch.zeros(len(EDGES), len(OPERATIONS))
+        return torch.zeros(self.space.shape)
 
-    def draw(self) -> Genotype:
+    def draw(self) -> Architecture:
         """A uniformly random cell."""
-        return random_genotype(self.context.streams("cells"))
+        return self.space.random(self.context.streams("cells"))
 
     def mixing(self) -> Tensor:
         self.trained_last = self.draw()
@@ -121,16 +122,16 @@ class RandomWs(DifferentiableSearch[RandomWsConfig]):
                 self.selected = self.rsps() if self.config.selection == "rsps" else self.randomnas()
         return metrics
 
-    def rsps(self) -> Genotype:
+    def rsps(self) -> Architecture:
         """The best of many random cells, each on a batch of its own."""
         cells = [self.draw() for _ in range(self.config.candidates)]
         return max(cells, key=lambda cell: self.accuracy(cell, self.some_images(RSPS_BATCH), RSPS_BATCH))
 
-    def randomnas(self) -> Genotype:
+    def randomnas(self) -> Architecture:
         """The best finalist of all rounds on all held-out images."""
         everything = torch.arange(len(self.split.arch_labels), device=self.alpha.device)
         size = self.train_batches.batch_size
-        finalists: list[Genotype] = []
+        finalists: list[Architecture] = []
         for _ in range(self.rounds()):
             cells = {self.draw(): 0.0 for _ in range(self.config.screened)}
             for cell in cells:
@@ -147,7 +148,7 @@ class RandomWs(DifferentiableSearch[RandomWsConfig]):
         order = torch.randperm(len(self.split.arch_labels), generator=self.context.streams("selection"))
         return order[:count].to(self.alpha.device)
 
-    def accuracy(self, cell: Genotype, indices: Tensor, batch_size: int) -> float:
+    def accuracy(self, cell: Architecture, indices: Tensor, batch_size: int) -> float:
         """Accuracy in percent of a cell with the shared weights on held-out images, within ``judging``."""
         path, correct = SinglePath.of(self.one_hot(cell)), 0
         for some in indices.split(batch_size):
@@ -155,7 +156,7 @@ class RandomWs(DifferentiableSearch[RandomWsConfig]):
             correct += int((logits.argmax(1) == self.split.arch_labels[some]).sum())
         return 100.0 * correct / len(indices)
 
-    def current(self) -> Genotype:
+    def current(self) -> Architecture:
         return self.selected or self.trained_last
 
     def state_dict(self) -> dict[str, Any]:
@@ -164,5 +165,5 @@ class RandomWs(DifferentiableSearch[RandomWsConfig]):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)
-        self.trained_last = Genotype.from_string(state["trained_last"])
-        self.selected = Genotype.from_string(state["selected"]) if state["selected"] else None
+        self.trained_last = self.space.parse(state["trained_last"])
+        self.selected = self.space.parse(state["selected"]) if state["selected"] else None

@@ -22,7 +22,7 @@ from typing import Literal
 
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.methods.table_search import TableSearch, TableSearchConfig
-from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype, random_genotype
+from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype
 
 _RELEASE = "AutoDL-Projects, REA on NAS-Bench-201"
 
@@ -54,7 +54,7 @@ class RegularizedEvolution(TableSearch[RegularizedEvolutionConfig]):
     def propose(self) -> Genotype:
         alive = self.queried[-self.config.population :]
         if len(alive) < self.config.population:
-            return random_genotype(self.generator)
+            return self.space.random(self.generator)
         sample = [alive[self.draw(len(alive))] for _ in range(self.config.sample)]
         return self.mutate(Genotype.from_index(max(sample, key=self.value)))
 

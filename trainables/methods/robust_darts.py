@@ -36,10 +36,11 @@ from copy import deepcopy
 from typing import Any, Literal
 
 from trainables.hyperparameters import Range, hyperparameter
+from trainables.later import torch
 from trainables.methods.darts import Darts, DartsConfig
-from trainables.methods.hessian import dominant_eigenvalue
+from trainables.methods.hessian import dominant_eigenvalue, largest_eigenvalue
 from trainables.methods.search_method import ImageContext, Metrics, require_finite
-from trainables.spaces.nas_bench_201 import Genotype
+from trainables.spaces.space import Architecture
 from trainables.spec import Scale
 
 _RELEASE = "automl/RobustDARTS"
@@ -47,6 +48,8 @@ EVERY, HALF_WINDOW, LAG = 2, 2, 4
 """Epochs between measurements; measurements on either side of an average; measurements between compared averages."""
 WAY_BACK = EVERY * (HALF_WINDOW + LAG)
 """Epochs between the one whose cell the rule returns and the one after which it fires."""
+LARGEST_HESSIAN = 100
+"""Entries of alpha up to which a matrix of that many products is computed."""
 KEPT = ("epochs_done", "alpha", "supernet", "weight_optimizer", "architecture_optimizer")
 """What of a search's state is needed to go back to it."""
 
@@ -133,10 +136,18 @@ class RobustDarts(Darts):
         return float(self.weight_optimizer.param_groups[0]["weight_decay"])
 
     def eigenvalue(self) -> float:
-        """Largest eigenvalue of the Hessian [30, 30] of the held-out loss, with the weight decay of alpha."""
+        """Largest eigenvalue of the Hessian [n, n] of the held-out loss, with the weight decay of alpha's n entries.
+
+        Exact up to LARGEST_HESSIAN of them (30 on NAS-Bench-201), else by power iteration.
+        """
         batch = self._batch(self.curvature_batches, "augmentation.curvature")
         with self.supernet.twice_differentiable():
-            return dominant_eigenvalue(self.loss(batch, self.mixing())[0], self.alpha) + self.config.arch_weight_decay
+            loss = self.loss(batch, self.mixing())[0]
+            if self.alpha.numel() <= LARGEST_HESSIAN:
+                return dominant_eigenvalue(loss, self.alpha) + self.config.arch_weight_decay
+            stream = self.context.streams("curvature.start", self.alpha.device)
+            start = torch.randn(self.alpha.shape, generator=stream, device=self.alpha.device)
+            return largest_eigenvalue(loss, self.alpha, start) + self.config.arch_weight_decay
 
     def epoch(self) -> Metrics:
         if self.config.remedy == "adaptive":
@@ -176,8 +187,8 @@ class RobustDarts(Darts):
         self.kept = {e: kept for e, kept in self.kept.items() if e <= epoch}
         self.returned_to.append(epoch)
 
-    def derive(self) -> Genotype:
-        return self.current() if self.stopped_at is None else Genotype.from_string(self.cells[self.stopped_at])
+    def derive(self) -> Architecture:
+        return self.current() if self.stopped_at is None else self.space.parse(self.cells[self.stopped_at])
 
     def state_dict(self) -> dict[str, Any]:
         return super().state_dict() | {

@@ -94,7 +94,7 @@ class Sdarts(Darts):
         return super().weight_step(train, self.perturbed(train))
 
     def perturbed(self, train: Batch) -> Tensor:
-        """The mixing weights [6, 5] that the weights train at."""
+        """The mixing weights [R, O] that the weights train at."""
         weights, epsilon = self.scores().detach(), self.epsilon()
         noise = torch.rand(weights.shape, generator=self.context.streams("perturbation", weights.device),
                            device=weights.device, dtype=weights.dtype)  # fmt: skip
@@ -104,7 +104,7 @@ class Sdarts(Darts):
         return simplex(weights + delta)
 
     def attacked(self, train: Batch, weights: Tensor, delta: Tensor, epsilon: float) -> Tensor:
-        """The perturbation [6, 5] that the attack arrives at from ``delta``."""
+        """The perturbation [R, O] that the attack arrives at from ``delta``."""
         step = 2 * epsilon / self.config.attack_steps
         with statistics_kept(self.supernet), self.supernet.weights_rest():
             for _ in range(self.config.attack_steps):

@@ -1,7 +1,7 @@
 """The protocol every search method implements, differentiable or not.
 
 A method is constructed from its config and a context, then ``epoch()`` is called ``total_epochs`` times and
-``derive()`` returns the cell. It knows neither Ray nor files; ``state_dict()`` is everything a resume needs.
+``derive()`` returns the architecture. It knows neither Ray nor files; ``state_dict()`` is everything a resume needs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from trainables.datasets import ImageData
 from trainables.hyperparameters import MethodConfig
 from trainables.later import torch
 from trainables.methods.recording import Recorder
-from trainables.spaces.nas_bench_201 import Genotype
+from trainables.spaces.space import Architecture, Space
 from trainables.spec import Scale
 from trainables.streams import Streams
 
@@ -42,6 +42,7 @@ class SearchContext:
 
     streams: Streams
     device: torch.device
+    space: Space[Any]
 
 
 @dataclass(frozen=True)
@@ -77,12 +78,17 @@ class SearchMethod(ABC, Generic[ConfigT]):
     """The scale of the paper's NAS-Bench-201 search; fields a study leaves out are filled from here."""
 
     def __init__(self, config: ConfigT, context: SearchContext) -> None:
-        self.config, self.context = config, context
+        self.config, self.context, self.space = config, context, context.space
 
     @classmethod
     @abstractmethod
     def needs(cls, config: Any) -> Needs:
         """What the search reads: images to train on, the benchmark's validation signal, or neither."""
+
+    @classmethod
+    def spaces(cls, config: Any) -> tuple[str, ...] | None:
+        """The names of the spaces it can search at this config; None where it reads rows alone, so any."""
+        return None
 
     @classmethod
     def signal_epochs(cls, config: Any) -> int:
@@ -108,7 +114,7 @@ class SearchMethod(ABC, Generic[ConfigT]):
 
     @classmethod
     @abstractmethod
-    def planned_epochs(cls, config: Any, scale: Scale | None) -> int | None:
+    def planned_epochs(cls, config: Any, scale: Scale | None, space: Space[Any]) -> int | None:
         """How many epochs a search has, at the scale of those that have one; None where only its course can tell."""
 
     @property
@@ -121,11 +127,11 @@ class SearchMethod(ABC, Generic[ConfigT]):
         """Run one epoch (a table searcher: one query) and return its metrics. Raises Diverged."""
 
     @abstractmethod
-    def current(self) -> Genotype:
-        """The cell the architecture stands for now; ``derive`` may return an earlier one."""
+    def current(self) -> Architecture:
+        """The architecture that the search stands for now; ``derive`` may return an earlier one."""
 
-    def derive(self) -> Genotype:
-        """The cell the search returns."""
+    def derive(self) -> Architecture:
+        """The architecture the search returns."""
         return self.current()
 
     @abstractmethod

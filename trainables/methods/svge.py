@@ -47,6 +47,7 @@ from trainables.methods.line_graph import adjacency, all_node_types, cells_of
 from trainables.methods.search_method import Metrics, TableContext, require_finite
 from trainables.methods.table_queries import TableQueries, TableQueriesConfig
 from trainables.spaces.nas_bench_201 import NUM_CELLS
+from trainables.spaces.space import Space
 from trainables.spec import Scale
 
 _RELEASE = "jovitalukasik/SVGe"
@@ -114,6 +115,12 @@ class SvgeConfig(TableQueriesConfig):
         return self
 
 
+def epochs_of(config: SvgeConfig) -> int:
+    """Of both trainings, and a round of queries each."""
+    rounds = ceil((config.queries - config.labelled) / config.batch_queries)
+    return config.vae_epochs + config.predictor_epochs + rounds
+
+
 class Svge(TableQueries[SvgeConfig]):
     """Autoencoder, predictor, Bayesian optimisation."""
 
@@ -145,23 +152,19 @@ class Svge(TableQueries[SvgeConfig]):
         self.recorded: list[float] = []
 
     @classmethod
-    def planned_epochs(cls, config: Any, scale: Scale | None) -> int:
-        return (
-            config.vae_epochs
-            + config.predictor_epochs
-            + ceil((config.queries - config.labelled) / config.batch_queries)
-        )
+    def planned_epochs(cls, config: Any, scale: Scale | None, space: Space[Any]) -> int:
+        return epochs_of(config)
 
     @property
     def total_epochs(self) -> int:
-        return self.planned_epochs(self.config, None)
+        return epochs_of(self.config)
 
     @classmethod
     def relative_cost(cls, config: Any) -> float:
         graph = 40 + config.hidden**2 / 80
         graphs = TRAINING_SHARE * config.vae_graphs * config.vae_epochs + config.labelled * config.predictor_epochs
         spent = graph * graphs + COST_OF_POINT * (config.queries - config.labelled)
-        return spent / cls.planned_epochs(config, None)
+        return spent / epochs_of(config)
 
     def epoch(self) -> Metrics:
         if not self.queried:

@@ -30,6 +30,10 @@ class TableQueries(SearchMethod[ConfigT]):
         self.spent_s = 0.0
 
     @classmethod
+    def spaces(cls, config: Any) -> tuple[str, ...] | None:
+        return ("nas_bench_201",)  # whose cells the table knows
+
+    @classmethod
     def needs(cls, config: Any) -> Needs:
         return "table"
 

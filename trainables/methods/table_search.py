@@ -20,6 +20,7 @@ from trainables.later import torch
 from trainables.methods.search_method import Metrics, TableContext
 from trainables.methods.table_queries import TableQueries, TableQueriesConfig
 from trainables.spaces.nas_bench_201 import NUM_CELLS, Genotype
+from trainables.spaces.space import Space
 from trainables.spec import Scale
 
 
@@ -55,7 +56,7 @@ class TableSearch(TableQueries[ConfigT]):
         self.generator = context.streams("table")
 
     @classmethod
-    def planned_epochs(cls, config: Any, scale: Scale | None) -> int | None:
+    def planned_epochs(cls, config: Any, scale: Scale | None, space: Space[Any]) -> int | None:
         return config.queries if config.budget == "queries" else None
 
     @property

@@ -137,7 +137,7 @@ class Zarts(DifferentiableSearch[ZartsConfig]):
         return loss, logits
 
     def move(self, gradient: Tensor, valid: Batch) -> Tensor:
-        """What is added to alpha [6, 5]; ``gradient`` [6, 5] is that of mgs, else zeros."""
+        """What is added to alpha [R, O]; ``gradient`` [R, O] is that of mgs, else zeros."""
         settings, sigma, alpha = self.config, self.sigma(), self.alpha.detach()
         noise = self.context.streams("architecture.noise", alpha.device)
         draws = perturbations(gradient, settings.samples, sigma, settings.mixture, noise)
@@ -158,7 +158,7 @@ class Zarts(DifferentiableSearch[ZartsConfig]):
         return best_move(losses, base, draws)
 
     def fine_tuned_loss(self, alpha: Tensor, batches: list[Batch], valid: Batch) -> Tensor:
-        """Validation loss at ``alpha`` [6, 5] of a copy of the supernet after one SGD step on each of ``batches``."""
+        """Validation loss at ``alpha`` [R, O] of a copy of the supernet after one SGD step on each of ``batches``."""
         supernet, mixing = deepcopy(self.supernet), alpha.softmax(dim=1)
         weights = list(supernet.parameters())
         optimizer = torch.optim.SGD(weights, lr=self.weight_optimizer.param_groups[0]["lr"])

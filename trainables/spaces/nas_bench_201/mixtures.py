@@ -1,4 +1,4 @@
-"""How the candidates of a cell's edges are weighed: all of them mixed, or one an edge alone.
+"""How the candidates of a cell's edges are weighed where all of them are mixed.
 
 A mixing matrix [6, 5] has a row an edge and a column an operation.
 """
@@ -8,35 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from trainables.later import F, Tensor, torch
-from trainables.spaces.nas_bench_201.genotype import AVG_POOL, CONV_1X1, CONV_3X3, EDGES, OPERATIONS, SKIP, Genotype
+from trainables.later import Tensor, torch
+from trainables.spaces.nas_bench_201.genotype import AVG_POOL, CONV_1X1, CONV_3X3, EDGES, SKIP
 
 OUTGOING = tuple([e for e, (_, source) in enumerate(EDGES) if source == node] for node in range(3))
 """Edges that read node 0, 1 and 2: ([0, 1, 3], [2, 4], [5])."""
-
-
-@dataclass(frozen=True, eq=False)
-class SinglePath:
-    """A cell that runs alone: edge e is ``weights[e]`` * operation(x) + ``constants[e]``; both are [6]."""
-
-    cell: Genotype
-    weights: Tensor
-    constants: Tensor
-
-    @classmethod
-    def of(cls, mixing: Tensor) -> SinglePath:
-        """The largest entry of each row of mixing [6, 5] is the operation's weight, the others' sum the constant.
-
-        For one-hot rows that is the mixture itself; entries that are zero by value may still carry gradient.
-        """
-        operations = mixing.argmax(dim=1)
-        chosen = F.one_hot(operations, len(OPERATIONS)).to(mixing.dtype)
-        cell = Genotype(tuple(operations.tolist()))
-        return cls(cell, (mixing * chosen).sum(1), (mixing * (1 - chosen)).sum(1))
-
-    def scaled(self, edges: Tensor) -> SinglePath:
-        """The same cell with edge e multiplied by edges[e]."""
-        return SinglePath(self.cell, self.weights * edges, self.constants * edges)
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,9 +37,11 @@ from trainables.spaces.nas_bench_201.genotype import (
     NONE,
     SKIP,
 )
-from trainables.spaces.nas_bench_201.mixtures import OUTGOING, Mixture, NodeMixture, SinglePath
+from trainables.spaces.nas_bench_201.mixtures import OUTGOING, Mixture, NodeMixture
 from trainables.spaces.nas_bench_201.operations import Skeleton, avg_pool_3x3
-from trainables.spaces.nas_bench_201.partial import processed_channels, rejoin
+from trainables.spaces.partial import processed_channels, rejoin
+from trainables.spaces.search_network import SearchNetwork
+from trainables.spaces.single_path import SinglePath
 
 
 class WeightedBatchNorm(nn.BatchNorm2d):
@@ -116,7 +118,7 @@ class NodeCandidates(nn.Module):
         active = F.relu(x)
         chosen = []
         for k, edge in enumerate(self.edges):
-            operation, weight, constant = path.cell.operations[edge], path.weights[edge], path.constants[edge]
+            operation, weight, constant = path.operations[edge], path.weights[edge], path.constants[edge]
             if operation in (CONV_1X1, CONV_3X3):
                 own = slice(k * self.channels, (k + 1) * self.channels)
                 convolution = self.conv_1x1 if operation == CONV_1X1 else self.conv_3x3
@@ -179,7 +181,7 @@ def add_to(sums: dict[int, Tensor], node: int, term: Tensor) -> None:
     sums[node] = sums[node] + term if node in sums else term
 
 
-class Supernet(Skeleton):
+class Supernet(Skeleton, SearchNetwork):
     """The macro network of search cells: (images [B, c, H, W], mixing [6, 5] or a path) -> logits [B, classes].
 
     ``partial`` is K of the partial channels: 1 passes all channels through the candidates. A call may add edge weights
