@@ -43,6 +43,9 @@ class Space(ABC, Generic[A]):
     inputs: ClassVar[tuple[int, ...]]
     """How many rows enter each node, kind of cell by kind of cell; R in all."""
 
+    fewest_cells: ClassVar[int] = 1
+    """What a network's number of ``cells`` is at least."""
+
     @property
     def shape(self) -> tuple[int, int]:
         """(R, O)."""
