@@ -39,9 +39,9 @@ def page() -> str:
             values = choices_of(field) or range_of(method.Config, name, key)
             listed = str(values) if isinstance(values, Range) else ", ".join(map(str, values))
             lines.append(f"| `{key}` | {field.default} | {listed} | {field.description} | {source_of(field)} |")
-        if method.paper_scale:
-            scale = ", ".join(f"{key} {value}" for key, value in method.paper_scale.model_dump().items())
-            lines += ["", f"Paper's scale: {scale}."]
+        for space, published in method.published.items():
+            scale = ", ".join(f"{key} {value}" for key, value in published.model_dump().items())
+            lines += ["", f"Published scale on `{space}`: {scale}."]
     return "\n".join(lines) + "\n"
 
 

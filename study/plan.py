@@ -16,6 +16,7 @@ from trainables.benchmarks.accuracies import DATASETS
 from trainables.errors import ConfigError
 from trainables.hyperparameters import MethodConfig, Range, Ranges, Scalar, field_named, range_of
 from trainables.methods import SearchMethod, method_named
+from trainables.spaces import space_named
 from trainables.spec import Retrain, Scale, TrialSpec
 
 Values = dict[str, Scalar]
@@ -139,7 +140,7 @@ def _trial(study: Study, name: str, config: MethodConfig, seed: int, fingerprint
             "but the benchmark table does not have them; give a file that has them with --benchmark PATH, or choose "
             f"signal_epochs: {', '.join(map(str, fingerprints.signals))}"
         )
-    scale = _scale(study, method) if needs == "images" else None
+    scale = _scale(study, name, method) if needs == "images" else None
     if scale is not None:
         method.check_scale(config, scale)
     retrain = _retrain(study)
@@ -173,9 +174,19 @@ def _check_reads_the_same(name: str, config: MethodConfig, ranges: Ranges) -> No
                 )
 
 
-def _scale(study: Study, method: type[SearchMethod[Any]]) -> Scale:
-    assert method.paper_scale is not None, f"{method.__name__} trains on images, so it must name its paper's scale"
-    return method.paper_scale.model_copy(update=study.scale.model_dump(exclude_none=True))
+def _scale(study: Study, name: str, method: type[SearchMethod[Any]]) -> Scale:
+    """The method's published scale on the study's space, save what the study says. Raises ConfigError."""
+    published = method.published[study.space].model_dump() if study.space in method.published else {}
+    given = published | study.scale.model_dump(exclude_none=True)
+    if missing := [f"scale.{key}" for key in Scale.model_fields if key not in given]:
+        raise ConfigError(
+            f"{name} has no published scale on {study.space}, so the study must say it whole, but {', '.join(missing)} "
+            "is not there; write it down"
+        )
+    scale, fewest = Scale(**given), space_named(study.space).fewest_cells
+    if scale.cells < fewest:
+        raise ConfigError(f"a network of {study.space} has at least {fewest} cells, but scale.cells is {scale.cells}")
+    return scale
 
 
 def _retrain(study: Study) -> Retrain | None:

@@ -6,7 +6,7 @@ A derivation asks it for the scores it ranks by, a trial for those it records of
 Settings: synflow, jacob_cov, snip, grasp, fisher and grad_norm on 64 images, NASWOT on 128, weights as PyTorch draws
 them (arXiv:2101.08134, arXiv:2006.04647). After TE-NAS (arXiv:2102.11535): the NTK on 16 images, mean over 3
 initialisations (Kaiming, fan-out); linear regions of 3,000 crops of 3 x 3 pixels in one channel, network of 1 channel
-and 1 cell a stage, mean over 3 initialisations (fan-in), here counted over one batch.
+and as few cells as the space has, mean over 3 initialisations (fan-in), here counted over one batch.
 """
 
 from __future__ import annotations
@@ -91,10 +91,14 @@ class TrainingFree:
         return torch.randint(upper, (count,), generator=self.generator).to(self.images.device)
 
     def _networks(self, cell: Architecture, fan: Literal["fan_in", "fan_out"] | None) -> list[nn.Module]:
-        """Untrained networks of a cell; cells share draws up to where they differ. ``fan_in``: 1 channel, 1 cell."""
+        """Untrained networks of a cell; cells share draws up to where they differ. ``fan_in``: 1 channel, fewest cells."""
         from trainables import proxies
 
-        sizes = (1, 1, 1) if fan == "fan_in" else (self.scale.channels, self.scale.cells, self.images.shape[1])
+        sizes = (
+            (1, self.space.fewest_cells, 1)
+            if fan == "fan_in"
+            else (self.scale.channels, self.scale.cells, self.images.shape[1])
+        )
         networks = []
         for repeat in range(1 if fan is None else INITIALISATIONS):
             stream = f"{self.purpose}.weights.{repeat}"

@@ -12,11 +12,10 @@ import numpy.typing as npt
 import pandas as pd
 from statsmodels.stats.inter_rater import fleiss_kappa
 
-from analysis.robustness.derived import derived
-from trainables.spaces.nas_bench_201.genotype import EDGES, OPERATIONS
+from analysis.robustness.derived import derived, space_of
 
 
-def edge_agreement(operations: npt.ArrayLike, choices: int = len(OPERATIONS)) -> dict[str, float]:
+def edge_agreement(operations: npt.ArrayLike, choices: int) -> dict[str, float]:
     """How far cells [seeds, edges], as operation indices below ``choices``, agree edge by edge.
 
     ``pairs``: mean over edges of the share of pairs of seeds with the same operation, in percent. ``fleiss``: kappa
@@ -36,12 +35,14 @@ def edge_agreement(operations: npt.ArrayLike, choices: int = len(OPERATIONS)) ->
 def agreement(trials: pd.DataFrame) -> pd.DataFrame:
     """How far the seeds of each variant agree on a cell, one row a variant.
 
-    Columns: variant; derived (ok trials with a cell); distinct cells; classes (up to the benchmark's isomorphism);
+    Columns: variant; derived (ok trials with a cell); distinct cells; classes (up to what the space counts as one);
     modal (percent of the derived cells in the most frequent class); pairs, fleiss of ``edge_agreement``.
     """
     places, cells = derived(trials)
-    operations = np.array([cell.operations for cell in cells], dtype=int).reshape(-1, len(EDGES))
-    class_of = pd.factorize(np.array([cell.isomorphism_key() for cell in cells], dtype=object))[0]
+    space = space_of(trials)
+    edges, choices = space.shape
+    operations = np.array([space.chosen(cell) for cell in cells], dtype=int).reshape(-1, edges)
+    class_of = pd.factorize(np.array([space.key(cell) for cell in cells], dtype=object))[0]
     rows = []
     for variant, part in pd.Series(places).groupby(trials["variant"].array, observed=True):
         own = part[part >= 0].to_numpy()
@@ -53,6 +54,6 @@ def agreement(trials: pd.DataFrame) -> pd.DataFrame:
             "classes": np.count_nonzero(classes),
             "modal": 100 * (classes.max() / len(own)) if len(own) else float("nan"),
         }
-        rows.append(row | edge_agreement(operations[own]))
+        rows.append(row | edge_agreement(operations[own], choices))
     frame = pd.DataFrame(rows)
     return frame.assign(variant=frame["variant"].astype(trials["variant"].dtype))

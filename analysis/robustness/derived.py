@@ -1,22 +1,27 @@
-"""Derived cells as numbers: a distinct cell is read once, however many trials derived it."""
+"""Derived cells as values of their space: a distinct cell is read once, however many trials derived it."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from trainables.spaces.nas_bench_201.genotype import Genotype
+from trainables.spaces import space_named
+from trainables.spaces.space import Architecture, Space
 
 
-def cells_of(genotypes: pd.Series) -> tuple[np.ndarray, list[Genotype]]:
-    """The place of each of ``genotypes``, cells in their text form, among the distinct ones; -1 where it is missing.
+def space_of(trials: pd.DataFrame) -> Space[Any]:
+    """The space that a study's trials searched. Raises ConfigError where it is unknown to this version."""
+    names = trials["space"].dropna() if "space" in trials else pd.Series(dtype=str)
+    return space_named(str(names.iloc[0]) if len(names) else "nas_bench_201")
+
+
+def derived(trials: pd.DataFrame) -> tuple[np.ndarray, list[Architecture]]:
+    """The place of each trial's cell among the distinct ones; -1 where it did not end ok, or has none.
 
     Raises ConfigError where a text is no cell.
     """
-    places, texts = pd.factorize(genotypes)
-    return places, [Genotype.from_string(text) for text in texts]
-
-
-def derived(trials: pd.DataFrame) -> tuple[np.ndarray, list[Genotype]]:
-    """``cells_of`` the trials that ended ok; -1 for all others."""
-    return cells_of(trials["genotype"].where(trials["status"] == "ok"))
+    places, texts = pd.factorize(trials["genotype"].where(trials["status"] == "ok"))
+    space = space_of(trials)
+    return places, [space.parse(text) for text in texts]

@@ -63,7 +63,7 @@ PRINTED = (
 def printed_for(trials: pd.DataFrame, column: str) -> pd.DataFrame:
     """What is printed of ``column``, an accuracy of the table: variant, mean, spread, n, source, scale.
 
-    ``scale`` is False where the variant did not search at the method's ``paper_scale`` on images of 32 pixels. Variants
+    ``scale`` is False where the variant did not search at the method's published scale on images of 32 pixels. Variants
     of one method share its numbers: the printed ones are the method's at its authors' settings. Without rows where
     nothing is printed.
     """
@@ -71,7 +71,7 @@ def printed_for(trials: pd.DataFrame, column: str) -> pd.DataFrame:
     for variant, part in trials.groupby("variant", observed=True):
         for known in PRINTED:
             if known.method == part["method"].iloc[0] and column == known.accuracy.column:
-                scale = METHODS[known.method].paper_scale
+                scale = METHODS[known.method].published["nas_bench_201"]
                 same = all((part[k] == getattr(scale, k)).fillna(False).all() for k in ("channels", "cells", "epochs"))
                 same &= bool((part["image_size"].dropna() == _IMAGE_SIZE).all())
                 rows.append({"variant": str(variant), "mean": known.mean, "spread": known.spread, "n": known.n,

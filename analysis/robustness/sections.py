@@ -25,12 +25,13 @@ from analysis.robustness.checklist import checklist
 from analysis.robustness.collapse import Collapse
 from analysis.robustness.courses import sections as course_sections
 from analysis.robustness.courses.anytime import collapse_onsets
+from analysis.robustness.derived import space_of
 from analysis.robustness.spread import baseline
 from analysis.robustness.summary import failures, top_cells
 from analysis.statistics.estimate import MARGIN
 from trainables.benchmarks.accuracies import SPLITS, Accuracy
 from trainables.benchmarks.table import BenchmarkTable
-from trainables.spaces.nas_bench_201.genotype import NUM_CELLS, Genotype
+from trainables.spaces.nas_bench_201.genotype import NUM_CELLS
 
 _MOST_TRACEBACKS = 10
 _DEFINITIONS = {
@@ -223,13 +224,14 @@ def cells(trials: pd.DataFrame) -> Section:
     top = top_cells(figures.drawn(trials), columns)
     if top.empty:
         return Section("cells", "Derived cells", absent="no trial ended with a derived cell")
-    shown: dict[str, list[Cell]] = {}
+    space, shown = space_of(trials), dict[str, list[Cell]]()
     for row in top.to_dict("records"):
         parts = [f"{row['count']} of {row['derived']} trials"]
         for column in columns:
             value = f"{number(row[column])} %" if pd.notna(row[column]) else "unknown"
             parts.append(f"{accuracies.words(column).short} {value}")
-        cell = Cell(cell_svg(Genotype.from_string(row["genotype"])), row["genotype"], parts)
+        drawn = "".join(cell_svg(graph) for graph in space.graphs(space.parse(row["genotype"])))
+        cell = Cell(drawn, row["genotype"], parts)
         shown.setdefault(str(row["variant"]), []).append(cell)
     lead = (
         "Up to three cells a variant, those it derived most often (ties in alphabetical order). Nodes are feature "

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.results import accuracies
-from analysis.robustness.derived import cells_of
+from analysis.robustness.derived import space_of
 from analysis.robustness.summary import LOST
 from analysis.statistics.bootstrap import bootstrap_interval, studentised_interval
 from analysis.statistics.estimate import NAN, Estimate
@@ -22,7 +22,7 @@ from analysis.statistics.summary import describe, iqm
 from analysis.statistics.variance import VarianceComponents, nested
 from trainables.benchmarks.accuracies import Accuracy
 from trainables.benchmarks.table import BenchmarkTable
-from trainables.spaces.nas_bench_201.genotype import NUM_CELLS
+from trainables.spaces.nas_bench_201.genotype import NUM_CELLS, Genotype
 
 RESAMPLED_UP_TO = 200
 """Seeds above which no bootstrap is made: it would be Student's interval again, at a thousand times the cost."""
@@ -116,10 +116,10 @@ def baseline(trials: pd.DataFrame, column: str, table: BenchmarkTable | None) ->
         return None
     dataset, split = accuracies.TABLE[column].dataset, accuracies.TABLE[column].split
     looked_up = trials.loc[trials["status"] == "ok", ["genotype", column]].dropna()
-    if looked_up.empty or table.cells_known(dataset, split) < NUM_CELLS:
+    if looked_up.empty or space_of(trials).name != table.space or table.cells_known(dataset, split) < NUM_CELLS:
         return None
-    places, cells = cells_of(looked_up["genotype"])
-    known = table.accuracy(dataset, split, np.array([cell.index for cell in cells]))[places]
+    places, texts = pd.factorize(looked_up["genotype"])
+    known = table.accuracy(dataset, split, np.array([Genotype.from_string(text).index for text in texts]))[places]
     if not np.allclose(known, looked_up[column].astype(float), atol=1e-6):
         return None
     everything = table.accuracy(dataset, split, np.arange(NUM_CELLS))

@@ -13,11 +13,10 @@ import numpy as np
 import pandas as pd
 
 from analysis.results.accuracies import headline, headline_regret, lower_is_better, title
-from analysis.robustness.derived import derived
+from analysis.robustness.derived import derived, space_of
 from analysis.statistics.intervals import MINIMUM_N, t_multiplier
 from study.store.schema import STATUSES
 from trainables.benchmarks.accuracies import Accuracy
-from trainables.spaces.nas_bench_201.genotype import EDGES, SKIP
 
 LOST = ("diverged", "failed")
 """How a trial ends that was run to its end and has no result; what a scheduler stopped is not among them."""
@@ -90,11 +89,11 @@ def training_seed_spread(trials: pd.DataFrame, accuracy: Accuracy) -> pd.DataFra
 def derived_cells(trials: pd.DataFrame) -> pd.DataFrame:
     """What kind of cells each variant derived.
 
-    Columns: variant, n; derived (ok trials with a cell); distinct cells; classes (distinct up to the benchmark's
-    isomorphism); modal (percent of derived cells that are the most frequent one); skips (mean percent of edges that
-    are skip connections); disconnected (cells whose output no path reaches).
+    Columns: variant, n; derived (ok trials with a cell); distinct cells; classes (distinct up to what the space counts
+    as one); modal (percent of derived cells that are the most frequent one); skips (mean percent of edges that are skip
+    connections); disconnected (cells whose output no path reaches).
     """
-    places, known = derived(trials)
+    space, (places, known) = space_of(trials), derived(trials)
 
     def of_trials(values: Iterable[object]) -> np.ndarray:
         return np.array([*values, np.nan], dtype=float)[places]
@@ -103,9 +102,9 @@ def derived_cells(trials: pd.DataFrame) -> pd.DataFrame:
         {
             "variant": trials["variant"].array,
             "cell": of_trials(range(len(known))),
-            "class": of_trials(pd.factorize(np.array([cell.isomorphism_key() for cell in known], dtype=object))[0]),
-            "skips": of_trials(cell.operations.count(SKIP) for cell in known),
-            "disconnected": of_trials(not cell.output_is_connected() for cell in known),
+            "class": of_trials(pd.factorize(np.array([space.key(cell) for cell in known], dtype=object))[0]),
+            "skips": of_trials(space.skips(cell) for cell in known),
+            "disconnected": of_trials(not space.is_connected(cell) for cell in known),
         }
     )
     grouped = cells.groupby("variant", observed=True)
@@ -116,7 +115,7 @@ def derived_cells(trials: pd.DataFrame) -> pd.DataFrame:
             "distinct": grouped["cell"].nunique(),
             "classes": grouped["class"].nunique(),
             "modal": grouped["cell"].agg(lambda g: 100 * g.value_counts(normalize=True).max()),
-            "skips": 100 * grouped["skips"].mean() / len(EDGES),
+            "skips": 100 * grouped["skips"].mean() / space.edges,
             "disconnected": grouped["disconnected"].sum().astype(int),
         }
     )

@@ -84,7 +84,7 @@ def collapse(trials: pd.DataFrame, rule: Collapse) -> Table:
     shown = pd.DataFrame(
         {
             "variant": data["variant"].astype(str),
-            rule.heading(): [f"{k} of {n}" for k, n in data[["collapsed", "judged"]].to_numpy()],
+            rule.heading(trials): [f"{k} of {n}" for k, n in data[["collapsed", "judged"]].to_numpy()],
             "share (%)": data["share"].map(lambda share: number(share, 0)),
             "95 % interval (%)": [interval(low, high, 0) for low, high in data[["low", "high"]].to_numpy()],
         }

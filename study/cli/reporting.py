@@ -36,7 +36,10 @@ def report(
     lower_is_better: DirectionOption = None,
     paired: PairedOption = None,
     benchmark: BenchmarkOption = None,
-    collapse_skips: Annotated[int, typer.Option(help="Skip connections from which a cell has collapsed.")] = 4,
+    collapse_skips: Annotated[
+        int | None,
+        typer.Option(help="Skip connections from which a cell has collapsed; else the space's own (NAS-Bench-201: 4)."),
+    ] = None,
     collapse_below: Annotated[
         float | None, typer.Option(help="Instead: the accuracy (%) below which a search has collapsed.")
     ] = None,

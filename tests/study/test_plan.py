@@ -130,10 +130,10 @@ def test_a_table_searchers_id_ignores_images_and_scale(table_study: dict[str, An
     assert not ids & {s.id for s in trials(table_study, Fingerprints(None, {200: "c" * 16}))}
 
 
-def test_the_paper_scale_fills_what_a_study_leaves_out(tiny_study: dict[str, Any]) -> None:
+def test_the_published_scale_fills_what_a_study_leaves_out(tiny_study: dict[str, Any]) -> None:
     tiny_study |= {"scale": "paper", "methods": {"gaea": {}}}
     (spec, _) = trials(tiny_study)
-    assert spec.scale == METHODS["gaea"].paper_scale and spec.scale.channels == 24
+    assert spec.scale == METHODS["gaea"].published["nas_bench_201"] and spec.scale.channels == 24
     tiny_study["scale"] = {"channels": 8}
     assert trials(tiny_study)[0].scale == spec.scale.model_copy(update={"channels": 8})
 

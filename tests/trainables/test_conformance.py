@@ -30,6 +30,7 @@ from trainables.hyperparameters import Range, range_of, source_of
 from trainables.methods import METHODS, Diverged, diagnostics
 from trainables.methods.differentiable import DifferentiableSearch
 from trainables.methods.hessian import largest_eigenvalue
+from trainables.spaces import SPACES
 from trainables.spaces.nas_bench_201 import Genotype
 from trainables.spec import DatasetSpec, Retrain
 from trainables.trial import Surroundings, Trial
@@ -331,12 +332,12 @@ def test_config_survives_its_dump(case: Any) -> None:
 
 
 @every_method
-def test_method_states_its_paper_scale_protocol_and_cost(method: str) -> None:
+def test_method_states_its_published_scale_protocol_and_cost(method: str) -> None:
     cls = METHODS[method]
     config = cls.Config()
     images = cls.needs(config) == "images"
     assert "arXiv:" in cls.paper and cls.version >= 1 and cls.relative_cost(config) > 0
-    assert (cls.paper_scale is not None) == images
+    assert ("nas_bench_201" in cls.published) == images and set(cls.published) <= set(cls.spaces(config) or SPACES)
     assert (cls.protocol(config) in PROTOCOLS) if images else (cls.protocol(config) is None)
     assert sys.modules[cls.__module__].__doc__ and "Deviations" in sys.modules[cls.__module__].__doc__
 

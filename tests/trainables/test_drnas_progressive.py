@@ -185,7 +185,7 @@ def test_stages_halve_the_epochs(epochs: int, boundary: int) -> None:
 
 
 def test_the_paper_s_setting_rests_ten_epochs_in_each_stage() -> None:
-    config, scale = Drnas.Config(), Drnas.paper_scale
+    config, scale = Drnas.Config(), Drnas.published["nas_bench_201"]
     assert scale is not None and round(config.warm_up * len(stage_of(0, scale.epochs))) == 10
 
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
 from test_conformance import IMAGE_CASES, SHORT, finish, name_of, result_of
 from tiny_trials import tiny_trial
-from twin_space import Twin, TwinSpace
+from twin_space import TwinSpace
 
 from study.config import parse
 from study.plan import Fingerprints, plan
 from trainables.benchmarks.accuracies import MEAN_COLUMNS
 from trainables.benchmarks.table import open_table
 from trainables.errors import ConfigError
-from trainables.methods import METHODS, diagnostics
+from trainables.methods import METHODS, diagnostics, robust_darts
 from trainables.methods.beta_darts import beta_decay
 from trainables.methods.differentiable import DifferentiableSearch
+from trainables.methods.hessian import largest_eigenvalue
 from trainables.records import epoch_rows, trial_row
 from trainables.spaces import SPACES, space_named
 from trainables.spec import Retrain
@@ -32,6 +34,7 @@ pytestmark = pytest.mark.trains
 def _twin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(SPACES, "twin", TwinSpace())
     monkeypatch.setattr(diagnostics, "largest_eigenvalue", SHORT)
+    monkeypatch.setattr(robust_darts, "largest_eigenvalue", partial(largest_eigenvalue, iterations=2))
     yield
 
 
@@ -41,17 +44,26 @@ def offered(case: tuple[str, dict[str, Any]]) -> bool:
 
 
 CASES = [case for case in IMAGE_CASES if offered(case)]
+FEW = [case for case in CASES if case[0] == "gaea" or case == next(first for first in CASES if first[0] == case[0])]
+"""on a space of large networks: of each method one case, of GAEA all, which reads rows in more than one way"""
+PAIRS = [*((case, "twin") for case in CASES), *((case, "darts") for case in FEW)]
 
 
-def begin(method: str, **config: Any) -> Trial:
-    retrain = Retrain(epochs=1, channels=2, cells=1, batch_size=32)
-    return tiny_trial(method, space="twin", cells=2, retrain=retrain, hessian_every=2, proxies=("synflow",), **config)
+def begin(method: str, space: str = "twin", **config: Any) -> Trial:
+    if space == "darts":  # a large network: each step counts
+        return tiny_trial(method, space=space, cells=3, epochs=2, train_images=32, **config)
+    retrain = Retrain(epochs=1, channels=2, cells=2, batch_size=32)
+    return tiny_trial(
+        method, space=space, cells=2, epochs=2, retrain=retrain, hessian_every=2, proxies=("synflow",), **config
+    )
 
 
-@pytest.mark.parametrize("case", CASES, ids=name_of)
-def test_a_method_searches_a_space_that_it_does_not_know(case: tuple[str, dict[str, Any]]) -> None:
+@pytest.mark.parametrize(
+    ("case", "space"), PAIRS, ids=lambda given: given if isinstance(given, str) else name_of(given)
+)
+def test_a_method_searches_a_space_that_it_does_not_know(case: tuple[str, dict[str, Any]], space: str) -> None:
     method, config = case
-    trial, resumed = begin(method, **config), begin(method, **config)
+    trial, resumed = begin(method, space, **config), begin(method, space, **config)
     search = trial.search
     assert isinstance(search, DifferentiableSearch)
     before = search.alpha.detach().clone()
@@ -62,13 +74,15 @@ def test_a_method_searches_a_space_that_it_does_not_know(case: tuple[str, dict[s
     resumed.load_state_dict(torch.load(file, weights_only=True))
     result = finish(trial)
     assert finish(resumed) == result == result_of(trial)
-    assert search.scores().shape == (6, 3) and len(search.alpha) == 6
+    shape = space_named(space).shape
+    assert search.scores().shape == shape and len(search.alpha) == shape[0]
     moved = (search.alpha != before).any(dim=1)
     assert moved.all() if search.learns_architecture else not moved.any(), (
         "the rows of both kinds of cells are searched"
     )
-    assert isinstance(trial.genotype, Twin) and space_named("twin").parse(str(trial.genotype)) == trial.genotype
-    assert trial.retrain_test_accuracy is not None and trial.proxies["synflow"] >= 0
+    assert trial.genotype is not None and space_named(space).parse(str(trial.genotype)) == trial.genotype
+    if space == "twin":
+        assert trial.retrain_test_accuracy is not None and trial.proxies["synflow"] >= 0
 
 
 def test_its_rows_claim_nothing_of_a_table_of_other_cells() -> None:
@@ -77,12 +91,13 @@ def test_its_rows_claim_nothing_of_a_table_of_other_cells() -> None:
     table = open_table(None)
     row = trial_row(trial.spec, "study", trial.record(), table)
     epochs = epoch_rows(trial.spec, trial.epochs, table)
-    assert row["space"] == "twin" and row["genotype"] == str(trial.genotype) and row["epochs"] == 3
+    assert row["space"] == "twin" and row["genotype"] == str(trial.genotype) and row["epochs"] == 2
     assert all(each[name] is None for each in (row, *epochs) for name in MEAN_COLUMNS)
 
 
 def test_a_method_that_cannot_search_a_space_is_refused_in_one_sentence() -> None:
-    study = {"name": "x", "space": "twin", "dataset": "digits", "seeds": 1, "scale": {"channels": 4}}
+    study = {"name": "x", "space": "twin", "dataset": "digits", "seeds": 1}
+    study["scale"] = {"channels": 4, "cells": 2, "epochs": 2, "batch_size": 16}
     known = Fingerprints("a" * 16, {200: "b" * 16})
     with pytest.raises(ConfigError) as refused:
         plan(parse(study | {"methods": {"darts": {}, "cdarts": {}}}), known)
@@ -94,6 +109,29 @@ def test_a_method_that_cannot_search_a_space_is_refused_in_one_sentence() -> Non
         with pytest.raises(ConfigError, match=f"{method} here searches nas_bench_201 only"):
             plan(parse(study | {"methods": {method: settings}}), known)
     assert len(plan(parse(study | {"methods": {"drnas": {}, "gaea": {}}}), known).trials) == 2
+
+
+def test_a_random_cell_needs_no_table_in_any_space() -> None:
+    trial = begin("random_search", "darts")
+    finish(trial)
+    assert str(space_named("darts").parse(str(trial.genotype))) == str(trial.genotype)
+    assert trial.genotype != begin("random_search", "darts", seed=1).search.space.random(torch.Generator())
+
+
+def test_a_scale_that_no_paper_states_is_asked_for_whole() -> None:
+    study = {"name": "x", "space": "darts", "dataset": "digits", "seeds": 1, "methods": {"gdas": {}}}
+    known = Fingerprints("a" * 16)
+    with pytest.raises(ConfigError) as refused:
+        plan(parse(study | {"scale": {"channels": 4, "epochs": 3}}), known)
+    assert str(refused.value) == (
+        "gdas has no published scale on darts, so the study must say it whole, but scale.cells, scale.batch_size is "
+        "not there; write it down"
+    )
+    scale = {"channels": 4, "cells": 2, "epochs": 3, "batch_size": 16}
+    with pytest.raises(ConfigError, match="a network of darts has at least 3 cells, but scale.cells is 2"):
+        plan(parse(study | {"scale": scale}), known)
+    (trial,) = plan(parse(study | {"methods": {"darts": {}}}), known).trials
+    assert trial.scale is not None and (trial.scale.cells, trial.scale.epochs) == (8, 50)
 
 
 def test_trials_of_two_spaces_are_two_trials() -> None:
@@ -108,8 +146,6 @@ def test_beta_decay_is_a_sum_over_kinds_of_cells_of_means_over_their_edges() -> 
 
 
 def test_a_large_hessian_is_searched_for_its_eigenvalue_rather_than_filled(monkeypatch: pytest.MonkeyPatch) -> None:
-    from trainables.methods import robust_darts
-
     def eigenvalue() -> float:
         search = begin("robust_darts", order="first").search
         assert isinstance(search, robust_darts.RobustDarts)
@@ -117,6 +153,7 @@ def test_a_large_hessian_is_searched_for_its_eigenvalue_rather_than_filled(monke
 
     exact = eigenvalue()
     monkeypatch.setattr(robust_darts, "LARGEST_HESSIAN", 17)
+    monkeypatch.setattr(robust_darts, "largest_eigenvalue", largest_eigenvalue)
     assert eigenvalue() == pytest.approx(exact, rel=0.02)
 
 

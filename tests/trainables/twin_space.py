@@ -15,7 +15,7 @@ from trainables.errors import ConfigError
 from trainables.spaces.partial import processed_channels, rejoin
 from trainables.spaces.search_network import SearchNetwork
 from trainables.spaces.single_path import SinglePath
-from trainables.spaces.space import NONE, SKIP, Space
+from trainables.spaces.space import NONE, SKIP, Graph, Space
 
 OPERATIONS = (NONE, SKIP, "conv_3x3")
 SOURCES = (0, 0, 1)
@@ -87,6 +87,7 @@ class TwinSpace(Space[Twin]):
 
     name, source = "twin", "this test"
     choices, cells, inputs = (OPERATIONS,) * 6, (3, 3), (1, 2, 1, 2)
+    edges, collapsed_skips = 6, 4
 
     def supernet(self, channels: int, cells: int, colours: int, classes: int, *, partial: int = 1) -> Cells:
         return Cells(channels, cells, colours, classes, partial)
@@ -111,6 +112,13 @@ class TwinSpace(Space[Twin]):
 
     def dearest(self) -> Twin:
         return Twin((2,) * 6)
+
+    def chosen(self, architecture: Twin) -> tuple[int, ...]:
+        return architecture.operations
+
+    def graphs(self, architecture: Twin) -> list[Graph]:
+        edges = [(SOURCES[e % 3], min(e % 3 + 1, 2), OPERATIONS[o]) for e, o in enumerate(architecture.operations)]
+        return [Graph(kind, ("0", "1", "2"), tuple(own)) for kind, own in (("even", edges[:3]), ("odd", edges[3:]))]
 
     def shares(self, architecture: Twin) -> dict[str, float]:
         counts = {"skip": architecture.operations.count(1), "none": architecture.operations.count(0), "pool": 0}

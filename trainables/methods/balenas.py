@@ -31,7 +31,7 @@ from typing import Any, Literal
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor, torch
 from trainables.methods.differentiable import Batch, DifferentiableSearch
-from trainables.methods.search_method import ImageContext, Metrics
+from trainables.methods.search_method import ImageContext, Metrics, scales
 from trainables.methods.weight_training import WeightTraining
 from trainables.spaces.space import Architecture
 from trainables.spec import Scale
@@ -91,7 +91,7 @@ class Balenas(DifferentiableSearch[BalenasConfig]):
         "Zhang, Pan, Chang, Su, Hu, Haffari, Yang. BaLeNAS: Differentiable Architecture Search via the Bayesian "
         "Learning Rule. CVPR 2022. arXiv:2111.13204"
     )
-    paper_scale = Scale(channels=16, cells=5, epochs=50, batch_size=64)
+    published = scales(nas_bench_201=Scale(channels=16, cells=5, epochs=50, batch_size=64))
 
     def __init__(self, config: BalenasConfig, context: ImageContext) -> None:
         super().__init__(config, context)

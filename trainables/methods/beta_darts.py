@@ -27,6 +27,7 @@ from typing import Literal
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
+from trainables.methods.search_method import scales
 from trainables.spec import Scale
 
 _RELEASE = "Sunshine-Ye/Beta-DARTS, NAS-Bench-201"
@@ -61,7 +62,10 @@ class BetaDarts(AdamArchitectureSearch[BetaDartsConfig]):
         "Ye, Li, Li, Chen, Fan, Ouyang. β-DARTS: Beta-Decay Regularization for Differentiable Architecture Search. "
         "CVPR 2022. arXiv:2203.01665"
     )
-    paper_scale = Scale(channels=16, cells=5, epochs=100, batch_size=64)
+    published = scales(
+        nas_bench_201=Scale(channels=16, cells=5, epochs=100, batch_size=64),
+        darts=Scale(channels=16, cells=8, epochs=50, batch_size=64),
+    )
 
     def regulariser(self) -> Tensor | float:
         weight = decay_weight(self.config.decay_final, self.epochs_done, self.total_epochs)

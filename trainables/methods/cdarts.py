@@ -45,7 +45,7 @@ from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import F, Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
 from trainables.methods.differentiable import Batch
-from trainables.methods.search_method import ImageContext, Metrics
+from trainables.methods.search_method import ImageContext, Metrics, scales
 from trainables.spaces.nas_bench_201.genotype import NONE
 from trainables.spec import Scale
 
@@ -127,7 +127,7 @@ class Cdarts(AdamArchitectureSearch[CdartsConfig]):
     paper = (
         "Yu, Peng, Huang, Fu, Du, Wang, Ling. Cyclic Differentiable Architecture Search. TPAMI 2023. arXiv:2006.10724"
     )
-    paper_scale = Scale(channels=16, cells=5, epochs=32, batch_size=64)
+    published = scales(nas_bench_201=Scale(channels=16, cells=5, epochs=32, batch_size=64))
     supernet: Supernet
     evaluation: DiscreteNetwork
     """The network of the present iteration; made by ``begin_iteration``."""

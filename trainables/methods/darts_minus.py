@@ -27,7 +27,7 @@ from typing import Literal
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
-from trainables.methods.search_method import ImageContext
+from trainables.methods.search_method import ImageContext, scales
 from trainables.spaces.space import SKIP
 from trainables.spec import Scale
 
@@ -58,7 +58,7 @@ class DartsMinus(AdamArchitectureSearch[DartsMinusConfig]):
         "Chu, Wang, Zhang, Lu, Wei, Yan. DARTS-: Robustly Stepping out of Performance Collapse Without Indicators. "
         "ICLR 2021. arXiv:2009.01027"
     )
-    paper_scale = Scale(channels=16, cells=5, epochs=100, batch_size=64)
+    published = scales(nas_bench_201=Scale(channels=16, cells=5, epochs=100, batch_size=64))
 
     def __init__(self, config: DartsMinusConfig, context: ImageContext) -> None:
         super().__init__(config, context)

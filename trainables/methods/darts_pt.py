@@ -29,7 +29,7 @@ from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
 from trainables.methods.differentiable import Batch
-from trainables.methods.search_method import ImageContext, Metrics
+from trainables.methods.search_method import ImageContext, Metrics, scales
 from trainables.spaces.space import Space
 from trainables.spec import Scale
 
@@ -77,13 +77,17 @@ class DartsPt(AdamArchitectureSearch[DartsPtConfig]):
         "Wang, Cheng, Chen, Tang, Hsieh. Rethinking Architecture Selection in Differentiable NAS. ICLR 2021. "
         "arXiv:2108.04392"
     )
-    paper_scale = Scale(channels=16, cells=5, epochs=100, batch_size=64)
+    published = scales(nas_bench_201=Scale(channels=16, cells=5, epochs=100, batch_size=64))
 
     def __init__(self, config: DartsPtConfig, context: ImageContext) -> None:
         super().__init__(config, context)
         rows, self.operations = self.space.shape
         self.projected = torch.full((rows,), OPEN, device=context.device)
         self.some_open = True
+
+    @classmethod
+    def spaces(cls, config: Any) -> tuple[str, ...] | None:
+        return ("nas_bench_201",)  # where cells lose edges, these are projected as well: not built
 
     @classmethod
     def relative_cost(cls, config: Any) -> float:

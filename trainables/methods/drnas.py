@@ -44,7 +44,7 @@ from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import F, Tensor, torch
 from trainables.methods.adam_architecture import AdamSearch
 from trainables.methods.differentiable import Batch
-from trainables.methods.search_method import ImageContext, Metrics
+from trainables.methods.search_method import ImageContext, Metrics, scales
 from trainables.methods.weight_training import WeightTraining
 from trainables.spaces.partial import STEP_COST, processed_channels
 from trainables.spec import Scale
@@ -118,7 +118,7 @@ class Drnas(AdamSearch[DrnasConfig]):
 
     Config = DrnasConfig
     paper = "Chen, Wang, Cheng, Tang, Hsieh. DrNAS: Dirichlet Neural Architecture Search. ICLR 2021. arXiv:2006.10355"
-    paper_scale = Scale(channels=16, cells=5, epochs=100, batch_size=64)
+    published = scales(nas_bench_201=Scale(channels=16, cells=5, epochs=100, batch_size=64))
 
     mask: Tensor | None = None
     """The operations [R, O] still in the search; None while all of them are."""

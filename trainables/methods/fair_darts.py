@@ -27,6 +27,7 @@ from typing import Literal
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import F, Tensor
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
+from trainables.methods.search_method import scales
 from trainables.spec import Scale
 
 _RELEASE = "xiaomi-automl/FairDARTS"
@@ -52,7 +53,7 @@ class FairDarts(AdamArchitectureSearch[FairDartsConfig]):
         "Chu, Zhou, Zhang, Li. Fair DARTS: Eliminating Unfair Advantages in Differentiable Architecture Search. "
         "ECCV 2020. arXiv:1911.12126"
     )
-    paper_scale = Scale(channels=16, cells=5, epochs=100, batch_size=64)
+    published = scales(nas_bench_201=Scale(channels=16, cells=5, epochs=100, batch_size=64))
 
     def initial_architecture(self) -> Tensor:
         """alpha [R, |O|] = 1e-3 * N(0, 1): of all operations but none, the first where there is one."""

@@ -45,7 +45,7 @@ from trainables.methods.differentiable import Batch, DifferentiableSearch
 from trainables.methods.edge_weights import node_normalise
 from trainables.methods.gdas import hard_sample
 from trainables.methods.gumbel import gumbel_noise, temperature
-from trainables.methods.search_method import ImageContext, Metrics
+from trainables.methods.search_method import ImageContext, Metrics, scales
 from trainables.methods.simplex import (
     clamp_then_divide,
     divide_then_clamp,
@@ -113,7 +113,10 @@ class Gaea(DifferentiableSearch[GaeaConfig]):
         "Li, Khodak, Balcan, Talwalkar. Geometry-Aware Gradient Algorithms for Neural Architecture Search. ICLR 2021. "
         "arXiv:2004.07802"
     )
-    paper_scale = Scale(channels=24, cells=5, epochs=25, batch_size=64)
+    published = scales(
+        nas_bench_201=Scale(channels=24, cells=5, epochs=25, batch_size=64),
+        darts=Scale(channels=16, cells=8, epochs=50, batch_size=256),
+    )
 
     def __init__(self, config: GaeaConfig, context: ImageContext) -> None:
         super().__init__(config, context)

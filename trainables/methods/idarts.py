@@ -37,7 +37,7 @@ from trainables.later import Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
 from trainables.methods.differentiable import Batch
 from trainables.methods.hessian import hessian_vector_product
-from trainables.methods.search_method import ImageContext
+from trainables.methods.search_method import ImageContext, scales
 from trainables.methods.weight_training import WeightTraining
 from trainables.spec import Scale
 
@@ -85,7 +85,7 @@ class Idarts(AdamArchitectureSearch[IdartsConfig]):
         "Zhang, Su, Pan, Chang, Abbasnejad, Haffari. iDARTS: Differentiable Architecture Search with Stochastic "
         "Implicit Gradients. ICML 2021. arXiv:2106.10784"
     )
-    paper_scale = Scale(channels=16, cells=5, epochs=120, batch_size=64)
+    published = scales(nas_bench_201=Scale(channels=16, cells=5, epochs=120, batch_size=64))
 
     def __init__(self, config: IdartsConfig, context: ImageContext) -> None:
         super().__init__(config, context)

@@ -30,6 +30,7 @@ from trainables.later import F, Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
 from trainables.methods.differentiable import Batch
 from trainables.methods.hessian import hessian_vector_product
+from trainables.methods.search_method import scales
 from trainables.spec import Scale
 
 
@@ -57,7 +58,7 @@ class LambdaDarts(AdamArchitectureSearch[LambdaDartsConfig]):
         "Movahedi, Adabinejad, Imani, Keshavarz, Dehghani, Shakery, Araabi. Λ-DARTS: Mitigating Performance Collapse "
         "by Harmonizing Operation Selection among Cells. ICLR 2023. arXiv:2210.07998"
     )
-    paper_scale = Scale(channels=16, cells=5, epochs=100, batch_size=64)
+    published = scales(nas_bench_201=Scale(channels=16, cells=5, epochs=100, batch_size=64))
 
     @classmethod
     def spaces(cls, config: Any) -> tuple[str, ...] | None:

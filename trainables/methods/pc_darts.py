@@ -32,6 +32,7 @@ from trainables.later import Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
 from trainables.methods.differentiable import Batch
 from trainables.methods.edge_weights import node_softmax
+from trainables.methods.search_method import scales
 from trainables.spaces.partial import STEP_COST, processed_channels
 from trainables.spec import Scale
 
@@ -62,7 +63,10 @@ class PcDarts(AdamArchitectureSearch[PcDartsConfig]):
         "Xu, Xie, Zhang, Chen, Qi, Tian, Xiong. PC-DARTS: Partial Channel Connections for Memory-Efficient "
         "Architecture Search. ICLR 2020. arXiv:1907.05737"
     )
-    paper_scale = Scale(channels=16, cells=5, epochs=100, batch_size=64)
+    published = scales(
+        nas_bench_201=Scale(channels=16, cells=5, epochs=100, batch_size=64),
+        darts=Scale(channels=16, cells=8, epochs=50, batch_size=256),
+    )
 
     @classmethod
     def check_scale(cls, config: Any, scale: Scale) -> None:

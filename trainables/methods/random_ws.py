@@ -36,7 +36,7 @@ from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor, torch
 from trainables.methods.diagnostics import statistics_kept
 from trainables.methods.differentiable import Batch, DifferentiableSearch
-from trainables.methods.search_method import ImageContext, Metrics
+from trainables.methods.search_method import ImageContext, Metrics, scales
 from trainables.methods.weight_training import WeightTraining
 from trainables.spaces.single_path import SinglePath
 from trainables.spaces.space import Architecture
@@ -74,7 +74,10 @@ class RandomWs(DifferentiableSearch[RandomWsConfig]):
     paper = (
         "Li, Talwalkar. Random Search and Reproducibility for Neural Architecture Search. UAI 2019. arXiv:1902.07638"
     )
-    paper_scale = Scale(channels=16, cells=5, epochs=250, batch_size=64)
+    published = scales(
+        nas_bench_201=Scale(channels=16, cells=5, epochs=250, batch_size=64),
+        darts=Scale(channels=16, cells=8, epochs=100, batch_size=64),
+    )
 
     def __init__(self, config: RandomWsConfig, context: ImageContext) -> None:
         super().__init__(config, context)

@@ -26,6 +26,7 @@ from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
 from trainables.methods.gumbel import gumbel_noise
+from trainables.methods.search_method import scales
 from trainables.methods.weight_training import WeightTraining
 from trainables.spec import Scale
 
@@ -55,7 +56,7 @@ class Reinmax(AdamArchitectureSearch[ReinmaxConfig]):
         "Liu, Dong, Liu, Yu, Gao. Bridging Discrete and Backpropagation: Straight-Through and Beyond. NeurIPS 2023. "
         "arXiv:2304.08612"
     )
-    paper_scale = Scale(channels=16, cells=5, epochs=250, batch_size=64)
+    published = scales(nas_bench_201=Scale(channels=16, cells=5, epochs=250, batch_size=64))
 
     def mixing(self) -> Tensor:
         noise = gumbel_noise(self.alpha, self.context.streams("architecture.noise", self.alpha.device))

@@ -39,7 +39,7 @@ from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import torch
 from trainables.methods.darts import Darts, DartsConfig
 from trainables.methods.hessian import dominant_eigenvalue, largest_eigenvalue
-from trainables.methods.search_method import ImageContext, Metrics, require_finite
+from trainables.methods.search_method import ImageContext, Metrics, require_finite, scales
 from trainables.spaces.space import Architecture
 from trainables.spec import Scale
 
@@ -107,7 +107,10 @@ class RobustDarts(Darts):
         "Zela, Elsken, Saikia, Marrakchi, Brox, Hutter. Understanding and Robustifying Differentiable Architecture "
         "Search. ICLR 2020. arXiv:1909.09656"
     )
-    paper_scale = Scale(channels=16, cells=5, epochs=50, batch_size=64)
+    published = scales(
+        nas_bench_201=Scale(channels=16, cells=5, epochs=50, batch_size=64),
+        darts=Scale(channels=16, cells=8, epochs=50, batch_size=64),
+    )
     config: RobustDartsConfig
 
     def __init__(self, config: RobustDartsConfig, context: ImageContext) -> None:

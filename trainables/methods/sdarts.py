@@ -31,6 +31,7 @@ from trainables.later import Tensor, torch
 from trainables.methods.darts import Darts, DartsConfig
 from trainables.methods.diagnostics import statistics_kept
 from trainables.methods.differentiable import Batch
+from trainables.methods.search_method import scales
 from trainables.spec import Scale
 
 _RELEASE = "xiangning-chen/SmoothDARTS"
@@ -77,7 +78,7 @@ class Sdarts(Darts):
         "Chen, Hsieh. Stabilizing Differentiable Architecture Search via Perturbation-based Regularization. ICML 2020. "
         "arXiv:2002.05283"
     )
-    paper_scale = Scale(channels=16, cells=5, epochs=100, batch_size=64)
+    published = scales(nas_bench_201=Scale(channels=16, cells=5, epochs=100, batch_size=64))
     config: SdartsConfig
 
     @classmethod

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from trainables.benchmarks.signal import Signal
@@ -66,6 +68,11 @@ class TableContext(SearchContext):
     signal: Signal
 
 
+def scales(**by_space: Scale) -> Mapping[str, Scale]:
+    """The scale of the search that is published on each of these spaces."""
+    return MappingProxyType(by_space)
+
+
 class SearchMethod(ABC, Generic[ConfigT]):
     """One run of one search method."""
 
@@ -74,8 +81,8 @@ class SearchMethod(ABC, Generic[ConfigT]):
     """Raised when the meaning of the method changes: results of another version are never reused."""
     paper: ClassVar[str]
     """Authors, title, venue, arXiv number."""
-    paper_scale: ClassVar[Scale | None] = None
-    """The scale of the paper's NAS-Bench-201 search; fields a study leaves out are filled from here."""
+    published: ClassVar[Mapping[str, Scale]] = scales()
+    """By space; fields of its scale that a study leaves out are filled from here."""
 
     def __init__(self, config: ConfigT, context: SearchContext) -> None:
         self.config, self.context, self.space = config, context, context.space

@@ -34,6 +34,7 @@ from trainables.later import Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
 from trainables.methods.differentiable import Batch
 from trainables.methods.gumbel import gumbel_noise, relaxed_sample, temperature
+from trainables.methods.search_method import scales
 from trainables.spec import Scale
 
 _DRNAS = "xiangning-chen/DrNAS, SNAS on NAS-Bench-201"
@@ -64,7 +65,10 @@ class Snas(AdamArchitectureSearch[SnasConfig]):
 
     Config = SnasConfig
     paper = "Xie, Zheng, Liu, Lin. SNAS: Stochastic Neural Architecture Search. ICLR 2019. arXiv:1812.09926"
-    paper_scale = Scale(channels=16, cells=5, epochs=100, batch_size=64)
+    published = scales(
+        nas_bench_201=Scale(channels=16, cells=5, epochs=100, batch_size=64),
+        darts=Scale(channels=16, cells=8, epochs=150, batch_size=64),
+    )
 
     @classmethod
     def protocol(cls, config: Any) -> str:

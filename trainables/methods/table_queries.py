@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeVar
 from trainables.hyperparameters import MethodConfig, hyperparameter
 from trainables.methods.search_method import Metrics, Needs, SearchMethod, TableContext
 from trainables.spaces.nas_bench_201 import Genotype
+from trainables.spaces.space import Architecture
 
 
 class TableQueriesConfig(MethodConfig):
@@ -58,7 +59,7 @@ class TableQueries(SearchMethod[ConfigT]):
         known = {} if self.context.signal.cost_s is None else {"simulated_s": self.spent_s}
         return {"queries": len(self.queried), **known}
 
-    def current(self) -> Genotype:
+    def current(self) -> Architecture:
         return Genotype.from_index(self.incumbent)
 
     def state_dict(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from trainables.later import Tensor, torch
 
@@ -29,6 +29,16 @@ class Architecture(Hashable, Protocol):
 A = TypeVar("A", bound=Architecture)
 
 
+class Graph(NamedTuple):
+    """A cell as a graph. Nodes are in the order in which they are computed."""
+
+    title: str
+    """of the kind of cell; empty where there is one kind"""
+    nodes: tuple[str, ...]
+    edges: tuple[tuple[int, int, str], ...]
+    """source, target, operation"""
+
+
 class Space(ABC, Generic[A]):
     """One search space. Torch is imported where networks are built."""
 
@@ -43,6 +53,10 @@ class Space(ABC, Generic[A]):
     inputs: ClassVar[tuple[int, ...]]
     """How many rows enter each node, kind of cell by kind of cell; R in all."""
 
+    edges: ClassVar[int]
+    """How many edges of an architecture are judged by what they are: those of its (first kind of) cell."""
+    collapsed_skips: ClassVar[int]
+    """From how many skip connections among these a search counts as collapsed, unless a report is told otherwise."""
     fewest_cells: ClassVar[int] = 1
     """What a network's number of ``cells`` is at least."""
 
@@ -96,5 +110,25 @@ class Space(ABC, Generic[A]):
         """One whose network takes longest: what estimates of cost measure."""
 
     @abstractmethod
+    def chosen(self, architecture: A) -> tuple[int, ...]:
+        """[R] the column of each row's candidate; that of ``none`` where the row is left out."""
+
+    @abstractmethod
     def shares(self, architecture: A) -> dict[str, float]:
-        """Percent of the rows that are skip connections (``skip``), left out (``none``), pooling (``pool``)."""
+        """Percent of the ``edges`` that are skip connections (``skip``), left out (``none``), pooling (``pool``)."""
+
+    def skips(self, architecture: A) -> int:
+        """How many of the ``edges`` are skip connections."""
+        return round(self.shares(architecture)["skip"] * self.edges / 100)
+
+    def key(self, architecture: A) -> str:
+        """The same for architectures that count as one: themselves, unless the space knows better."""
+        return str(architecture)
+
+    def is_connected(self, architecture: A) -> bool:
+        """Whether any path leads from the input to the output."""
+        return True
+
+    @abstractmethod
+    def graphs(self, architecture: A) -> list[Graph]:
+        """What a figure draws: a graph for each kind of cell."""

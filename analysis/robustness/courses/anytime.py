@@ -112,7 +112,7 @@ def collapse_onsets(trials: pd.DataFrame, epochs: Epochs, rule: Collapse) -> pd.
     if looked_at is None:
         return none
     for grid in epochs.read(trials, [looked_at]):
-        if one := held(grid, rule.of_epochs(grid.values[looked_at])):
+        if one := held(grid, rule.of_epochs(trials, grid.values[looked_at])):
             at = anytime.onset(one.at, one.values.T > 0.5)
             collapsed = np.isfinite(at)
             own = {"variant": one.variant, "trial": one.trials[collapsed], "epoch": at[collapsed]}

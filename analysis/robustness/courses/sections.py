@@ -19,10 +19,10 @@ from analysis.robustness.collapse import Collapse
 from analysis.robustness.courses import anytime
 from analysis.robustness.courses import figures as course_figures
 from analysis.robustness.courses import targets as time_to_target
+from analysis.robustness.derived import space_of
 from analysis.robustness.summary_tables import early_stopping
 from trainables.benchmarks.accuracies import DATASETS, Accuracy
 from trainables.metrics import DIAGNOSTICS
-from trainables.spaces.nas_bench_201.genotype import EDGES
 
 EPOCH_COLUMNS = [
     *accuracies.REGRETS,
@@ -89,9 +89,9 @@ def skips(trials: pd.DataFrame, epochs: Epochs, onsets: pd.DataFrame) -> Section
     if not shown:
         return Section("skips", title, absent="no skip connections are recorded" if epochs else _NO_EPOCHS)
     lead = (
-        f"How many of the {len(EDGES)} edges of the cell that would be derived at each epoch are skip connections. A "
-        "curve that climbs late in the search is the usual sign of collapse; it foretells poor cells, it does not "
-        "prove them."
+        f"How many of the {space_of(trials).edges} edges of the cell that would be derived at each epoch are skip "
+        "connections. A curve that climbs late in the search is the usual sign of collapse; it foretells poor cells, "
+        "it does not prove them."
     )
     return Section("skips", title, lead, shown)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -91,9 +92,16 @@ class TestCollapse:
         assert (row["judged"], row["collapsed"], row["share"]) == (5, 2, 40.0)
 
     @pytest.mark.parametrize("rule", [{"skips": 0}, {"skips": 7}, {"below": 0.0}, {"below": 100.0}])
-    def test_thresholds_that_tell_nothing_apart_are_refused(self, rule: dict[str, float]) -> None:
+    def test_thresholds_that_tell_nothing_apart_are_refused(self, rule: dict[str, Any], study: Study) -> None:
         with pytest.raises(ConfigError, match="--collapse"):
-            Collapse(**rule)  # type: ignore[arg-type]
+            Collapse(**rule).check(study(arm("a", VALUES)).trials)
+
+    def test_the_space_says_how_many_skip_connections_are_a_collapse(self, study: Study) -> None:
+        trials = study(arm("a", VALUES)).trials
+        assert Collapse().words(trials) == "at least 4 of 6 edges skip connections"
+        trials["space"] = "darts"
+        assert Collapse().words(trials) == "at least 5 of 8 edges skip connections"
+        assert Collapse(skips=7).words(trials) == "at least 7 of 8 edges skip connections"
 
 
 class TestAgreement:
@@ -104,7 +112,7 @@ class TestAgreement:
         assert found["fleiss"] == pytest.approx((observed - chance) / (1 - chance))
 
     def test_one_operation_everywhere_agrees_and_has_no_fleiss_kappa(self) -> None:
-        found = edge_agreement([[1] * 6] * 4)
+        found = edge_agreement([[1] * 6] * 4, choices=5)
         assert found["pairs"] == 100 and math.isnan(found["fleiss"])
 
     def test_single_seed_agrees_with_nobody(self, study: Study) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from trainables.later import Tensor, torch
 from trainables.spaces.darts.genotype import EDGES, KEPT, NODES, OPERATIONS, Cell, Genotype
-from trainables.spaces.space import Space
+from trainables.spaces.space import Graph, Space
 
 if TYPE_CHECKING:
     from trainables.spaces.darts.network import DiscreteNetwork
@@ -21,6 +21,7 @@ class DartsSpace(Space[Genotype]):
     choices = (OPERATIONS,) * (2 * len(EDGES))
     cells = (len(EDGES), len(EDGES))
     inputs = NODES * 2
+    edges, collapsed_skips = KEPT * len(NODES), 5
     fewest_cells = 3
 
     def supernet(self, channels: int, cells: int, colours: int, classes: int, *, partial: int = 1) -> Supernet:
@@ -61,11 +62,22 @@ class DartsSpace(Space[Genotype]):
         cell: Cell = tuple(("sep_conv_5x5", source) for _ in NODES for source in range(KEPT))
         return Genotype(cell, cell)
 
+    def chosen(self, architecture: Genotype) -> tuple[int, ...]:
+        return tuple(self.one_hot(architecture).argmax(dim=1).tolist())
+
     def shares(self, architecture: Genotype) -> dict[str, float]:
-        """Of the sixteen edges that are kept."""
-        names = [operation for operation, _ in architecture.edges]
+        """Of the eight edges of the normal cell, whose skip connections the field counts (RobustDARTS)."""
+        names = [operation for operation, _ in architecture.normal]
         counts = {"skip": names.count("skip_connect"), "none": 0, "pool": sum("pool" in name for name in names)}
         return {name: 100.0 * count / len(names) for name, count in counts.items()}
+
+    def graphs(self, architecture: Genotype) -> list[Graph]:
+        return [_graph("normal", architecture.normal), _graph("reduction", architecture.reduce)]
+
+
+def _graph(title: str, cell: Cell) -> Graph:
+    edges = [(source, NODES[place // KEPT], operation) for place, (operation, source) in enumerate(cell)]
+    return Graph(title, ("-2", "-1", "0", "1", "2", "3"), tuple(edges))
 
 
 def _derived(scores: Tensor) -> Cell:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from trainables.later import F, Tensor, torch
 from trainables.spaces.nas_bench_201.genotype import AVG_POOL, CONV_3X3, EDGES, NONE, OPERATIONS, SKIP, Genotype
-from trainables.spaces.space import Space
+from trainables.spaces.space import Graph, Space
 
 if TYPE_CHECKING:
     from trainables.spaces.nas_bench_201.network import DiscreteNetwork
@@ -23,6 +23,7 @@ class NasBench201(Space[Genotype]):
     )
     choices = (OPERATIONS,) * len(EDGES)
     cells = (len(EDGES),)
+    edges, collapsed_skips = len(EDGES), 4
     inputs = tuple(sum(target == node for target, _ in EDGES) for node in (1, 2, 3))
 
     def supernet(self, channels: int, cells: int, colours: int, classes: int, *, partial: int = 1) -> Supernet:
@@ -51,6 +52,22 @@ class NasBench201(Space[Genotype]):
     def dearest(self) -> Genotype:
         return Genotype((CONV_3X3,) * len(EDGES))
 
+    def chosen(self, architecture: Genotype) -> tuple[int, ...]:
+        return architecture.operations
+
     def shares(self, architecture: Genotype) -> dict[str, float]:
         of = {"skip": SKIP, "none": NONE, "pool": AVG_POOL}
         return {name: 100.0 * architecture.operations.count(o) / len(EDGES) for name, o in of.items()}
+
+    def key(self, architecture: Genotype) -> str:
+        """The benchmark's own isomorphism classes."""
+        return architecture.isomorphism_key()
+
+    def is_connected(self, architecture: Genotype) -> bool:
+        return architecture.output_is_connected()
+
+    def graphs(self, architecture: Genotype) -> list[Graph]:
+        edges = tuple(
+            (source, target, OPERATIONS[o]) for (target, source), o in zip(EDGES, architecture.operations, strict=True)
+        )
+        return [Graph("", ("in", "1", "2", "out"), edges)]
