@@ -91,7 +91,7 @@ class TrainingFree:
         return torch.randint(upper, (count,), generator=self.generator).to(self.images.device)
 
     def _networks(self, cell: Architecture, fan: Literal["fan_in", "fan_out"] | None) -> list[nn.Module]:
-        """Untrained networks of a cell; cells share draws up to where they differ. ``fan_in``: 1 channel, fewest cells."""
+        """Untrained networks of a cell; cells share draws up to where they differ. ``fan_in``: the smallest."""
         from trainables import proxies
 
         sizes = (

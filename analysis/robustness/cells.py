@@ -48,10 +48,12 @@ def cell_svg(graph: Graph) -> str:
     top, bottom = min([_Y, *apexes]) - 31, max([_Y + _RADIUS, *apexes]) + 8
     width = _x(len(graph.nodes) - 1) + _MARGIN
     edges = "".join(_edge(source, target, operation) for source, target, operation in graph.edges)
+    style = 'font-size="13" font-family="sans-serif" fill="currentColor"'
+    title = f'<text x="2" y="{top + 14:.0f}" {style}>{graph.title}</text>' if graph.title else ""
     nodes = "".join(_node(_x(place), _Y, name) for place, name in enumerate(graph.nodes))
     return (
         f'<svg viewBox="0 {top:.0f} {width:.0f} {bottom - top:.0f}" role="img" aria-label="{describe(graph)}" '
-        f'class="cell" xmlns="http://www.w3.org/2000/svg">{edges}{nodes}</svg>'
+        f'class="cell" xmlns="http://www.w3.org/2000/svg">{title}{edges}{nodes}</svg>'
     )
 
 

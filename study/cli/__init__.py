@@ -21,6 +21,7 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
 )  # fmt: skip
 methods_app = typer.Typer(help="The search methods and their hyperparameters.", invoke_without_command=True)
+spaces_app = typer.Typer(help="The search spaces, and how large their networks are.", invoke_without_command=True)
 benchmark_app = typer.Typer(help="The NAS-Bench-201 table: what is known of every cell.", no_args_is_help=True)
 
 for command in (
@@ -30,10 +31,14 @@ for command in (
     app.command()(command)
 methods_app.callback()(catalogue.methods_list)
 methods_app.command("show")(catalogue.methods_show)
+spaces_app.callback()(catalogue.spaces_list)
+spaces_app.command("show")(catalogue.spaces_show)
+spaces_app.command("count")(catalogue.spaces_count)
 benchmark_app.command("info")(catalogue.benchmark_info)
 benchmark_app.command("import")(catalogue.benchmark_import)
 benchmark_app.command("query")(catalogue.benchmark_query)
 app.add_typer(methods_app, name="methods")
+app.add_typer(spaces_app, name="spaces")
 app.add_typer(benchmark_app, name="benchmark")
 
 

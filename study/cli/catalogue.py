@@ -1,4 +1,4 @@
-"""Commands about what there is to compare: the search methods, and the benchmark table."""
+"""Commands about what there is to compare: the search methods, their spaces, and the benchmark table."""
 
 from __future__ import annotations
 
@@ -39,6 +39,61 @@ def methods_show(name: Annotated[str, typer.Argument(help="A method's name.")]) 
         listed = str(values) if isinstance(values, Range) else ", ".join(str(value) for value in values)
         shown.add_row(key, str(field.default), listed, field.description or "", source_of(field))
     console().print(shown)
+
+
+def spaces_list(context: typer.Context) -> None:
+    """List the search spaces; ``spaces show NAME`` prints one in full, ``spaces count`` the size of a network of it."""
+    if context.invoked_subcommand is not None:
+        return
+    from trainables.spaces import SPACES
+
+    shown = RichTable("space", "rows", "candidates", "kinds of cells", "source")
+    for name, space in SPACES.items():
+        rows, candidates = space.shape
+        shown.add_row(name, str(rows), str(candidates), str(len(space.cells)), space.source)
+    console().print(shown)
+
+
+def spaces_show(name: Annotated[str, typer.Argument(help="A space's name.")]) -> None:
+    """What a space is, what may be chosen in each row, and which methods search it."""
+    from trainables.methods import METHODS
+    from trainables.spaces import space_named
+
+    space = space_named(name)
+    searched = {method: cls.spaces(cls.Config()) for method, cls in METHODS.items()}
+    own = [method for method, spaces in searched.items() if spaces is None or name in spaces]
+    out = console()
+    out.print(sys.modules[type(space).__module__].__doc__)
+    for choices in dict.fromkeys(space.choices):
+        rows = [str(row) for row, candidates in enumerate(space.choices) if candidates == choices]
+        places = f"{rows[0]} to {rows[-1]}" if len(rows) == len(space.choices) else ", ".join(rows)
+        out.print(f"rows {places}: {', '.join(choices)}")
+    out.print(f"trained in papers with {space.trained[0]} channels and {space.trained[1]} cells")
+    out.print(f"searched, at their defaults, by {', '.join(own)}")
+
+
+def spaces_count(
+    name: Annotated[str, typer.Argument(help="A space's name.")],
+    architecture: Annotated[str, typer.Argument(help="An architecture of it, as a report prints it or as published.")],
+    channels: Annotated[int | None, typer.Option(min=1, max=512, help="Else as in the space's papers.")] = None,
+    cells: Annotated[int | None, typer.Option(min=1, max=100, help="Else as in the space's papers.")] = None,
+    image_size: Annotated[int, typer.Option(min=4, max=1024, help="Side length in pixels.")] = 32,
+    classes: Annotated[int, typer.Option(min=2, max=100_000, help="Classes that are told apart.")] = 10,
+) -> None:
+    """Parameters of an architecture's network, and the multiply-adds that an RGB image costs it."""
+    from trainables.errors import ConfigError
+    from trainables.spaces import space_named
+    from trainables.spaces.size import size_of
+
+    space = space_named(name)
+    parsed, wide, long = space.parse(architecture), channels or space.trained[0], cells or space.trained[1]
+    if long < space.fewest_cells:
+        raise ConfigError(f"a network of {name} has at least {space.fewest_cells} cells, but --cells is {long}")
+    size = size_of(lambda: space.network(parsed, wide, long, 3, classes), 3, image_size)
+    out = console(soft_wrap=True)
+    out.print(str(parsed))
+    out.print(f"{size.parameters:,} parameters, {size.macs:,} multiply-adds an image of {image_size} pixels")
+    out.print(f"{wide} channels, {long} cells, {classes} classes")
 
 
 def benchmark_info(benchmark: BenchmarkOption = None) -> None:

@@ -128,7 +128,7 @@ def test_a_scale_that_no_paper_states_is_asked_for_whole() -> None:
         "not there; write it down"
     )
     scale = {"channels": 4, "cells": 2, "epochs": 3, "batch_size": 16}
-    with pytest.raises(ConfigError, match="a network of darts has at least 3 cells, but scale.cells is 2"):
+    with pytest.raises(ConfigError, match=r"a network of darts has at least 3 cells, but scale\.cells is 2"):
         plan(parse(study | {"scale": scale}), known)
     (trial,) = plan(parse(study | {"methods": {"darts": {}}}), known).trials
     assert trial.scale is not None and (trial.scale.cells, trial.scale.epochs) == (8, 50)

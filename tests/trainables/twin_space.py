@@ -87,7 +87,7 @@ class TwinSpace(Space[Twin]):
 
     name, source = "twin", "this test"
     choices, cells, inputs = (OPERATIONS,) * 6, (3, 3), (1, 2, 1, 2)
-    edges, collapsed_skips = 6, 4
+    edges, collapsed_skips, trained = 6, 4, (4, 2)
 
     def supernet(self, channels: int, cells: int, colours: int, classes: int, *, partial: int = 1) -> Cells:
         return Cells(channels, cells, colours, classes, partial)

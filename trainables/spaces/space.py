@@ -57,6 +57,8 @@ class Space(ABC, Generic[A]):
     """How many edges of an architecture are judged by what they are: those of its (first kind of) cell."""
     collapsed_skips: ClassVar[int]
     """From how many skip connections among these a search counts as collapsed, unless a report is told otherwise."""
+    trained: ClassVar[tuple[int, int]]
+    """Channels and cells of the networks in which its papers train an architecture."""
     fewest_cells: ClassVar[int] = 1
     """What a network's number of ``cells`` is at least."""
 

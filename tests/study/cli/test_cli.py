@@ -22,7 +22,7 @@ NasStudy = Any
 RunStudy = Any
 
 SURFACE = {
-    "": "run status report compare sensitivity correlate compact methods benchmark",
+    "": "run status report compare sensitivity correlate compact methods spaces benchmark",
     "run": "study --store --data --benchmark --seeds --methods --set --address --retry-failed --no-retry-failed "
     "--max-hours --max-trials --tensorboard --dry-run --no-dry-run",
     "status": "store --study --watch --every",
@@ -34,6 +34,9 @@ SURFACE = {
     "--column --method --default",
     "correlate": "source --x --y --by --architecture --lower-is-better --higher-is-better --study --output -o",
     "compact": "store --study",
+    "spaces": "show count",
+    "spaces show": "name",
+    "spaces count": "name architecture --channels --cells --image-size --classes",
     "methods": "show",
     "methods show": "name",
     "benchmark": "info import query",
@@ -168,6 +171,20 @@ def test_a_changed_study_is_refused_by_its_store(
     code, _, err = nas_study("run", str(study), "--store", str(store), *other)
     assert code == 2 and "was run with float32 and now it is tf32" in err
     assert len(Store(store, "table").finished()) == 6
+
+
+def test_spaces_and_the_sizes_of_their_networks(nas_study: NasStudy) -> None:
+    code, out, _ = nas_study("spaces")
+    assert code == 0 and "nas_bench_201" in out and "darts" in out
+    code, out, _ = nas_study("spaces", "show", "darts")
+    assert code == 0 and "rows 0 to 27: none, max_pool_3x3" in out and "pc_darts" in out and "cdarts" not in out
+    cell = (
+        "s3.0 s3.1 / s3.0 s3.1 / s3.1 skip.0 / skip.0 d3.2 | max.0 max.1 / skip.2 max.1 / max.0 skip.2 / skip.2 max.1"
+    )
+    code, out, _ = nas_study("spaces", "count", "darts", cell)
+    assert code == 0 and "3,349,342 parameters" in out and "36 channels, 20 cells" in out
+    code, _, err = nas_study("spaces", "count", "darts", cell, "--cells", "2")
+    assert code == 2 and "a network of darts has at least 3 cells, but --cells is 2" in err
 
 
 def test_methods_and_their_hyperparameters(nas_study: NasStudy) -> None:

@@ -21,7 +21,7 @@ class DartsSpace(Space[Genotype]):
     choices = (OPERATIONS,) * (2 * len(EDGES))
     cells = (len(EDGES), len(EDGES))
     inputs = NODES * 2
-    edges, collapsed_skips = KEPT * len(NODES), 5
+    edges, collapsed_skips, trained = KEPT * len(NODES), 5, (36, 20)
     fewest_cells = 3
 
     def supernet(self, channels: int, cells: int, colours: int, classes: int, *, partial: int = 1) -> Supernet:

@@ -23,7 +23,7 @@ class NasBench201(Space[Genotype]):
     )
     choices = (OPERATIONS,) * len(EDGES)
     cells = (len(EDGES),)
-    edges, collapsed_skips = len(EDGES), 4
+    edges, collapsed_skips, trained = len(EDGES), 4, (16, 5)
     inputs = tuple(sum(target == node for target, _ in EDGES) for node in (1, 2, 3))
 
     def supernet(self, channels: int, cells: int, colours: int, classes: int, *, partial: int = 1) -> Supernet:
