@@ -61,6 +61,20 @@ def dilated(channels: int, kernel: int, stride: int, affine: bool) -> nn.Sequent
     )
 
 
+class AveragePooling(nn.AvgPool2d):
+    """3x3 average pooling that does not count the padding."""
+
+    def __init__(self, stride: int) -> None:
+        super().__init__(3, stride, 1, count_include_pad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.is_cuda:
+            x = (
+                x.contiguous()
+            )  # of channels-last images the backward pass of this pooling is wrong on CUDA (torch 2.11)
+        return super().forward(x)
+
+
 class Zero(nn.Module):
     """Nothing, of the right shape."""
 
@@ -80,10 +94,6 @@ def operation(name: str, channels: int, stride: int, *, affine: bool) -> nn.Modu
         return nn.Identity() if stride == 1 else FactorizedReduce(channels, channels, affine)
     kind, kernel = name.rsplit("_", 1)[0], int(name[-1])
     if kind in ("max_pool", "avg_pool"):
-        pool = (
-            nn.MaxPool2d(kernel, stride, 1)
-            if kind == "max_pool"
-            else nn.AvgPool2d(kernel, stride, 1, count_include_pad=False)
-        )
+        pool = nn.MaxPool2d(kernel, stride, 1) if kind == "max_pool" else AveragePooling(stride)
         return pool if affine else nn.Sequential(pool, nn.BatchNorm2d(channels, affine=False))
     return (separable if kind == "sep_conv" else dilated)(channels, kernel, stride, affine)
