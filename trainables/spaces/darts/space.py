@@ -1,4 +1,21 @@
-"""The DARTS space: two kinds of cells, 14 edges of eight operations each, of which a discrete cell keeps two a node."""
+"""The DARTS space: a normal and a reduction cell of 14 edges and eight operations each, two edges a node of which stay.
+
+Paper: Liu, Simonyan and Yang, "DARTS: Differentiable Architecture Search", ICLR 2019, arXiv:1806.09055.
+Code: quark0/darts; with partial channels yuhuixu1993/PC-DARTS.
+
+    rows         0 ... 13 the edges of the normal cell, 14 ... 27 those of the reduction cell, by target, then source
+    supernet     C = 16 channels, 8 cells; candidates normalise without scale and shift, pooling is normalised, too
+    derivation   of each edge the best operation but none; of each node the two edges whose best are best
+    network      C = 36 channels, 20 cells; batch normalisation is affine, pooling is not followed by one
+    collapse     counts the skip connections among the eight edges of the normal cell (RobustDARTS)
+
+Deviations:
+1. Derived cells are trained from scratch by the recipe of ``evaluate.retrain``, without the papers' auxiliary head, drop
+   path and cutout, so printed accuracies are not comparable.
+2. Methods keep their NAS-Bench-201 defaults of everything but the scale; where a paper's search of this space has
+   others, a study states them.
+3. A random cell has two different sources a node and no operation none.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,14 @@
-"""NAS-Bench-201 as a space: one kind of cell, six edges of five operations, none of them left out by derivation."""
+"""NAS-Bench-201: one kind of cell of six edges and five operations, all 15,625 of them trained by its authors.
+
+Paper: Dong and Yang, "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search", ICLR 2020,
+arXiv:2001.00326.  Code: D-X-Y/AutoDL-Projects.
+
+    rows         the edges 1<-0, 2<-0, 2<-1, 3<-0, 3<-1, 3<-2; a node is the sum of its edges, node 3 the output
+    supernet     C channels, N cells in each of three stages; candidates normalise without scale and shift
+    derivation   the best operation of every edge, none included; a cell keeps all its edges
+    network      C = 16 channels, N = 5 cells a stage; batch normalisation is affine
+    collapse     counts the skip connections among the six edges
+"""
 
 from __future__ import annotations
 
