@@ -5,7 +5,7 @@ Code: quark0/darts; with partial channels yuhuixu1993/PC-DARTS.
 
     rows         0 ... 13 the edges of the normal cell, 14 ... 27 those of the reduction cell, by target, then source
     supernet     C = 16 channels, 8 cells; candidates normalise without scale and shift, pooling is normalised, too
-    derivation   of each edge the best operation but none; of each node the two edges whose best are best
+    derivation   of each edge the best operation but none; of each node the two edges with the best
     network      C = 36 channels, 20 cells; batch normalisation is affine, pooling is not followed by one
     collapse     counts the skip connections among the eight edges of the normal cell (RobustDARTS)
 
