@@ -12,6 +12,7 @@ import json
 import math
 import os
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ from trainables.hyperparameters import Range, range_of, source_of
 from trainables.methods import METHODS, Diverged, diagnostics
 from trainables.methods.differentiable import DifferentiableSearch
 from trainables.methods.hessian import largest_eigenvalue
+from trainables.methods.search_method import Checked
 from trainables.spaces.nas_bench_201 import Genotype
 from trainables.spec import DatasetSpec, Retrain
 from trainables.trial import Surroundings, Trial
@@ -52,6 +54,7 @@ CONFIGS: dict[str, list[dict[str, Any]]] = {
         {"variant": "gdas", "arch_lr": 0.01, "entropy": 0.01},
     ],
     "idarts": [{"inner_steps": 1}, {"inner_steps": 2, "terms": 0, "protocol": "P1"}],
+    "lambda_darts": [{}, {"epsilon": 0.0, "measure": "sign"}],
     "local_search": [{"queries": 40}, {"queries": 40, "full_neighbourhood": True}],
     "pc_darts": [
         {"partial_channels": 2, "warm_up": 0.0},
@@ -325,6 +328,17 @@ def test_config_survives_its_dump(case: Any) -> None:
     config = METHODS[method].Config.parse(method, values)
     assert METHODS[method].Config.parse(method, config.model_dump()) == config
     assert METHODS[method].Config.parse(method, json.loads(config.model_dump_json())) == config
+
+
+@every_method
+def test_method_says_how_it_was_held_against_released_code(method: str) -> None:
+    cls = METHODS[method]
+    checked = vars(cls).get("checked")
+    assert isinstance(checked, Checked), "a declaration of its own, not its parent's"
+    assert re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", checked.when) and checked.code
+    ran = checked.how in ("lockstep", "functions")
+    assert ran == (checked.difference is not None)
+    assert checked.difference is None or 0 <= checked.difference < 1e-10, "more is a deviation to mend or to number"
 
 
 @every_method

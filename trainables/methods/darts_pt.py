@@ -18,6 +18,8 @@ dropped. Weight decay still acts on the rows of projected edges, which no longer
 Deviations:
 1. They are measured on the held-out images in a fixed order and without augmentation, so that an edge's five operations
    meet the same batches; an incomplete last batch is dropped. The criterion is accuracy, the release's default.
+2. In phase 1 the release draws every training batch, too, anew from all images; only its tuning passes over them.
+3. Once all edges are projected, alpha rests; in the release decay and momentum still move it, to no effect.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
 from trainables.methods.differentiable import Batch
-from trainables.methods.search_method import ImageContext, Metrics
+from trainables.methods.search_method import Checked, ImageContext, Metrics
 from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS
 from trainables.spec import Scale
 
@@ -76,6 +78,9 @@ class DartsPt(AdamArchitectureSearch[DartsPtConfig]):
     paper = (
         "Wang, Cheng, Chen, Tang, Hsieh. Rethinking Architecture Selection in Differentiable NAS. ICLR 2021. "
         "arXiv:2108.04392"
+    )
+    checked = Checked(
+        "lockstep", "ruocwang/darts-pt", "2026-11", 4e-16, "both phases, all six projections; without deviation 1"
     )
     paper_scale = Scale(channels=16, cells=5, epochs=100, batch_size=64)
 

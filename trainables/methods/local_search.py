@@ -18,7 +18,7 @@ from typing import Any
 
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import torch
-from trainables.methods.search_method import TableContext
+from trainables.methods.search_method import Checked, TableContext
 from trainables.methods.table_search import TableSearch, TableSearchConfig
 from trainables.spaces.nas_bench_201 import Genotype, random_genotype
 
@@ -37,6 +37,7 @@ class LocalSearch(TableSearch[LocalSearchConfig]):
     paper = (
         "White, Nolen, Savani. Exploring the Loss Landscape in Neural Architecture Search. UAI 2021. arXiv:2005.02960"
     )
+    checked = Checked("read", "naszilla/naszilla", "2026-11")
 
     def __init__(self, config: LocalSearchConfig, context: TableContext) -> None:
         super().__init__(config, context)

@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import Any
 
 from trainables.hyperparameters import Range, hyperparameter
-from trainables.methods.search_method import Needs
+from trainables.methods.search_method import Checked, Needs
 from trainables.methods.table_search import TableSearch, TableSearchConfig
 from trainables.spaces.nas_bench_201 import NUM_CELLS, Genotype, random_genotype
 
@@ -42,6 +42,7 @@ class RandomSearch(TableSearch[RandomSearchConfig]):
     paper = (
         "Li, Talwalkar. Random Search and Reproducibility for Neural Architecture Search. UAI 2019. arXiv:1902.07638"
     )
+    checked = Checked("read", "D-X-Y/AutoDL-Projects", "2026-11")
 
     @classmethod
     def needs(cls, config: Any) -> Needs:

@@ -36,7 +36,7 @@ from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor, torch
 from trainables.methods.diagnostics import statistics_kept
 from trainables.methods.differentiable import Batch, DifferentiableSearch
-from trainables.methods.search_method import ImageContext, Metrics
+from trainables.methods.search_method import Checked, ImageContext, Metrics
 from trainables.methods.weight_training import WeightTraining
 from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype, SinglePath, random_genotype
 from trainables.spec import Scale
@@ -73,6 +73,7 @@ class RandomWs(DifferentiableSearch[RandomWsConfig]):
     paper = (
         "Li, Talwalkar. Random Search and Reproducibility for Neural Architecture Search. UAI 2019. arXiv:1902.07638"
     )
+    checked = Checked("read", "D-X-Y/AutoDL-Projects, liamcli/randomNAS_release", "2026-11")
     paper_scale = Scale(channels=16, cells=5, epochs=250, batch_size=64)
 
     def __init__(self, config: RandomWsConfig, context: ImageContext) -> None:

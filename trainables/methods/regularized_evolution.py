@@ -21,6 +21,7 @@ from __future__ import annotations
 from typing import Literal
 
 from trainables.hyperparameters import Range, hyperparameter
+from trainables.methods.search_method import Checked
 from trainables.methods.table_search import TableSearch, TableSearchConfig
 from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype, random_genotype
 
@@ -50,6 +51,7 @@ class RegularizedEvolution(TableSearch[RegularizedEvolutionConfig]):
         "Real, Aggarwal, Huang, Le. Regularized Evolution for Image Classifier Architecture Search. AAAI 2019. "
         "arXiv:1802.01548"
     )
+    checked = Checked("read", "D-X-Y/AutoDL-Projects", "2026-11")
 
     def propose(self) -> Genotype:
         alive = self.queried[-self.config.population :]

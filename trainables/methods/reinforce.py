@@ -26,7 +26,7 @@ from typing import Any
 
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import F, Tensor, torch
-from trainables.methods.search_method import TableContext
+from trainables.methods.search_method import Checked, TableContext
 from trainables.methods.table_search import TableSearch, TableSearchConfig
 from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype
 
@@ -55,6 +55,7 @@ class Reinforce(TableSearch[ReinforceConfig]):
         "Williams. Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning. Machine "
         "Learning 1992; Zoph, Le. Neural Architecture Search with Reinforcement Learning. ICLR 2017. arXiv:1611.01578"
     )
+    checked = Checked("read", "D-X-Y/AutoDL-Projects", "2026-11")
 
     def __init__(self, config: ReinforceConfig, context: TableContext) -> None:
         super().__init__(config, context)

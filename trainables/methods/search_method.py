@@ -65,6 +65,25 @@ class TableContext(SearchContext):
     signal: Signal
 
 
+@dataclass(frozen=True)
+class Checked:
+    """How a method was held against released code.
+
+    ``lockstep``: both took the same steps on the same images, weights and draws, in float64; ``functions``: functions
+    of the release ran on the same numbers. ``difference`` is then the largest of any weight or parameter seen.
+    ``read``: line by line, without running. ``runs it``: the method calls the release itself.
+    """
+
+    how: Literal["lockstep", "functions", "read", "runs it"]
+    code: str
+    """The repository, or the package."""
+    when: str
+    """Year and month."""
+    difference: float | None = None
+    note: str = ""
+    """What ran, where it was a part; what the comparison found."""
+
+
 class SearchMethod(ABC, Generic[ConfigT]):
     """One run of one search method."""
 
@@ -73,6 +92,8 @@ class SearchMethod(ABC, Generic[ConfigT]):
     """Raised when the meaning of the method changes: results of another version are never reused."""
     paper: ClassVar[str]
     """Authors, title, venue, arXiv number."""
+    checked: ClassVar[Checked]
+    """How the method was held against released code. Every method has its own."""
     paper_scale: ClassVar[Scale | None] = None
     """The scale of the paper's NAS-Bench-201 search; fields a study leaves out are filled from here."""
 

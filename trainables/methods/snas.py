@@ -34,6 +34,7 @@ from trainables.later import Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
 from trainables.methods.differentiable import Batch
 from trainables.methods.gumbel import gumbel_noise, relaxed_sample, temperature
+from trainables.methods.search_method import Checked
 from trainables.spec import Scale
 
 _DRNAS = "xiangning-chen/DrNAS, SNAS on NAS-Bench-201"
@@ -64,6 +65,7 @@ class Snas(AdamArchitectureSearch[SnasConfig]):
 
     Config = SnasConfig
     paper = "Xie, Zheng, Liu, Lin. SNAS: Stochastic Neural Architecture Search. ICLR 2019. arXiv:1812.09926"
+    checked = Checked("lockstep", "xiangning-chen/DrNAS", "2026-11", 2e-16, "bilevel")
     paper_scale = Scale(channels=16, cells=5, epochs=100, batch_size=64)
 
     @classmethod
