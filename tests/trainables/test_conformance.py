@@ -56,6 +56,7 @@ CONFIGS: dict[str, list[dict[str, Any]]] = {
     "idarts": [{"inner_steps": 1}, {"inner_steps": 2, "terms": 0, "protocol": "P1"}],
     "lambda_darts": [{}, {"epsilon": 0.0, "measure": "sign"}],
     "local_search": [{"queries": 40}, {"queries": 40, "full_neighbourhood": True}],
+    "oles": [{"window": 1}, {"window": 2, "threshold": 0.7, "compared": "validation"}],
     "pc_darts": [
         {"partial_channels": 2, "warm_up": 0.0},
         {"partial_channels": 1, "edge_normalisation": False, "warm_up": 0.0, "protocol": "P2"},
@@ -346,7 +347,8 @@ def test_method_states_its_paper_scale_protocol_and_cost(method: str) -> None:
     cls = METHODS[method]
     config = cls.Config()
     images = cls.needs(config) == "images"
-    assert "arXiv:" in cls.paper and cls.version >= 1 and cls.relative_cost(config) > 0
+    assert re.search(r"arXiv:\d{4}\.\d{4,5}|OpenReview:\w{10}", cls.paper)
+    assert cls.version >= 1 and cls.relative_cost(config) > 0
     assert (cls.paper_scale is not None) == images
     assert (cls.protocol(config) in PROTOCOLS) if images else (cls.protocol(config) is None)
     assert sys.modules[cls.__module__].__doc__ and "Deviations" in sys.modules[cls.__module__].__doc__

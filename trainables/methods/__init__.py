@@ -19,6 +19,7 @@ from trainables.methods.gdas import Gdas
 from trainables.methods.idarts import Idarts
 from trainables.methods.lambda_darts import LambdaDarts
 from trainables.methods.local_search import LocalSearch
+from trainables.methods.oles import Oles
 from trainables.methods.pc_darts import PcDarts
 from trainables.methods.random_search import RandomSearch
 from trainables.methods.random_ws import RandomWs
@@ -50,6 +51,7 @@ METHODS: dict[str, type[SearchMethod[Any]]] = {
     "idarts": Idarts,
     "lambda_darts": LambdaDarts,
     "local_search": LocalSearch,
+    "oles": Oles,
     "pc_darts": PcDarts,
     "random_search": RandomSearch,
     "random_ws": RandomWs,

@@ -20,10 +20,9 @@ by differentiating twice; at 1e-6, in float64, both agree to 3e-10 where no kink
 
 Deviations:
 1. Architecture step before weight step, as all methods here; the release does it the other way round.
-2. The learning rate is constant within an epoch; the release's falls from step to step.
-3. The first epoch, whose lambda_t is 0, takes the plain step; the release passes its images forward twice more, which
+2. The first epoch, whose lambda_t is 0, takes the plain step; the release passes its images forward twice more, which
    moves running statistics alone. The only epoch of a search of one has lambda_t 0.
-4. The release compares the cosine on NAS-Bench-201; the sign, its other term, it has for the DARTS space alone.
+3. The release compares the cosine on NAS-Bench-201; the sign, its other term, it has for the DARTS space alone.
 """
 
 from __future__ import annotations
