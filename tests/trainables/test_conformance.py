@@ -46,6 +46,7 @@ CONFIGS: dict[str, list[dict[str, Any]]] = {
         {"regulariser": "kl", "protocol": "P2"},
         {"progressive": True, "partial_channels": 2, "regulariser": "kl"},
     ],
+    "enas": [{"controller_steps": 2, "samples": 3, "candidates": 5}],
     "gaea": [
         {},
         {"level": "single", "entropy": 0.05},
@@ -66,6 +67,7 @@ CONFIGS: dict[str, list[dict[str, Any]]] = {
     "regularized_evolution": [{"queries": 30}, {"queries": 30, "mutation": "edge"}],
     "reinforce": [{"queries": 20}],
     "sdarts": [{}, {"variant": "adversarial", "attack_steps": 2}],
+    "setn": [{"candidates": 5}],
     "snas": [{}, {"variant": "single", "tau_start": 1.0, "tau_end": 0.03}],
     "svge": [
         {

@@ -13,6 +13,7 @@ from trainables.methods.darts import Darts
 from trainables.methods.darts_minus import DartsMinus
 from trainables.methods.darts_pt import DartsPt
 from trainables.methods.drnas import Drnas
+from trainables.methods.enas import Enas
 from trainables.methods.fair_darts import FairDarts
 from trainables.methods.gaea import Gaea
 from trainables.methods.gdas import Gdas
@@ -29,6 +30,7 @@ from trainables.methods.reinmax import Reinmax
 from trainables.methods.robust_darts import RobustDarts
 from trainables.methods.sdarts import Sdarts
 from trainables.methods.search_method import Diverged, SearchMethod
+from trainables.methods.setn import Setn
 from trainables.methods.snas import Snas
 from trainables.methods.svge import Svge
 from trainables.methods.tpe import Tpe
@@ -45,6 +47,7 @@ METHODS: dict[str, type[SearchMethod[Any]]] = {
     "darts_minus": DartsMinus,
     "darts_pt": DartsPt,
     "drnas": Drnas,
+    "enas": Enas,
     "fair_darts": FairDarts,
     "gaea": Gaea,
     "gdas": Gdas,
@@ -60,6 +63,7 @@ METHODS: dict[str, type[SearchMethod[Any]]] = {
     "reinmax": Reinmax,
     "robust_darts": RobustDarts,
     "sdarts": Sdarts,
+    "setn": Setn,
     "snas": Snas,
     "svge": Svge,
     "tpe": Tpe,
