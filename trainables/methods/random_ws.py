@@ -72,7 +72,7 @@ class RandomWs(JudgedCells[RandomWsConfig]):
     paper = (
         "Li, Talwalkar. Random Search and Reproducibility for Neural Architecture Search. UAI 2019. arXiv:1902.07638"
     )
-    checked = Checked("read", "D-X-Y/AutoDL-Projects, liamcli/randomNAS_release", "2026-11")
+    checked = Checked("lockstep", "D-X-Y/AutoDL-Projects", "2026-11", 4e-16, "training of rsps; selections were read")
     paper_scale = Scale(channels=16, cells=5, epochs=250, batch_size=64)
 
     def __init__(self, config: RandomWsConfig, context: ImageContext) -> None:

@@ -55,7 +55,7 @@ class Reinforce(TableSearch[ReinforceConfig]):
         "Williams. Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning. Machine "
         "Learning 1992; Zoph, Le. Neural Architecture Search with Reinforcement Learning. ICLR 2017. arXiv:1611.01578"
     )
-    checked = Checked("read", "D-X-Y/AutoDL-Projects", "2026-11")
+    checked = Checked("lockstep", "D-X-Y/AutoDL-Projects", "2026-11", 2e-15, "policy and baseline over 60 queries")
 
     def __init__(self, config: ReinforceConfig, context: TableContext) -> None:
         super().__init__(config, context)
