@@ -10,7 +10,7 @@ from pathlib import Path
 
 from trainables.hyperparameters import Range, choices_of, range_of, source_of
 from trainables.methods import METHODS
-from trainables.methods.search_method import Checked
+from trainables.methods.checked import Checked
 
 PAGE = Path(__file__).parent / "methods.md"
 COSTS = Path(__file__).parent.parent / "speed" / "method_cost.csv"

@@ -29,9 +29,9 @@ from study.store.schema import EPOCHS, TRIALS, VOLATILE
 from trainables.datasets import PROTOCOLS, Augmentation, ImageData
 from trainables.hyperparameters import Range, range_of, source_of
 from trainables.methods import METHODS, Diverged, diagnostics
+from trainables.methods.checked import Checked
 from trainables.methods.differentiable import DifferentiableSearch
 from trainables.methods.hessian import largest_eigenvalue
-from trainables.methods.search_method import Checked
 from trainables.spaces.nas_bench_201 import Genotype
 from trainables.spec import DatasetSpec, Retrain
 from trainables.trial import Surroundings, Trial

@@ -30,8 +30,9 @@ from typing import Any, Literal
 
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor, torch
+from trainables.methods.checked import Checked
 from trainables.methods.differentiable import Batch, DifferentiableSearch
-from trainables.methods.search_method import Checked, ImageContext, Metrics
+from trainables.methods.search_method import ImageContext, Metrics
 from trainables.methods.weight_training import WeightTraining
 from trainables.spaces.nas_bench_201 import Genotype, derive
 from trainables.spec import Scale
@@ -87,12 +88,12 @@ class Balenas(DifferentiableSearch[BalenasConfig]):
     """Gaussian relaxation, Vadam on its mean and precision."""
 
     Config = BalenasConfig
+    checked = Checked(
+        "functions", "emtiyaz/vadam", "2026-11", 3e-17, "Vadam alone; the NAS-Bench-201 recipe was not released"
+    )
     paper = (
         "Zhang, Pan, Chang, Su, Hu, Haffari, Yang. BaLeNAS: Differentiable Architecture Search via the Bayesian "
         "Learning Rule. CVPR 2022. arXiv:2111.13204"
-    )
-    checked = Checked(
-        "functions", "emtiyaz/vadam", "2026-11", 3e-17, "Vadam alone; the NAS-Bench-201 recipe was not released"
     )
     paper_scale = Scale(channels=16, cells=5, epochs=50, batch_size=64)
 

@@ -26,7 +26,7 @@ from typing import Literal
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
-from trainables.methods.search_method import Checked
+from trainables.methods.checked import Checked
 from trainables.spec import Scale
 
 _RELEASE = "Sunshine-Ye/Beta-DARTS, NAS-Bench-201"
@@ -53,11 +53,11 @@ class BetaDarts(AdamArchitectureSearch[BetaDartsConfig]):
     """Softmax relaxation, Adam on alpha, Beta-decay."""
 
     Config = BetaDartsConfig
+    checked = Checked("lockstep", "Sunshine-Ye/Beta-DARTS", "2026-11", 1e-14)
     paper = (
         "Ye, Li, Li, Chen, Fan, Ouyang. β-DARTS: Beta-Decay Regularization for Differentiable Architecture Search. "
         "CVPR 2022. arXiv:2203.01665"
     )
-    checked = Checked("lockstep", "Sunshine-Ye/Beta-DARTS", "2026-11", 1e-14)
     paper_scale = Scale(channels=16, cells=5, epochs=100, batch_size=64)
 
     def regulariser(self) -> Tensor | float:

@@ -28,8 +28,8 @@ from typing import Any, Literal
 from trainables.hyperparameters import hyperparameter
 from trainables.later import Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
+from trainables.methods.checked import Checked
 from trainables.methods.differentiable import Batch
-from trainables.methods.search_method import Checked
 from trainables.methods.weight_training import WeightTraining
 from trainables.spec import Scale
 
@@ -98,8 +98,8 @@ class Darts(AdamArchitectureSearch[DartsConfig]):
     """Softmax relaxation, Adam on alpha."""
 
     Config = DartsConfig
-    paper = "Liu, Simonyan, Yang. DARTS: Differentiable Architecture Search. ICLR 2019. arXiv:1806.09055"
     checked = Checked("lockstep", "D-X-Y/AutoDL-Projects", "2026-11", 1e-14, "second order")
+    paper = "Liu, Simonyan, Yang. DARTS: Differentiable Architecture Search. ICLR 2019. arXiv:1806.09055"
     paper_scale = Scale(channels=16, cells=5, epochs=50, batch_size=64)
 
     @classmethod

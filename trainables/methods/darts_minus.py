@@ -27,7 +27,8 @@ from typing import Literal
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import F, Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
-from trainables.methods.search_method import Checked, ImageContext
+from trainables.methods.checked import Checked
+from trainables.methods.search_method import ImageContext
 from trainables.spaces.nas_bench_201.genotype import OPERATIONS, SKIP
 from trainables.spec import Scale
 
@@ -54,11 +55,11 @@ class DartsMinus(AdamArchitectureSearch[DartsMinusConfig]):
     """Softmax relaxation beside a fading skip connection, Adam on alpha."""
 
     Config = DartsMinusConfig
+    checked = Checked("lockstep", "Meituan-AutoML/DARTS-", "2026-11", 2e-16, "its edges in cells of NAS-Bench-201")
     paper = (
         "Chu, Wang, Zhang, Lu, Wei, Yan. DARTS-: Robustly Stepping out of Performance Collapse Without Indicators. "
         "ICLR 2021. arXiv:2009.01027"
     )
-    checked = Checked("lockstep", "Meituan-AutoML/DARTS-", "2026-11", 2e-16, "its edges in cells of NAS-Bench-201")
     paper_scale = Scale(channels=16, cells=5, epochs=100, batch_size=64)
 
     def __init__(self, config: DartsMinusConfig, context: ImageContext) -> None:

@@ -30,8 +30,9 @@ from trainables.datasets import normalise
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
+from trainables.methods.checked import Checked
 from trainables.methods.differentiable import Batch
-from trainables.methods.search_method import Checked, ImageContext, Metrics
+from trainables.methods.search_method import ImageContext, Metrics
 from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS
 from trainables.spec import Scale
 
@@ -75,12 +76,12 @@ class DartsPt(AdamArchitectureSearch[DartsPtConfig]):
     """Softmax relaxation, Adam on alpha, selection by perturbation."""
 
     Config = DartsPtConfig
+    checked = Checked(
+        "lockstep", "ruocwang/darts-pt", "2026-11", 4e-16, "both phases, all six projections; without deviation 1"
+    )
     paper = (
         "Wang, Cheng, Chen, Tang, Hsieh. Rethinking Architecture Selection in Differentiable NAS. ICLR 2021. "
         "arXiv:2108.04392"
-    )
-    checked = Checked(
-        "lockstep", "ruocwang/darts-pt", "2026-11", 4e-16, "both phases, all six projections; without deviation 1"
     )
     paper_scale = Scale(channels=16, cells=5, epochs=100, batch_size=64)
 

@@ -43,8 +43,9 @@ from typing import Any, Literal
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import F, Tensor, torch
 from trainables.methods.adam_architecture import AdamSearch
+from trainables.methods.checked import Checked
 from trainables.methods.differentiable import Batch
-from trainables.methods.search_method import Checked, ImageContext, Metrics
+from trainables.methods.search_method import ImageContext, Metrics
 from trainables.methods.weight_training import WeightTraining
 from trainables.spaces.nas_bench_201.partial import STEP_COST, processed_channels
 from trainables.spec import Scale
@@ -117,8 +118,8 @@ class Drnas(AdamSearch[DrnasConfig]):
     """Dirichlet relaxation, Adam on alpha; in one stage or in two."""
 
     Config = DrnasConfig
-    paper = "Chen, Wang, Cheng, Tang, Hsieh. DrNAS: Dirichlet Neural Architecture Search. ICLR 2021. arXiv:2006.10355"
     checked = Checked("lockstep", "xiangning-chen/DrNAS", "2026-11", 1e-14, "progressive, both stages: 2e-16")
+    paper = "Chen, Wang, Cheng, Tang, Hsieh. DrNAS: Dirichlet Neural Architecture Search. ICLR 2021. arXiv:2006.10355"
     paper_scale = Scale(channels=16, cells=5, epochs=100, batch_size=64)
 
     mask: Tensor | None = None

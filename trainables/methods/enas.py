@@ -29,9 +29,10 @@ from typing import Any, Literal
 
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor, torch
+from trainables.methods.checked import Checked
 from trainables.methods.differentiable import Batch
 from trainables.methods.judged_cells import JudgedCells
-from trainables.methods.search_method import Checked, ImageContext, Metrics
+from trainables.methods.search_method import ImageContext, Metrics
 from trainables.methods.weight_training import WeightTraining
 from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype, SinglePath
 from trainables.spec import Scale
@@ -80,11 +81,11 @@ class Enas(JudgedCells[EnasConfig]):
     """Cells drawn by an LSTM, which policy gradients train."""
 
     Config = EnasConfig
+    checked = Checked("lockstep", "D-X-Y/AutoDL-Projects", "2026-11", 2e-16, "weights and controller")
     paper = (
         "Pham, Guan, Zoph, Le, Dean. Efficient Neural Architecture Search via Parameter Sharing. ICML 2018. "
         "arXiv:1802.03268"
     )
-    checked = Checked("lockstep", "D-X-Y/AutoDL-Projects", "2026-11", 2e-16, "weights and controller")
     paper_scale = Scale(channels=16, cells=5, epochs=250, batch_size=128)
 
     def __init__(self, config: EnasConfig, context: ImageContext) -> None:

@@ -26,7 +26,7 @@ from typing import Literal
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import F, Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
-from trainables.methods.search_method import Checked
+from trainables.methods.checked import Checked
 from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS
 from trainables.spec import Scale
 
@@ -52,12 +52,12 @@ class FairDarts(AdamArchitectureSearch[FairDartsConfig]):
     Config = FairDartsConfig
     version = 2
     first_moment = 0.9
+    checked = Checked(
+        "lockstep", "xiaomi-automl/FairDARTS", "2026-11", 2e-16, "its loss and optimiser in cells of NAS-Bench-201"
+    )
     paper = (
         "Chu, Zhou, Zhang, Li. Fair DARTS: Eliminating Unfair Advantages in Differentiable Architecture Search. "
         "ECCV 2020. arXiv:1911.12126"
-    )
-    checked = Checked(
-        "lockstep", "xiaomi-automl/FairDARTS", "2026-11", 2e-16, "its loss and optimiser in cells of NAS-Bench-201"
     )
     paper_scale = Scale(channels=16, cells=5, epochs=100, batch_size=64)
 

@@ -40,11 +40,12 @@ from typing import Any, Literal
 
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import F, Tensor, torch
+from trainables.methods.checked import Checked
 from trainables.methods.differentiable import Batch, DifferentiableSearch
 from trainables.methods.edge_weights import node_normalise
 from trainables.methods.gdas import hard_sample
 from trainables.methods.gumbel import gumbel_noise, temperature
-from trainables.methods.search_method import Checked, ImageContext, Metrics
+from trainables.methods.search_method import ImageContext, Metrics
 from trainables.methods.simplex import (
     clamp_then_divide,
     divide_then_clamp,
@@ -108,11 +109,11 @@ class Gaea(DifferentiableSearch[GaeaConfig]):
     """Simplex relaxation, exponentiated gradient, bilevel or ERM."""
 
     Config = GaeaConfig
+    checked = Checked("lockstep", "liamcli/gaea_release", "2026-11", 1e-14, "variant darts")
     paper = (
         "Li, Khodak, Balcan, Talwalkar. Geometry-Aware Gradient Algorithms for Neural Architecture Search. ICLR 2021. "
         "arXiv:2004.07802"
     )
-    checked = Checked("lockstep", "liamcli/gaea_release", "2026-11", 1e-14, "variant darts")
     paper_scale = Scale(channels=24, cells=5, epochs=25, batch_size=64)
 
     def __init__(self, config: GaeaConfig, context: ImageContext) -> None:

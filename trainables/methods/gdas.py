@@ -29,9 +29,9 @@ from typing import Any, Literal
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import F, Tensor
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
+from trainables.methods.checked import Checked
 from trainables.methods.differentiable import Batch
 from trainables.methods.gumbel import gumbel_noise, relaxed_sample, temperature
-from trainables.methods.search_method import Checked
 from trainables.methods.weight_training import WeightTraining
 from trainables.spec import Scale
 
@@ -61,8 +61,8 @@ class Gdas(AdamArchitectureSearch[GdasConfig]):
     """Hard Gumbel samples, straight-through gradients, Adam on alpha."""
 
     Config = GdasConfig
-    paper = "Dong, Yang. Searching for a Robust Neural Architecture in Four GPU Hours. CVPR 2019. arXiv:1910.04465"
     checked = Checked("lockstep", "D-X-Y/AutoDL-Projects", "2026-11", 1e-14)
+    paper = "Dong, Yang. Searching for a Robust Neural Architecture in Four GPU Hours. CVPR 2019. arXiv:1910.04465"
     paper_scale = Scale(channels=16, cells=5, epochs=250, batch_size=64)
 
     @classmethod

@@ -38,9 +38,10 @@ from typing import Any, Literal
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
+from trainables.methods.checked import Checked
 from trainables.methods.differentiable import Batch
 from trainables.methods.hessian import hessian_vector_product
-from trainables.methods.search_method import Checked, ImageContext
+from trainables.methods.search_method import ImageContext
 from trainables.methods.weight_training import WeightTraining
 from trainables.spec import Scale
 
@@ -84,16 +85,16 @@ class Idarts(AdamArchitectureSearch[IdartsConfig]):
     """Softmax relaxation, Adam on the implicit hypergradient."""
 
     Config = IdartsConfig
-    paper = (
-        "Zhang, Su, Pan, Chang, Abbasnejad, Haffari. iDARTS: Differentiable Architecture Search with Stochastic "
-        "Implicit Gradients. ICML 2021. arXiv:2106.10784"
-    )
     checked = Checked(
         "lockstep",
         "MiaoZhang0525/iDARTS",
         "2026-11",
         4e-12,
         "hypergradient, with the central difference of 1e-6; see deviation 1",
+    )
+    paper = (
+        "Zhang, Su, Pan, Chang, Abbasnejad, Haffari. iDARTS: Differentiable Architecture Search with Stochastic "
+        "Implicit Gradients. ICML 2021. arXiv:2106.10784"
     )
     paper_scale = Scale(channels=16, cells=5, epochs=120, batch_size=64)
 

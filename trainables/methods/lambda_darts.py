@@ -32,9 +32,9 @@ from typing import Any, Literal
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import F, Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
+from trainables.methods.checked import Checked
 from trainables.methods.differentiable import Batch
 from trainables.methods.hessian import hessian_vector_product
-from trainables.methods.search_method import Checked
 from trainables.spec import Scale
 
 _RELEASE = "dr-faustus/Lambda-DARTS, NAS-Bench-201 script"
@@ -70,11 +70,11 @@ class LambdaDarts(AdamArchitectureSearch[LambdaDartsConfig]):
 
     Config = LambdaDartsConfig
     version = 2
+    checked = Checked("lockstep", "dr-faustus/Lambda-DARTS", "2026-11", 1e-12, "both measures")
     paper = (
         "Movahedi, Adabinejad, Imani, Keshavarz, Dehghani, Shakery, Araabi. Λ-DARTS: Mitigating Performance Collapse "
         "by Harmonizing Operation Selection among Cells. ICLR 2023. arXiv:2210.07998"
     )
-    checked = Checked("lockstep", "dr-faustus/Lambda-DARTS", "2026-11", 1e-12, "both measures")
     paper_scale = Scale(channels=16, cells=5, epochs=100, batch_size=64)
 
     @classmethod

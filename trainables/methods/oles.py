@@ -30,8 +30,9 @@ from typing import Any, Literal
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import F, Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
+from trainables.methods.checked import Checked
 from trainables.methods.differentiable import Batch
-from trainables.methods.search_method import Checked, ImageContext
+from trainables.methods.search_method import ImageContext
 from trainables.spec import Scale
 
 _RELEASE = "PasaLab/oles"
@@ -63,11 +64,11 @@ class Oles(AdamArchitectureSearch[OlesConfig]):
     """First-order DARTS whose convolutions stop training one by one."""
 
     Config = OlesConfig
+    checked = Checked("lockstep", "PasaLab/oles", "2026-11", 2e-14, "its rule in cells of NAS-Bench-201, 130 steps")
     paper = (
         "Jiang, Ji, Zhu, Yuan, Huang. Operation-Level Early Stopping for Robustifying Differentiable NAS. "
         "NeurIPS 2023. OpenReview:yAOwkf4FyL"
     )
-    checked = Checked("lockstep", "PasaLab/oles", "2026-11", 2e-14, "its rule in cells of NAS-Bench-201, 130 steps")
     paper_scale = Scale(channels=16, cells=5, epochs=100, batch_size=64)
 
     def __init__(self, config: OlesConfig, context: ImageContext) -> None:

@@ -31,9 +31,9 @@ from typing import Any, Literal
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
+from trainables.methods.checked import Checked
 from trainables.methods.differentiable import Batch
 from trainables.methods.edge_weights import node_softmax
-from trainables.methods.search_method import Checked
 from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS
 from trainables.spaces.nas_bench_201.partial import STEP_COST, processed_channels
 from trainables.spec import Scale
@@ -61,11 +61,11 @@ class PcDarts(AdamArchitectureSearch[PcDartsConfig]):
     """Softmax relaxation on partial channels, softmax of the edges of a node, Adam on both."""
 
     Config = PcDartsConfig
+    checked = Checked("lockstep", "yuhuixu1993/PC-DARTS", "2026-11", 3e-16, "its edges in cells of NAS-Bench-201")
     paper = (
         "Xu, Xie, Zhang, Chen, Qi, Tian, Xiong. PC-DARTS: Partial Channel Connections for Memory-Efficient "
         "Architecture Search. ICLR 2020. arXiv:1907.05737"
     )
-    checked = Checked("lockstep", "yuhuixu1993/PC-DARTS", "2026-11", 3e-16, "its edges in cells of NAS-Bench-201")
     paper_scale = Scale(channels=16, cells=5, epochs=100, batch_size=64)
 
     @classmethod

@@ -19,7 +19,8 @@ from __future__ import annotations
 from typing import Any
 
 from trainables.hyperparameters import Range, hyperparameter
-from trainables.methods.search_method import Checked, Needs
+from trainables.methods.checked import Checked
+from trainables.methods.search_method import Needs
 from trainables.methods.table_search import TableSearch, TableSearchConfig
 from trainables.spaces.nas_bench_201 import NUM_CELLS, Genotype, random_genotype
 
@@ -39,10 +40,10 @@ class RandomSearch(TableSearch[RandomSearchConfig]):
     """Uniform proposals."""
 
     Config = RandomSearchConfig
+    checked = Checked("read", "D-X-Y/AutoDL-Projects", "2026-11")
     paper = (
         "Li, Talwalkar. Random Search and Reproducibility for Neural Architecture Search. UAI 2019. arXiv:1902.07638"
     )
-    checked = Checked("read", "D-X-Y/AutoDL-Projects", "2026-11")
 
     @classmethod
     def needs(cls, config: Any) -> Needs:

@@ -33,9 +33,10 @@ from typing import Any, ClassVar, Literal
 
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor, torch
+from trainables.methods.checked import Checked
 from trainables.methods.differentiable import Batch
 from trainables.methods.judged_cells import JudgedCells
-from trainables.methods.search_method import Checked, ImageContext, Metrics
+from trainables.methods.search_method import ImageContext, Metrics
 from trainables.methods.weight_training import WeightTraining
 from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype, random_genotype
 from trainables.spec import Scale
@@ -69,10 +70,10 @@ class RandomWs(JudgedCells[RandomWsConfig]):
     Config = RandomWsConfig
     version = 2
     learns_architecture: ClassVar[bool] = False
+    checked = Checked("lockstep", "D-X-Y/AutoDL-Projects", "2026-11", 4e-16, "training of rsps; selections were read")
     paper = (
         "Li, Talwalkar. Random Search and Reproducibility for Neural Architecture Search. UAI 2019. arXiv:1902.07638"
     )
-    checked = Checked("lockstep", "D-X-Y/AutoDL-Projects", "2026-11", 4e-16, "training of rsps; selections were read")
     paper_scale = Scale(channels=16, cells=5, epochs=250, batch_size=64)
 
     def __init__(self, config: RandomWsConfig, context: ImageContext) -> None:

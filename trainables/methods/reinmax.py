@@ -27,8 +27,8 @@ from typing import Literal
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
+from trainables.methods.checked import Checked
 from trainables.methods.gumbel import gumbel_noise
-from trainables.methods.search_method import Checked
 from trainables.methods.weight_training import WeightTraining
 from trainables.spec import Scale
 
@@ -54,12 +54,12 @@ class Reinmax(AdamArchitectureSearch[ReinmaxConfig]):
     """Hard samples, second-order gradients, Adam on alpha."""
 
     Config = ReinmaxConfig
+    checked = Checked(
+        "functions", "microsoft/ReinMax", "2026-11", 2e-15, "samples and their gradient; it is no architecture search"
+    )
     paper = (
         "Liu, Dong, Liu, Yu, Gao. Bridging Discrete and Backpropagation: Straight-Through and Beyond. NeurIPS 2023. "
         "arXiv:2304.08612"
-    )
-    checked = Checked(
-        "functions", "microsoft/ReinMax", "2026-11", 2e-15, "samples and their gradient; it is no architecture search"
     )
     paper_scale = Scale(channels=16, cells=5, epochs=250, batch_size=64)
 

@@ -36,9 +36,10 @@ from copy import deepcopy
 from typing import Any, Literal
 
 from trainables.hyperparameters import Range, hyperparameter
+from trainables.methods.checked import Checked
 from trainables.methods.darts import Darts, DartsConfig
 from trainables.methods.hessian import dominant_eigenvalue
-from trainables.methods.search_method import Checked, ImageContext, Metrics, require_finite
+from trainables.methods.search_method import ImageContext, Metrics, require_finite
 from trainables.spaces.nas_bench_201 import Genotype
 from trainables.spec import Scale
 
@@ -100,16 +101,16 @@ class RobustDarts(Darts):
     """DARTS with early stopping, or more regularisation, by the dominant eigenvalue."""
 
     Config = RobustDartsConfig
-    paper = (
-        "Zela, Elsken, Saikia, Marrakchi, Brox, Hutter. Understanding and Robustifying Differentiable Architecture "
-        "Search. ICLR 2020. arXiv:1909.09656"
-    )
     checked = Checked(
         "functions",
         "automl/RobustDARTS",
         "2026-11",
         2e-15,
         "eigenvalues; its rule fired alike in 2,000 of 2,000 sequences",
+    )
+    paper = (
+        "Zela, Elsken, Saikia, Marrakchi, Brox, Hutter. Understanding and Robustifying Differentiable Architecture "
+        "Search. ICLR 2020. arXiv:1909.09656"
     )
     paper_scale = Scale(channels=16, cells=5, epochs=50, batch_size=64)
     config: RobustDartsConfig

@@ -26,9 +26,9 @@ from typing import Any, Literal
 
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor, torch
+from trainables.methods.checked import Checked
 from trainables.methods.darts import Darts, DartsConfig
 from trainables.methods.differentiable import Batch
-from trainables.methods.search_method import Checked
 from trainables.spec import Scale
 
 _RELEASE = "xiangning-chen/SmoothDARTS, NAS-Bench-201"
@@ -71,11 +71,11 @@ class Sdarts(Darts):
 
     Config = SdartsConfig
     version = 2
+    checked = Checked("lockstep", "xiangning-chen/SmoothDARTS", "2026-11", 2e-16, "both variants")
     paper = (
         "Chen, Hsieh. Stabilizing Differentiable Architecture Search via Perturbation-based Regularization. ICML 2020. "
         "arXiv:2002.05283"
     )
-    checked = Checked("lockstep", "xiangning-chen/SmoothDARTS", "2026-11", 2e-16, "both variants")
     paper_scale = Scale(channels=16, cells=5, epochs=100, batch_size=64)
     config: SdartsConfig
 

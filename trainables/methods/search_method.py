@@ -15,6 +15,7 @@ from trainables.benchmarks.signal import Signal
 from trainables.datasets import ImageData
 from trainables.hyperparameters import MethodConfig
 from trainables.later import torch
+from trainables.methods.checked import Checked
 from trainables.methods.recording import Recorder
 from trainables.spaces.nas_bench_201 import Genotype
 from trainables.spec import Scale
@@ -65,35 +66,16 @@ class TableContext(SearchContext):
     signal: Signal
 
 
-@dataclass(frozen=True)
-class Checked:
-    """How a method was held against released code.
-
-    ``lockstep``: both took the same steps on the same images, weights and draws, in float64; ``functions``: functions
-    of the release ran on the same numbers. ``difference`` is then the largest of any weight or parameter seen.
-    ``read``: line by line, without running. ``runs it``: the method calls the release itself.
-    """
-
-    how: Literal["lockstep", "functions", "read", "runs it"]
-    code: str
-    """The repository, or the package."""
-    when: str
-    """Year and month."""
-    difference: float | None = None
-    note: str = ""
-    """What ran, where it was a part; what the comparison found."""
-
-
 class SearchMethod(ABC, Generic[ConfigT]):
     """One run of one search method."""
 
     Config: ClassVar[type[MethodConfig]]
     version: ClassVar[int] = 1
     """Raised when the meaning of the method changes: results of another version are never reused."""
-    paper: ClassVar[str]
-    """Authors, title, venue, arXiv number."""
     checked: ClassVar[Checked]
     """How the method was held against released code. Every method has its own."""
+    paper: ClassVar[str]
+    """Authors, title, venue, arXiv number."""
     paper_scale: ClassVar[Scale | None] = None
     """The scale of the paper's NAS-Bench-201 search; fields a study leaves out are filled from here."""
 

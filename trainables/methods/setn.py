@@ -24,9 +24,10 @@ from typing import Any, Literal
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
+from trainables.methods.checked import Checked
 from trainables.methods.differentiable import Batch
 from trainables.methods.judged_cells import JudgedCells
-from trainables.methods.search_method import Checked, ImageContext, Metrics
+from trainables.methods.search_method import ImageContext, Metrics
 from trainables.methods.weight_training import WeightTraining
 from trainables.spaces.nas_bench_201 import NUM_CELLS, Genotype, random_genotype
 from trainables.spec import Scale
@@ -61,11 +62,11 @@ class Setn(JudgedCells[SetnConfig], AdamArchitectureSearch[SetnConfig]):
     """Uniform cells train the weights, a softmax mixture trains alpha, shared weights choose among likely cells."""
 
     Config = SetnConfig
+    checked = Checked("lockstep", "D-X-Y/AutoDL-Projects", "2026-11", 2e-16, "training, ranking and judging of cells")
     paper = (
         "Dong, Yang. One-Shot Neural Architecture Search via Self-Evaluated Template Network. ICCV 2019. "
         "arXiv:1910.05733"
     )
-    checked = Checked("lockstep", "D-X-Y/AutoDL-Projects", "2026-11", 2e-16, "training, ranking and judging of cells")
     paper_scale = Scale(channels=16, cells=5, epochs=250, batch_size=64)
 
     def __init__(self, config: SetnConfig, context: ImageContext) -> None:

@@ -42,9 +42,10 @@ from pydantic import model_validator
 
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import F, Tensor, torch
+from trainables.methods.checked import Checked
 from trainables.methods.latent_search import decode, propose
 from trainables.methods.line_graph import adjacency, all_node_types, cells_of
-from trainables.methods.search_method import Checked, Metrics, TableContext, require_finite
+from trainables.methods.search_method import Metrics, TableContext, require_finite
 from trainables.methods.table_queries import TableQueries, TableQueriesConfig
 from trainables.spaces.nas_bench_201 import NUM_CELLS
 from trainables.spec import Scale
@@ -118,11 +119,11 @@ class Svge(TableQueries[SvgeConfig]):
     """Autoencoder, predictor, Bayesian optimisation."""
 
     Config = SvgeConfig
+    checked = Checked("read", "jovitalukasik/SVGe", "2026-11", note="golden numbers from its formulas")
     paper = (
         "Lukasik, Friede, Zela, Hutter, Keuper. Smooth Variational Graph Embeddings for Efficient Neural Architecture "
         "Search. IJCNN 2021. arXiv:2010.04683"
     )
-    checked = Checked("read", "jovitalukasik/SVGe", "2026-11", note="golden numbers from its formulas")
 
     def __init__(self, config: SvgeConfig, context: TableContext) -> None:
         from trainables.methods.graph_autoencoder import GraphAutoencoder, performance_predictor

@@ -42,8 +42,9 @@ from typing import Any, Literal
 
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import F, Tensor, torch
+from trainables.methods.checked import Checked
 from trainables.methods.differentiable import Batch, DifferentiableSearch
-from trainables.methods.search_method import Checked, ImageContext
+from trainables.methods.search_method import ImageContext
 from trainables.methods.weight_training import WeightTraining, cosine
 from trainables.methods.zeroth_order import best_move, coefficients, halved, perturbations, smoothed_gradient
 from trainables.spec import Scale
@@ -92,11 +93,11 @@ class Zarts(DifferentiableSearch[ZartsConfig]):
     """Softmax relaxation, zero-order architecture steps."""
 
     Config = ZartsConfig
+    checked = Checked("lockstep", "vicFigure/ZARTS", "2026-11", 3e-15, "mgs; with deviations 1 and 2 mended in it")
     paper = (
         "Wang, Guo, Su, Yang, Yan. ZARTS: On Zero-order Optimization for Neural Architecture "
         "Search. NeurIPS 2022. arXiv:2110.04743"
     )
-    checked = Checked("lockstep", "vicFigure/ZARTS", "2026-11", 3e-15, "mgs; with deviations 1 and 2 mended in it")
     paper_scale = Scale(channels=16, cells=5, epochs=50, batch_size=64)
 
     def __init__(self, config: ZartsConfig, context: ImageContext) -> None:
