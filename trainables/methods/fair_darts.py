@@ -27,7 +27,6 @@ from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import F, Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
 from trainables.methods.checked import Checked
-from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS
 from trainables.spec import Scale
 
 _RELEASE = "xiaomi-automl/FairDARTS"
@@ -63,7 +62,7 @@ class FairDarts(AdamArchitectureSearch[FairDartsConfig]):
 
     def initial_architecture(self) -> Tensor:
         """alpha [6, 4] = 0, all gates half open: all operations but none, the first."""
-        return torch.zeros(len(EDGES), len(OPERATIONS) - 1)
+        return torch.zeros_like(super().initial_architecture()[:, 1:])
 
     def gates(self) -> Tensor:
         """sigmoid(alpha), [6, 4]."""
