@@ -10,6 +10,7 @@ from pathlib import Path
 
 from trainables.hyperparameters import Range, choices_of, range_of, source_of
 from trainables.methods import METHODS
+from trainables.methods.checked import Checked
 
 PAGE = Path(__file__).parent / "methods.md"
 COSTS = Path(__file__).parent.parent / "speed" / "method_cost.csv"
@@ -19,17 +20,23 @@ Generated from `trainables/methods/` by `python docs/make_methods.py`; do not ed
 measured by `speed/method_cost.py`: of methods that train on images relative to first-order DARTS at the same scale, one
 so small (six steps an epoch) that evaluations between epochs weigh more than in a real search; of the searchers of the
 table relative to a query of random search. Ranges are what a hyperparameter search draws from.
+
+The last column says how a method was held against released code. In *lockstep* both took the same steps on the same
+images, initial weights and random draws, in float64; of *functions* of the release only these ran, on the same numbers;
+*read* is read line by line, not run. The difference is the largest of any weight or architecture parameter. What a
+note or a numbered deviation names was made equal first.
 """
 
 
 def page() -> str:
     """The whole page."""
     costs = measured()
-    lines = [HEADER, "| method | paper | protocol | cost |", "| --- | --- | --- | --- |"]
+    lines = [HEADER, "| method | paper | protocol | cost | checked against released code |", "| --- " * 5 + "|"]
     for name, method in METHODS.items():
         config = method.Config()
         cost = "; ".join(f"{ratio} × {given}".rstrip() for given, ratio in costs.get(name, []))
-        lines.append(f"| [`{name}`](#{name}) | {method.paper} | {method.protocol(config) or '–'} | {cost} |")
+        cells = f"[`{name}`](#{name})", method.paper, method.protocol(config) or "–", cost, check(method.checked)
+        lines.append(f"| {' | '.join(cells)} |")
     for name, method in METHODS.items():
         document = inspect.cleandoc(sys.modules[method.__module__].__doc__ or "")
         summary, _, specification = document.partition("\n\n")
@@ -43,6 +50,13 @@ def page() -> str:
             scale = ", ".join(f"{key} {value}" for key, value in published.model_dump().items())
             lines += ["", f"Published scale on `{space}`: {scale}."]
     return "\n".join(lines) + "\n"
+
+
+def check(checked: Checked) -> str:
+    """One line of how a method was held against its release."""
+    difference = "" if checked.difference is None else f", largest difference {checked.difference:.0e}"
+    note = f" ({checked.note})" if checked.note else ""
+    return f"{checked.how}: {checked.code}, {checked.when}{difference}{note}"
 
 
 def measured() -> dict[str, list[tuple[str, str]]]:

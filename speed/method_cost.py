@@ -33,6 +33,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "darts": [{}, {"order": "second"}],
     "darts_pt": [{}, {"blank": True}],
     "drnas": [{}, {"progressive": True}],
+    "enas": [{"controller_steps": 2, "samples": 16}],  # as many cells for every step of the weights as at paper scale
     "gaea": [{}, {"level": "single"}, {"variant": "pc_darts"}, {"variant": "gdas"}],
     "random_search": [{"queries": 150}],
     "robust_darts": [{}, {"order": "first"}],

@@ -12,6 +12,7 @@ import json
 import math
 import os
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ from study.store.schema import EPOCHS, TRIALS, VOLATILE
 from trainables.datasets import PROTOCOLS, Augmentation, ImageData
 from trainables.hyperparameters import Range, range_of, source_of
 from trainables.methods import METHODS, Diverged, diagnostics
+from trainables.methods.checked import Checked
 from trainables.methods.differentiable import DifferentiableSearch
 from trainables.methods.hessian import largest_eigenvalue
 from trainables.spaces import SPACES
@@ -45,6 +47,7 @@ CONFIGS: dict[str, list[dict[str, Any]]] = {
         {"regulariser": "kl", "protocol": "P2"},
         {"progressive": True, "partial_channels": 2, "regulariser": "kl"},
     ],
+    "enas": [{"controller_steps": 2, "samples": 3, "candidates": 5}],
     "gaea": [
         {},
         {"level": "single", "entropy": 0.05},
@@ -53,7 +56,9 @@ CONFIGS: dict[str, list[dict[str, Any]]] = {
         {"variant": "gdas", "arch_lr": 0.01, "entropy": 0.01},
     ],
     "idarts": [{"inner_steps": 1}, {"inner_steps": 2, "terms": 0, "protocol": "P1"}],
+    "lambda_darts": [{}, {"epsilon": 0.0, "measure": "sign"}],
     "local_search": [{"queries": 40}, {"queries": 40, "full_neighbourhood": True}],
+    "oles": [{"window": 1}, {"window": 2, "threshold": 0.7, "compared": "validation"}],
     "pc_darts": [
         {"partial_channels": 2, "warm_up": 0.0},
         {"partial_channels": 1, "edge_normalisation": False, "warm_up": 0.0, "protocol": "P2"},
@@ -63,6 +68,7 @@ CONFIGS: dict[str, list[dict[str, Any]]] = {
     "regularized_evolution": [{"queries": 30}, {"queries": 30, "mutation": "edge"}],
     "reinforce": [{"queries": 20}],
     "sdarts": [{}, {"variant": "adversarial", "attack_steps": 2}],
+    "setn": [{"candidates": 5}],
     "snas": [{}, {"variant": "single", "tau_start": 1.0, "tau_end": 0.03}],
     "svge": [
         {
@@ -332,11 +338,23 @@ def test_config_survives_its_dump(case: Any) -> None:
 
 
 @every_method
+def test_method_says_how_it_was_held_against_released_code(method: str) -> None:
+    cls = METHODS[method]
+    checked = vars(cls).get("checked")
+    assert isinstance(checked, Checked), "a declaration of its own, not its parent's"
+    assert re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", checked.when) and checked.code
+    ran = checked.how in ("lockstep", "functions")
+    assert ran == (checked.difference is not None)
+    assert checked.difference is None or 0 <= checked.difference < 1e-10, "more is a deviation to mend or to number"
+
+
+@every_method
 def test_method_states_its_published_scale_protocol_and_cost(method: str) -> None:
     cls = METHODS[method]
     config = cls.Config()
     images = cls.needs(config) == "images"
-    assert "arXiv:" in cls.paper and cls.version >= 1 and cls.relative_cost(config) > 0
+    assert re.search(r"arXiv:\d{4}\.\d{4,5}|OpenReview:\w{10}", cls.paper)
+    assert cls.version >= 1 and cls.relative_cost(config) > 0
     assert ("nas_bench_201" in cls.published) == images and set(cls.published) <= set(cls.spaces(config) or SPACES)
     assert (cls.protocol(config) in PROTOCOLS) if images else (cls.protocol(config) is None)
     assert sys.modules[cls.__module__].__doc__ and "Deviations" in sys.modules[cls.__module__].__doc__

@@ -51,6 +51,13 @@ def test_gates_mix_as_they_are_and_are_compared_as_shares() -> None:
     assert search.current().operations == (AVG_POOL,) * 6
 
 
+def test_the_search_begins_with_half_open_gates_and_moves_them_by_the_releases_adam() -> None:
+    search = fair_darts()
+    assert search.gates().eq(0.5).all()
+    (group,) = search.architecture_optimizer.param_groups
+    assert (group["lr"], group["betas"], group["weight_decay"]) == (3e-3, (0.9, 0.999), 1e-3)
+
+
 def test_architecture_gradient_adds_the_weighted_loss_to_that_of_the_validation_loss() -> None:
     search = fair_darts(zero_one=3.0)
     with torch.no_grad():

@@ -11,6 +11,7 @@ import torch
 from tiny_trials import tiny_trial
 from torch import Tensor
 
+from trainables.datasets import normalise
 from trainables.methods import random_ws
 from trainables.spaces.nas_bench_201 import NUM_CELLS, Genotype
 from trainables.streams import Streams
@@ -110,7 +111,7 @@ def test_a_cell_is_judged_by_the_statistics_of_its_batch_or_by_those_of_training
     for name, search in searches.items():
         search.supernet.train(name == "batch")
         indices, labels = torch.arange(0, 32), search.split.arch_labels[:32]
-        images = random_ws.normalise(search.split.arch_images[:32], search.context.images)
+        images = normalise(search.split.arch_images[:32], search.context.images)
         with torch.no_grad():
             halves = [search.supernet(half, search.one_hot(search.trained_last)) for half in images.split(16)]
         search.supernet.train()

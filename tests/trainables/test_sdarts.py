@@ -29,9 +29,14 @@ def test_perturbed_rows_are_clamped_and_divided_by_their_sum() -> None:
     assert expected[0, 1] == pytest.approx(0.5 / 1.4) and expected[1, 0] == pytest.approx(1 / 1.3)
 
 
-def test_the_attack_ascends_by_signs_within_its_bounds() -> None:
-    delta, gradient = torch.tensor([[0.25, -0.29, 0.0]]), torch.tensor([[3.0, -0.001, 0.0]])
-    torch.testing.assert_close(ascend(delta, gradient, 0.1, 0.3), torch.tensor([[0.3, -0.3, 0.0]]))
+def test_the_attack_ascends_by_signs_within_its_bounds_and_on_the_simplex() -> None:
+    centre, weights = torch.tensor([[0.2, 0.5, 0.3]]), torch.tensor([[0.45, 0.25, 0.3]])
+    gradient = torch.tensor([[3.0, -0.001, 0.0]])
+    moved = torch.tensor([[0.5, 0.2, 0.3]])  # 0.55 and 0.15, each no further than 0.3 from the centre
+    torch.testing.assert_close(ascend(weights, gradient, centre, 0.1, 0.3), moved)
+    beyond = ascend(weights, gradient, centre, 0.1, 0.7)
+    torch.testing.assert_close(beyond, torch.tensor([[0.55, 0.15, 0.3]]))
+    torch.testing.assert_close(ascend(weights, gradient, centre, 0.4, 0.7), torch.tensor([[0.85, 0.0, 0.3]]) / 1.15)
 
 
 def test_perturbations_grow_over_the_epochs() -> None:
@@ -52,20 +57,42 @@ def test_random_perturbations_fill_the_box_around_the_mixing_weights() -> None:
     assert spread.mean((0, 1)).abs().max() < 0.01
 
 
-def test_the_attack_finds_higher_losses_than_chance_and_leaves_the_network_alone() -> None:
-    search, batch = search_and_batch(variant="adversarial", epsilon=0.2, epsilon_start=0.2)
+def attack(**hyperparameters: Any) -> tuple[Sdarts, Any, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """A search in double precision, a batch, the mixing weights, where an attack starts and where it arrives."""
+    search, batch = search_and_batch(variant="adversarial", epsilon=0.2, epsilon_start=0.2, **hyperparameters)
+    search.epoch()
     search.supernet.double()
     search.alpha = search.alpha.detach().double().requires_grad_()
     batch = (batch[0].double(), batch[1])
-    before = {name: value.clone() for name, value in search.supernet.state_dict().items()}
     weights = search.scores().detach()
-    start = 0.2 * (2 * torch.rand(6, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64) - 1)
-    found = search.attacked(batch, weights, start.clone(), 0.2)
+    noise = torch.rand(6, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    start = simplex(weights + 0.2 * (2 * noise - 1))
+    return search, batch, weights, start, search.attacked(batch, weights, start.clone(), 0.2)
+
+
+def test_the_attack_finds_higher_losses_than_chance_and_leaves_the_network_alone() -> None:
+    search, batch, weights, start, found = attack()
+    before = {name: value.clone() for name, value in search.supernet.state_dict().items()}
+    assert torch.equal(search.attacked(batch, weights, start.clone(), 0.2), found)
     assert all(torch.equal(value, before[name]) for name, value in search.supernet.state_dict().items())
-    assert found.abs().max() <= 0.2
+    assert search.supernet.training
+    torch.testing.assert_close(found.sum(1), torch.ones(6, dtype=torch.float64))
+    search.supernet.eval()
     with torch.no_grad():
-        losses = [float(search.loss(batch, weights + delta)[0]) for delta in (found, start, torch.zeros_like(start))]
+        losses = [float(search.loss(batch, mixing)[0]) for mixing in (found, start, weights)]
     assert losses[0] > max(losses[1:])
+
+
+def test_an_attack_that_lowers_the_loss_is_given_up() -> None:
+    search, batch, weights, start, _ = attack()
+
+    def peak(sign: int) -> Any:
+        return lambda batch, mixing: (-sign * (mixing - weights).square().sum(), mixing)
+
+    search.loss = peak(1)  # highest at the mixing weights themselves
+    assert torch.equal(search.attacked(batch, weights, start.clone(), 0.2), weights)
+    search.loss = peak(-1)
+    assert not torch.equal(search.attacked(batch, weights, start.clone(), 0.2), weights)
 
 
 def run(method: str, **hyperparameters: Any) -> Any:

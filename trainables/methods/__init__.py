@@ -13,12 +13,14 @@ from trainables.methods.darts import Darts
 from trainables.methods.darts_minus import DartsMinus
 from trainables.methods.darts_pt import DartsPt
 from trainables.methods.drnas import Drnas
+from trainables.methods.enas import Enas
 from trainables.methods.fair_darts import FairDarts
 from trainables.methods.gaea import Gaea
 from trainables.methods.gdas import Gdas
 from trainables.methods.idarts import Idarts
 from trainables.methods.lambda_darts import LambdaDarts
 from trainables.methods.local_search import LocalSearch
+from trainables.methods.oles import Oles
 from trainables.methods.pc_darts import PcDarts
 from trainables.methods.random_search import RandomSearch
 from trainables.methods.random_ws import RandomWs
@@ -28,6 +30,7 @@ from trainables.methods.reinmax import Reinmax
 from trainables.methods.robust_darts import RobustDarts
 from trainables.methods.sdarts import Sdarts
 from trainables.methods.search_method import Diverged, SearchMethod
+from trainables.methods.setn import Setn
 from trainables.methods.snas import Snas
 from trainables.methods.svge import Svge
 from trainables.methods.tpe import Tpe
@@ -44,12 +47,14 @@ METHODS: dict[str, type[SearchMethod[Any]]] = {
     "darts_minus": DartsMinus,
     "darts_pt": DartsPt,
     "drnas": Drnas,
+    "enas": Enas,
     "fair_darts": FairDarts,
     "gaea": Gaea,
     "gdas": Gdas,
     "idarts": Idarts,
     "lambda_darts": LambdaDarts,
     "local_search": LocalSearch,
+    "oles": Oles,
     "pc_darts": PcDarts,
     "random_search": RandomSearch,
     "random_ws": RandomWs,
@@ -58,6 +63,7 @@ METHODS: dict[str, type[SearchMethod[Any]]] = {
     "reinmax": Reinmax,
     "robust_darts": RobustDarts,
     "sdarts": Sdarts,
+    "setn": Setn,
     "snas": Snas,
     "svge": Svge,
     "tpe": Tpe,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor, torch
@@ -35,9 +35,12 @@ ConfigT = TypeVar("ConfigT", bound=AdamArchitecture)
 class AdamSearch(DifferentiableSearch[WeightsT]):
     """A search that updates alpha with Adam, at the rate and decay it is constructed with."""
 
+    first_moment: ClassVar[float] = 0.5
+    """Adam's first beta."""
+
     def __init__(self, config: WeightsT, context: ImageContext, lr: float, weight_decay: float) -> None:
         super().__init__(config, context)
-        self.architecture_optimizer = architecture_adam(self.alpha, lr, weight_decay)
+        self.architecture_optimizer = architecture_adam(self.alpha, lr, weight_decay, self.first_moment)
 
     def architecture_step(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor]:
         self.alpha.grad, loss, logits = self.architecture_gradient(train, valid)
@@ -59,7 +62,9 @@ class AdamArchitectureSearch(AdamSearch[ConfigT]):
         super().__init__(config, context, config.arch_lr, config.arch_weight_decay)
 
 
-def architecture_adam(alpha: Tensor, lr: float, weight_decay: float) -> torch.optim.Adam:
-    """Betas (0.5, 0.999). Not AdamW: the decay passes through the moments, as in every release of the family."""
+def architecture_adam(alpha: Tensor, lr: float, weight_decay: float, first_moment: float = 0.5) -> torch.optim.Adam:
+    """The second beta is 0.999. Not AdamW: the decay passes through the moments, as in every release of the family."""
     on_gpu = alpha.is_cuda  # where steps are replayed, Adam must count them on the device
-    return torch.optim.Adam([alpha], lr=lr, betas=(0.5, 0.999), eps=1e-8, weight_decay=weight_decay, capturable=on_gpu)
+    return torch.optim.Adam(
+        [alpha], lr=lr, betas=(first_moment, 0.999), eps=1e-8, weight_decay=weight_decay, capturable=on_gpu
+    )

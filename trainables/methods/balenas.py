@@ -30,6 +30,7 @@ from typing import Any, Literal
 
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor, torch
+from trainables.methods.checked import Checked
 from trainables.methods.differentiable import Batch, DifferentiableSearch
 from trainables.methods.search_method import ImageContext, Metrics, scales
 from trainables.methods.weight_training import WeightTraining
@@ -87,6 +88,9 @@ class Balenas(DifferentiableSearch[BalenasConfig]):
     """Gaussian relaxation, Vadam on its mean and precision."""
 
     Config = BalenasConfig
+    checked = Checked(
+        "functions", "emtiyaz/vadam", "2026-11", 3e-17, "Vadam alone; the NAS-Bench-201 recipe was not released"
+    )
     paper = (
         "Zhang, Pan, Chang, Su, Hu, Haffari, Yang. BaLeNAS: Differentiable Architecture Search via the Bayesian "
         "Learning Rule. CVPR 2022. arXiv:2111.13204"

@@ -27,6 +27,7 @@ from typing import Literal
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
+from trainables.methods.checked import Checked
 from trainables.methods.search_method import scales
 from trainables.spec import Scale
 
@@ -58,6 +59,7 @@ class BetaDarts(AdamArchitectureSearch[BetaDartsConfig]):
     """Softmax relaxation, Adam on alpha, Beta-decay."""
 
     Config = BetaDartsConfig
+    checked = Checked("lockstep", "Sunshine-Ye/Beta-DARTS", "2026-11", 1e-14)
     paper = (
         "Ye, Li, Li, Chen, Fan, Ouyang. β-DARTS: Beta-Decay Regularization for Differentiable Architecture Search. "
         "CVPR 2022. arXiv:2203.01665"

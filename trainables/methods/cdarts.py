@@ -44,6 +44,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import F, Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
+from trainables.methods.checked import Checked
 from trainables.methods.differentiable import Batch
 from trainables.methods.search_method import ImageContext, Metrics, scales
 from trainables.spaces.nas_bench_201.genotype import NONE
@@ -124,6 +125,13 @@ class Cdarts(AdamArchitectureSearch[CdartsConfig]):
     """Softmax relaxation, Adam on alpha, an evaluation network that is rebuilt in every iteration."""
 
     Config = CdartsConfig
+    checked = Checked(
+        "lockstep",
+        "microsoft/Cream, CDARTS/benchmark201",
+        "2026-11",
+        2e-11,
+        "an iteration with its warm-up; without deviations 5 and 8",
+    )
     paper = (
         "Yu, Peng, Huang, Fu, Du, Wang, Ling. Cyclic Differentiable Architecture Search. TPAMI 2023. arXiv:2006.10724"
     )

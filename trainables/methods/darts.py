@@ -28,6 +28,7 @@ from typing import Any, Literal
 from trainables.hyperparameters import hyperparameter
 from trainables.later import Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
+from trainables.methods.checked import Checked
 from trainables.methods.differentiable import Batch
 from trainables.methods.search_method import scales
 from trainables.methods.weight_training import WeightTraining
@@ -98,6 +99,7 @@ class Darts(AdamArchitectureSearch[DartsConfig]):
     """Softmax relaxation, Adam on alpha."""
 
     Config = DartsConfig
+    checked = Checked("lockstep", "D-X-Y/AutoDL-Projects", "2026-11", 1e-14, "second order")
     paper = "Liu, Simonyan, Yang. DARTS: Differentiable Architecture Search. ICLR 2019. arXiv:1806.09055"
     published = scales(
         nas_bench_201=Scale(channels=16, cells=5, epochs=50, batch_size=64),

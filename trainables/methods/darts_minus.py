@@ -12,9 +12,9 @@ A skip connection does two things in a supernet: it is a candidate, and it keeps
 network. The auxiliary one does the second, so that alpha has the first to decide. At ``auxiliary: 0`` it is DARTS.
 
 Deviations:
-1. Unverified: that the released NAS-Bench-201 search trains supernet and weights as xiangning-chen/DrNAS trains DARTS
-   there (P1, 100 epochs, no Nesterov momentum, weight decay 3e-4), and that its beta falls linearly, as here by
-   default; the paper finds several ways to fall about equally good.
+1. The NAS-Bench-201 search was not released. Supernet and weights train as xiangning-chen/DrNAS trains DARTS there
+   (P1, 100 epochs, no Nesterov momentum, weight decay 3e-4); beta (1, falling linearly) is that of the released script
+   for the DARTS space.
 2. The auxiliary skip is x itself on every edge; all edges of NAS-Bench-201 keep the size, so none needs the reducing
    one of the DARTS space.
 """
@@ -27,18 +27,19 @@ from typing import Literal
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
+from trainables.methods.checked import Checked
 from trainables.methods.search_method import ImageContext, scales
 from trainables.spaces.space import SKIP
 from trainables.spec import Scale
 
-_PAPER = "paper"
+_RELEASE = "Meituan-AutoML/DARTS-, search script"
 
 
 class DartsMinusConfig(AdamArchitecture):
     auxiliary: float = hyperparameter(
-        1.0, "weight of the auxiliary skip connection in the first epoch", source=_PAPER, search=Range(0, 1), ge=0
+        1.0, "weight of the auxiliary skip connection in the first epoch", source=_RELEASE, search=Range(0, 1), ge=0
     )
-    decay: Literal["linear", "cosine"] = hyperparameter("linear", "how that weight falls to 0", source=_PAPER)
+    decay: Literal["linear", "cosine"] = hyperparameter("linear", "how that weight falls to 0", source=_RELEASE)
     protocol: Literal["P1", "P2"] = hyperparameter(
         "P1", "which images drive which step", source="xiangning-chen/DrNAS, NAS-Bench-201"
     )
@@ -54,6 +55,7 @@ class DartsMinus(AdamArchitectureSearch[DartsMinusConfig]):
     """Softmax relaxation beside a fading skip connection, Adam on alpha."""
 
     Config = DartsMinusConfig
+    checked = Checked("lockstep", "Meituan-AutoML/DARTS-", "2026-11", 2e-16, "its edges in cells of NAS-Bench-201")
     paper = (
         "Chu, Wang, Zhang, Lu, Wei, Yan. DARTS-: Robustly Stepping out of Performance Collapse Without Indicators. "
         "ICLR 2021. arXiv:2009.01027"

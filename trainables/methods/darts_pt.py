@@ -18,6 +18,8 @@ dropped. Weight decay still acts on the rows of projected edges, which no longer
 Deviations:
 1. They are measured on the held-out images in a fixed order and without augmentation, so that an edge's five operations
    meet the same batches; an incomplete last batch is dropped. The criterion is accuracy, the release's default.
+2. In phase 1 the release draws every training batch, too, anew from all images; only its tuning passes over them.
+3. Once all edges are projected, alpha rests; in the release decay and momentum still move it, to no effect.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from trainables.datasets import normalise
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
+from trainables.methods.checked import Checked
 from trainables.methods.differentiable import Batch
 from trainables.methods.search_method import ImageContext, Metrics, scales
 from trainables.spaces.space import Space
@@ -73,6 +76,9 @@ class DartsPt(AdamArchitectureSearch[DartsPtConfig]):
     """Softmax relaxation, Adam on alpha, selection by perturbation."""
 
     Config = DartsPtConfig
+    checked = Checked(
+        "lockstep", "ruocwang/darts-pt", "2026-11", 4e-16, "both phases, all six projections; without deviation 1"
+    )
     paper = (
         "Wang, Cheng, Chen, Tang, Hsieh. Rethinking Architecture Selection in Differentiable NAS. ICLR 2021. "
         "arXiv:2108.04392"

@@ -33,7 +33,7 @@ Deviations:
 4. ``warm_up`` is a share of the stage, not a number of epochs, so that shorter searches have both phases too; of an odd
    number of epochs the last stage has one more.
 5. K halves between the stages; the release goes to K = 2 from whatever K it began with. Pruned candidates are computed
-   with weight 0 rather than left out.
+   with weight 0 rather than left out, and so decay and coast; nothing reads them again.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ from typing import Any, Literal, cast
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import F, Tensor, torch
 from trainables.methods.adam_architecture import AdamSearch
+from trainables.methods.checked import Checked
 from trainables.methods.differentiable import Batch
 from trainables.methods.search_method import ImageContext, Metrics, scales
 from trainables.methods.weight_training import WeightTraining
@@ -117,6 +118,7 @@ class Drnas(AdamSearch[DrnasConfig]):
     """Dirichlet relaxation, Adam on alpha; in one stage or in two."""
 
     Config = DrnasConfig
+    checked = Checked("lockstep", "xiangning-chen/DrNAS", "2026-11", 1e-14, "progressive, both stages: 2e-16")
     paper = "Chen, Wang, Cheng, Tang, Hsieh. DrNAS: Dirichlet Neural Architecture Search. ICLR 2021. arXiv:2006.10355"
     published = scales(nas_bench_201=Scale(channels=16, cells=5, epochs=100, batch_size=64))
 

@@ -41,6 +41,7 @@ from typing import Any, Literal
 
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import F, Tensor, torch
+from trainables.methods.checked import Checked
 from trainables.methods.differentiable import Batch, DifferentiableSearch
 from trainables.methods.edge_weights import node_normalise
 from trainables.methods.gdas import hard_sample
@@ -109,6 +110,7 @@ class Gaea(DifferentiableSearch[GaeaConfig]):
     """Simplex relaxation, exponentiated gradient, bilevel or ERM."""
 
     Config = GaeaConfig
+    checked = Checked("lockstep", "liamcli/gaea_release", "2026-11", 1e-14, "variant darts")
     paper = (
         "Li, Khodak, Balcan, Talwalkar. Geometry-Aware Gradient Algorithms for Neural Architecture Search. ICLR 2021. "
         "arXiv:2004.07802"

@@ -29,6 +29,7 @@ from typing import Any, Literal
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import F, Tensor
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
+from trainables.methods.checked import Checked
 from trainables.methods.differentiable import Batch
 from trainables.methods.gumbel import gumbel_noise, relaxed_sample, temperature
 from trainables.methods.search_method import scales
@@ -61,6 +62,7 @@ class Gdas(AdamArchitectureSearch[GdasConfig]):
     """Hard Gumbel samples, straight-through gradients, Adam on alpha."""
 
     Config = GdasConfig
+    checked = Checked("lockstep", "D-X-Y/AutoDL-Projects", "2026-11", 1e-14)
     paper = "Dong, Yang. Searching for a Robust Neural Architecture in Four GPU Hours. CVPR 2019. arXiv:1910.04465"
     published = scales(nas_bench_201=Scale(channels=16, cells=5, epochs=250, batch_size=64))
 

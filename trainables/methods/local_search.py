@@ -18,6 +18,7 @@ from typing import Any
 
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import torch
+from trainables.methods.checked import Checked
 from trainables.methods.search_method import TableContext
 from trainables.methods.table_search import TableSearch, TableSearchConfig
 from trainables.spaces.nas_bench_201 import Genotype
@@ -34,6 +35,7 @@ class LocalSearch(TableSearch[LocalSearchConfig]):
     """Hill climbing on the table."""
 
     Config = LocalSearchConfig
+    checked = Checked("read", "naszilla/naszilla", "2026-11")
     paper = (
         "White, Nolen, Savani. Exploring the Loss Landscape in Neural Architecture Search. UAI 2021. arXiv:2005.02960"
     )

@@ -15,7 +15,8 @@ alpha and beta are stored side by side, [R, O + 1]: a column an operation, then 
 Deviations:
 1. There is no code of the authors for NAS-Bench-201. Supernet and weights train as xiangning-chen/DrNAS trains DARTS
    there (P1, 100 epochs, no Nesterov momentum, weight decay 3e-4); what is the method's own (K = 4, edge
-   normalisation, warm-up, Adam at 6e-4) is the paper's CIFAR-10 search, of batches of 256.
+   normalisation, warm-up, Adam at 6e-4) is the paper's CIFAR-10 search, of batches of 256. (Others' code for this
+   space leaves parts out: dr-faustus/Lambda-DARTS has neither edge normalisation nor warm-up.)
 2. Unverified: published NAS-Bench-201 tables probably hold a run of the DrNAS code, which has no edge normalisation
    (``edge_normalisation: false``) and steps at 3e-4.
 3. The warm-up (15 of 50 epochs) is a share of the epochs, so that short searches have one as well; its held-out batches
@@ -30,6 +31,7 @@ from typing import Any, Literal
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
+from trainables.methods.checked import Checked
 from trainables.methods.differentiable import Batch
 from trainables.methods.edge_weights import node_softmax
 from trainables.methods.search_method import scales
@@ -59,6 +61,7 @@ class PcDarts(AdamArchitectureSearch[PcDartsConfig]):
     """Softmax relaxation on partial channels, softmax of the edges of a node, Adam on both."""
 
     Config = PcDartsConfig
+    checked = Checked("lockstep", "yuhuixu1993/PC-DARTS", "2026-11", 3e-16, "its edges in cells of NAS-Bench-201")
     paper = (
         "Xu, Xie, Zhang, Chen, Qi, Tian, Xiong. PC-DARTS: Partial Channel Connections for Memory-Efficient "
         "Architecture Search. ICLR 2020. arXiv:1907.05737"

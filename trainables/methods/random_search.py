@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import Any
 
 from trainables.hyperparameters import Range, hyperparameter
+from trainables.methods.checked import Checked
 from trainables.methods.search_method import Metrics, Needs, TableContext
 from trainables.methods.table_search import TableSearch, TableSearchConfig
 from trainables.spaces.nas_bench_201 import NUM_CELLS, Genotype
@@ -40,6 +41,7 @@ class RandomSearch(TableSearch[RandomSearchConfig]):
     """Uniform proposals."""
 
     Config = RandomSearchConfig
+    checked = Checked("read", "D-X-Y/AutoDL-Projects", "2026-11")
     paper = (
         "Li, Talwalkar. Random Search and Reproducibility for Neural Architecture Search. UAI 2019. arXiv:1902.07638"
     )

@@ -21,24 +21,23 @@ Deviations:
 3. The validation loss and accuracy recorded are those of a fresh random cell per held-out batch; they change nothing.
 4. Weight training is that of RSPS for both selections. RandomNAS was published on the DARTS space (clip 0.25, no
    Nesterov), and its round count in units of its own training budget, taken here as the number of weight steps.
-5. Unverified: which statistics RandomNAS judges by. Its screening is here by batches of the training's size, its final
+5. Batch statistics are those of the whole network. In the release they are those of the cells alone: stem, reductions
+   and head keep running ones whatever the flag says.
+6. Unverified: which statistics RandomNAS judges by. Its screening is here by batches of the training's size, its final
    by batches of 256.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, ClassVar, Literal
 
-from trainables.datasets import normalise
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor, torch
-from trainables.methods.diagnostics import statistics_kept
-from trainables.methods.differentiable import Batch, DifferentiableSearch
+from trainables.methods.checked import Checked
+from trainables.methods.differentiable import Batch
+from trainables.methods.judged_cells import JudgedCells
 from trainables.methods.search_method import ImageContext, Metrics, scales
 from trainables.methods.weight_training import WeightTraining
-from trainables.spaces.single_path import SinglePath
 from trainables.spaces.space import Architecture
 from trainables.spec import Scale
 
@@ -65,12 +64,13 @@ class RandomWsConfig(WeightTraining):
     weight_decay: float = WeightTraining.redeclare("weight_decay", 5e-4, source=_AUTODL)
 
 
-class RandomWs(DifferentiableSearch[RandomWsConfig]):
+class RandomWs(JudgedCells[RandomWsConfig]):
     """Uniform cells, no architecture step, selection by shared weights."""
 
     Config = RandomWsConfig
     version = 2
     learns_architecture: ClassVar[bool] = False
+    checked = Checked("lockstep", "D-X-Y/AutoDL-Projects", "2026-11", 4e-16, "training of rsps; selections were read")
     paper = (
         "Li, Talwalkar. Random Search and Reproducibility for Neural Architecture Search. UAI 2019. arXiv:1902.07638"
     )
@@ -110,13 +110,8 @@ class RandomWs(DifferentiableSearch[RandomWsConfig]):
         with self.judging():
             return self.loss(valid, self.one_hot(self.draw()))
 
-    @contextmanager
-    def judging(self) -> Iterator[None]:
-        """Within this block passes normalise as ``statistics`` says, and change no statistic."""
+    def judge_mode(self) -> None:
         self.supernet.train(self.config.statistics == "batch")
-        with torch.no_grad(), statistics_kept(self.supernet):
-            yield
-        self.supernet.train()
 
     def epoch(self) -> Metrics:
         metrics = super().epoch()
@@ -127,8 +122,7 @@ class RandomWs(DifferentiableSearch[RandomWsConfig]):
 
     def rsps(self) -> Architecture:
         """The best of many random cells, each on a batch of its own."""
-        cells = [self.draw() for _ in range(self.config.candidates)]
-        return max(cells, key=lambda cell: self.accuracy(cell, self.some_images(RSPS_BATCH), RSPS_BATCH))
+        return self.best_of([self.draw() for _ in range(self.config.candidates)], RSPS_BATCH)
 
     def randomnas(self) -> Architecture:
         """The best finalist of all rounds on all held-out images."""
@@ -145,19 +139,6 @@ class RandomWs(DifferentiableSearch[RandomWsConfig]):
     def rounds(self) -> int:
         """How often RandomNAS screens."""
         return max(1, self.total_epochs * self.train_batches.batches_per_epoch // STEPS_PER_ROUND)
-
-    def some_images(self, count: int) -> Tensor:
-        """Indices of ``count`` random held-out images (all, if there are fewer)."""
-        order = torch.randperm(len(self.split.arch_labels), generator=self.context.streams("selection"))
-        return order[:count].to(self.alpha.device)
-
-    def accuracy(self, cell: Architecture, indices: Tensor, batch_size: int) -> float:
-        """Accuracy in percent of a cell with the shared weights on held-out images, within ``judging``."""
-        path, correct = SinglePath.of(self.one_hot(cell)), 0
-        for some in indices.split(batch_size):
-            logits = self.supernet(normalise(self.split.arch_images[some], self.context.images), path)
-            correct += int((logits.argmax(1) == self.split.arch_labels[some]).sum())
-        return 100.0 * correct / len(indices)
 
     def current(self) -> Architecture:
         return self.selected or self.trained_last

@@ -21,6 +21,7 @@ from __future__ import annotations
 from typing import Literal
 
 from trainables.hyperparameters import Range, hyperparameter
+from trainables.methods.checked import Checked
 from trainables.methods.table_search import TableSearch, TableSearchConfig
 from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype
 
@@ -46,6 +47,7 @@ class RegularizedEvolution(TableSearch[RegularizedEvolutionConfig]):
     """Ageing evolution on the table."""
 
     Config = RegularizedEvolutionConfig
+    checked = Checked("read", "D-X-Y/AutoDL-Projects", "2026-11")
     paper = (
         "Real, Aggarwal, Huang, Le. Regularized Evolution for Image Classifier Architecture Search. AAAI 2019. "
         "arXiv:1802.01548"

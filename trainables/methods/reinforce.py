@@ -26,6 +26,7 @@ from typing import Any
 
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import F, Tensor, torch
+from trainables.methods.checked import Checked
 from trainables.methods.search_method import TableContext
 from trainables.methods.table_search import TableSearch, TableSearchConfig
 from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype
@@ -51,6 +52,7 @@ class Reinforce(TableSearch[ReinforceConfig]):
     """Policy gradient on the table."""
 
     Config = ReinforceConfig
+    checked = Checked("lockstep", "D-X-Y/AutoDL-Projects", "2026-11", 2e-15, "policy and baseline over 60 queries")
     paper = (
         "Williams. Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning. Machine "
         "Learning 1992; Zoph, Le. Neural Architecture Search with Reinforcement Learning. ICLR 2017. arXiv:1611.01578"

@@ -11,6 +11,8 @@ arXiv:2304.08612, algorithm 2.  Code: microsoft/ReinMax. Here it is the sampler 
 At tau = 1 the expected gradient is that of the expected loss wherever the loss is quadratic in h (Heun's method; the
 straight-through one needs it linear). Unlike GDAS it needs the derivative by weights that are 0, so all candidates run.
 
+As in the release, the temperature is at least 1.
+
 Deviations:
 1. The paper is no architecture search; supernet, weights and alpha train as in GDAS (P2, 250 epochs, Nesterov momentum,
    weight decay 5e-4, Adam 3e-4). tau = 1, where the second order holds.
@@ -25,6 +27,7 @@ from typing import Literal
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
+from trainables.methods.checked import Checked
 from trainables.methods.gumbel import gumbel_noise
 from trainables.methods.search_method import scales
 from trainables.methods.weight_training import WeightTraining
@@ -34,7 +37,7 @@ _AUTODL = "AutoDL-Projects, GDAS on NAS-Bench-201"
 
 
 class ReinmaxConfig(AdamArchitecture):
-    tau: float = hyperparameter(1.0, "temperature", source="paper, algorithm 2", search=Range(0.5, 2, log=True), gt=0)
+    tau: float = hyperparameter(1.0, "temperature", source="paper, algorithm 2", search=Range(1, 2), ge=1)
     protocol: Literal["P1", "P2"] = hyperparameter("P2", "which images drive which step", source=_AUTODL)
     nesterov: bool = WeightTraining.redeclare("nesterov", True, source=_AUTODL)
     weight_decay: float = WeightTraining.redeclare("weight_decay", 5e-4, source=_AUTODL)
@@ -52,6 +55,9 @@ class Reinmax(AdamArchitectureSearch[ReinmaxConfig]):
     """Hard samples, second-order gradients, Adam on alpha."""
 
     Config = ReinmaxConfig
+    checked = Checked(
+        "functions", "microsoft/ReinMax", "2026-11", 2e-15, "samples and their gradient; it is no architecture search"
+    )
     paper = (
         "Liu, Dong, Liu, Yu, Gao. Bridging Discrete and Backpropagation: Straight-Through and Beyond. NeurIPS 2023. "
         "arXiv:2304.08612"

@@ -37,6 +37,7 @@ from typing import Any, Literal
 
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import torch
+from trainables.methods.checked import Checked
 from trainables.methods.darts import Darts, DartsConfig
 from trainables.methods.hessian import dominant_eigenvalue, largest_eigenvalue
 from trainables.methods.search_method import ImageContext, Metrics, require_finite, scales
@@ -103,6 +104,13 @@ class RobustDarts(Darts):
     """DARTS with early stopping, or more regularisation, by the dominant eigenvalue."""
 
     Config = RobustDartsConfig
+    checked = Checked(
+        "functions",
+        "automl/RobustDARTS",
+        "2026-11",
+        2e-15,
+        "eigenvalues; its rule fired alike in 2,000 of 2,000 sequences",
+    )
     paper = (
         "Zela, Elsken, Saikia, Marrakchi, Brox, Hutter. Understanding and Robustifying Differentiable Architecture "
         "Search. ICLR 2020. arXiv:1909.09656"

@@ -17,6 +17,7 @@ from trainables.benchmarks.signal import Signal
 from trainables.datasets import ImageData
 from trainables.hyperparameters import MethodConfig
 from trainables.later import torch
+from trainables.methods.checked import Checked
 from trainables.methods.recording import Recorder
 from trainables.spaces.space import Architecture, Space
 from trainables.spec import Scale
@@ -79,6 +80,8 @@ class SearchMethod(ABC, Generic[ConfigT]):
     Config: ClassVar[type[MethodConfig]]
     version: ClassVar[int] = 1
     """Raised when the meaning of the method changes: results of another version are never reused."""
+    checked: ClassVar[Checked]
+    """How the method was held against released code. Every method has its own."""
     paper: ClassVar[str]
     """Authors, title, venue, arXiv number."""
     published: ClassVar[Mapping[str, Scale]] = scales()

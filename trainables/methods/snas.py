@@ -32,6 +32,7 @@ from typing import Any, Literal
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import Tensor, torch
 from trainables.methods.adam_architecture import AdamArchitecture, AdamArchitectureSearch
+from trainables.methods.checked import Checked
 from trainables.methods.differentiable import Batch
 from trainables.methods.gumbel import gumbel_noise, relaxed_sample, temperature
 from trainables.methods.search_method import scales
@@ -64,6 +65,7 @@ class Snas(AdamArchitectureSearch[SnasConfig]):
     """Relaxed Gumbel samples, Adam on alpha; bilevel, or one backward pass for both."""
 
     Config = SnasConfig
+    checked = Checked("lockstep", "xiangning-chen/DrNAS", "2026-11", 2e-16, "bilevel")
     paper = "Xie, Zheng, Liu, Lin. SNAS: Stochastic Neural Architecture Search. ICLR 2019. arXiv:1812.09926"
     published = scales(
         nas_bench_201=Scale(channels=16, cells=5, epochs=100, batch_size=64),

@@ -42,6 +42,7 @@ from pydantic import model_validator
 
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import F, Tensor, torch
+from trainables.methods.checked import Checked
 from trainables.methods.latent_search import decode, propose
 from trainables.methods.line_graph import adjacency, all_node_types, cells_of
 from trainables.methods.search_method import Metrics, TableContext, require_finite
@@ -125,6 +126,7 @@ class Svge(TableQueries[SvgeConfig]):
     """Autoencoder, predictor, Bayesian optimisation."""
 
     Config = SvgeConfig
+    checked = Checked("read", "jovitalukasik/SVGe", "2026-11", note="golden numbers from its formulas")
     paper = (
         "Lukasik, Friede, Zela, Hutter, Keuper. Smooth Variational Graph Embeddings for Efficient Neural Architecture "
         "Search. IJCNN 2021. arXiv:2010.04683"

@@ -27,6 +27,7 @@ from typing import Any
 
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import optuna, torch
+from trainables.methods.checked import Checked
 from trainables.methods.search_method import TableContext
 from trainables.methods.table_search import TableSearch, TableSearchConfig
 from trainables.spaces.nas_bench_201 import EDGES, OPERATIONS, Genotype
@@ -54,6 +55,7 @@ class Tpe(TableSearch[TpeConfig]):
     """Optuna's TPE over six categoricals on the table."""
 
     Config = TpeConfig
+    checked = Checked("runs it", "Optuna", "2026-11")
     paper = (
         "Bergstra, Bardenet, Bengio, Kegl. Algorithms for Hyper-Parameter Optimization. NeurIPS 2011; Watanabe. "
         "Tree-Structured Parzen Estimator: Understanding Its Algorithm Components and Their Roles. arXiv:2304.11127"

@@ -42,6 +42,7 @@ from typing import Any, Literal
 
 from trainables.hyperparameters import Range, hyperparameter
 from trainables.later import F, Tensor, torch
+from trainables.methods.checked import Checked
 from trainables.methods.differentiable import Batch, DifferentiableSearch
 from trainables.methods.search_method import ImageContext, scales
 from trainables.methods.weight_training import WeightTraining, cosine
@@ -92,6 +93,7 @@ class Zarts(DifferentiableSearch[ZartsConfig]):
     """Softmax relaxation, zero-order architecture steps."""
 
     Config = ZartsConfig
+    checked = Checked("lockstep", "vicFigure/ZARTS", "2026-11", 3e-15, "mgs; with deviations 1 and 2 mended in it")
     paper = (
         "Wang, Guo, Su, Yang, Yan. ZARTS: On Zero-order Optimization for Neural Architecture "
         "Search. NeurIPS 2022. arXiv:2110.04743"

@@ -10,8 +10,8 @@ Code: quark0/darts; with partial channels yuhuixu1993/PC-DARTS.
     collapse     counts the skip connections among the eight edges of the normal cell (RobustDARTS)
 
 Deviations:
-1. Derived cells are trained from scratch by the recipe of ``evaluate.retrain``, without the papers' auxiliary head, drop
-   path and cutout, so printed accuracies are not comparable.
+1. Derived cells are trained from scratch by the recipe of ``evaluate.retrain``, without auxiliary head, drop path and
+   cutout, so printed accuracies are not comparable.
 2. Methods keep their NAS-Bench-201 defaults of everything but the scale; where a paper's search of this space has
    others, a study states them.
 3. A random cell has two different sources a node and no operation none.
