@@ -13,8 +13,12 @@ from pathlib import Path
 import drills
 from faulty_s3 import free_port
 
-QUICK = {"RAY_health_check_period_ms": "1000", "RAY_health_check_failure_threshold": "3"}
-"""A host that is gone is missed after seconds, not half a minute."""
+QUICK = {
+    "RAY_health_check_period_ms": "1000",
+    "RAY_health_check_failure_threshold": "3",
+    "RAY_prestart_worker_first_driver": "0",
+}
+"""A host that is gone is missed after seconds, not half a minute; no worker is started that nobody asked for."""
 
 
 class Host:
