@@ -210,6 +210,7 @@ with pdf_fonts.cut_once():
 """
 
 
+@pytest.mark.slow
 def test_same_records_make_the_same_bytes_however_they_are_stored(
     rows: tuple[list[Row], list[Row]], written: Path, tmp_path: Path
 ) -> None:
