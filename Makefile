@@ -21,7 +21,7 @@ fast: install
 
 # The tests that train, without the vector instructions that torch would choose here: other last bits, as elsewhere.
 test-portable: install
-	ATEN_CPU_CAPABILITY=default $(PYTEST) --numprocesses=2 -m trains
+	ATEN_CPU_CAPABILITY=default $(PYTEST) --numprocesses=2 -m trains tests/trainables
 
 lint: install
 	$(BIN)/ruff check .

@@ -37,6 +37,15 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def fonts_cut_once() -> Iterator[None]:
+    """What fonts are embedded in PDFs is looked for once, not in each figure."""
+    import pdf_fonts
+
+    with pdf_fonts.cut_once():
+        yield
+
+
+@pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """One for all tests that need a Ray, but not one of their own.
 
@@ -60,7 +69,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def nas_study(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> NasStudy:
+def nas_study(fonts_cut_once: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> NasStudy:
     """Run ``nas-study ...`` in this process: (exit code, stdout, stderr)."""
     from study import cli
 

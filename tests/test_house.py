@@ -62,3 +62,9 @@ def test_there_is_one_way_to_print_and_to_read(call: str, where: set[str]) -> No
     files = [file for package in ("study", "trainables", "analysis") for file in (PROJECT / package).rglob("*.py")]
     found = {str(file.relative_to(PROJECT)) for file in files if call in file.read_text(encoding="utf-8")}
     assert found == where
+
+
+def test_tests_that_train_lie_where_make_test_portable_looks() -> None:
+    marked = {f for f in (PROJECT / "tests").rglob("test_*.py") if "mark.trains" in f.read_text(encoding="utf-8")}
+    elsewhere = [file for file in marked - {Path(__file__)} if PROJECT / "tests/trainables" not in file.parents]
+    assert len(marked) > 1 and elsewhere == []

@@ -14,6 +14,11 @@ from analysis.robustness.report import write_report
 from trainables.spaces.nas_bench_201.genotype import SKIP, Genotype
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _fonts_cut_once(fonts_cut_once: None) -> None:
+    """Most tests here draw figures."""
+
+
 @pytest.fixture(scope="session")
 def rows() -> tuple[list[Row], list[Row]]:
     """Trials and epochs of a study with everything that makes a report hard.

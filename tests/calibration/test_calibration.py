@@ -79,6 +79,7 @@ def test_newcombe_covers_the_probability_of_improvement(title: str) -> None:
         assert covered("P(A > B): Newcombe", title, n) > 0.88
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", NAMES[:-1])
 @pytest.mark.parametrize("name", ["paired: sign-flip", "unpaired: permutation"])
 def test_exact_tests_keep_their_level_whatever_the_outcomes(name: str, title: str) -> None:

@@ -23,7 +23,7 @@ from study.store.store import Store
 pytestmark = pytest.mark.slow
 
 HEAD = {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0}
-WORKER = {"resources": {"CPU": 1, "object_store_memory": 80_000_000}, "node_config": {}, "max_workers": 2}
+WORKER = {"resources": {"CPU": 1, "object_store_memory": 80_000_000}, "node_config": {}, "max_workers": 1}
 COMMANDS = ("initialization", "setup", "head_setup", "worker_setup", "head_start_ray", "worker_start_ray")
 UNUSED: dict[str, Any] = {
     **{f"{when}_commands": [] for when in COMMANDS},
@@ -70,7 +70,7 @@ def autoscaling_cluster(folder: Path) -> Iterator[str]:
     address = f"{host}:{port}"
     config = UNUSED | {
         "cluster_name": "grows",
-        "max_workers": 2,
+        "max_workers": 1,
         "idle_timeout_minutes": 5,
         "upscaling_speed": 1.0,
         "provider": {"type": "fake_multinode", "gcs_address": address},

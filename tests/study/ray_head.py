@@ -13,8 +13,12 @@ from pathlib import Path
 import drills
 from faulty_s3 import free_port
 
-QUICK = {"RAY_health_check_period_ms": "1000", "RAY_health_check_failure_threshold": "3"}
-"""A host that is gone is missed after seconds, not half a minute."""
+QUICK = {
+    "RAY_health_check_period_ms": "1000",
+    "RAY_health_check_failure_threshold": "3",
+    "RAY_prestart_worker_first_driver": "0",
+}
+"""A host that is gone is missed after seconds, not half a minute; no worker is started that nobody asked for."""
 
 
 class Host:
@@ -25,7 +29,7 @@ class Host:
             [
                 *(sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *options, f"--num-cpus={cpus}"),
                 *("--object-store-memory=100000000", "--min-worker-port=0", "--max-worker-port=0"),
-                *("--dashboard-agent-listen-port=0", "--disable-usage-stats"),
+                *("--dashboard-agent-listen-port=0", "--disable-usage-stats", "--include-log-monitor=false"),
             ],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -59,8 +63,8 @@ class Cluster:
         return f"127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        head = ("--head", f"--port={self.port}", f"--temp-dir={self.folder}", "--include-dashboard=false")
-        self.hosts.append(Host(*head, cpus=2))
+        head = ("--head", f"--port={self.port}", f"--temp-dir={self.folder}")
+        self.hosts.append(Host(*head, "--include-dashboard=false", "--no-monitor", cpus=2))
 
     def add(self, cpus: int) -> Host:
         """One more host, at another address of this machine, so that a driver does not take it for its own."""

@@ -358,6 +358,7 @@ def test_the_size_search_space_is_refused(tmp_path):
 # ---- the cache
 
 
+@pytest.mark.slow
 def test_processes_may_convert_the_same_file_at_once(test_only, tmp_path, monkeypatch):
     monkeypatch.setenv("NAS_STUDY_CACHE", str(tmp_path / "cache"))
     test_only.to_parquet(tmp_path / "a.parquet")

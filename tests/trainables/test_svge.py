@@ -200,6 +200,7 @@ def learned() -> dict[str, Any]:
     return search.state_dict()
 
 
+@pytest.mark.slow
 def test_trained_cells_decode_to_themselves_and_then_learn_their_accuracies(learned: dict[str, Any]) -> None:
     """Over 46 seeds at least 0.69 of the cells came back, 0.92 after phase 2, which took 43 epochs at most."""
     search = searcher(**LEARNED)

@@ -164,6 +164,7 @@ def test_a_picked_reference_is_corrected_for_every_pair_and_a_named_one_for_its_
     assert any("Chance widens the lead of m0" in note for note in cautions(picked, trials))
 
 
+@pytest.mark.slow
 def test_one_arm_far_above_six_hundred_is_found(study: Study) -> None:
     """A count of random divisions cannot fall below one in ten thousand; the test itself can."""
     rows = [r for i in range(60) for r in arm(f"m{i:02}", noisy(50, 20, i))] + arm("best", noisy(85, 20, 99))

@@ -39,6 +39,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak since a moment")
 def test_curves_take_a_fraction_of_the_memory_of_all_epochs(tmp_path: Path) -> None:
     store = pooling.make(tmp_path, 10_000)

@@ -78,6 +78,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return rows(store)
 
 
+@pytest.mark.slow
 def test_rows_of_a_gang_are_those_of_single_trials(alone: dict[str, Any], tmp_path: Path) -> None:
     lanes = deal(work(tmp_path), Assignment(0), watchdogs(3))
     assert [len(lane.queue) for lane in lanes] == [5, 5, 4]
@@ -87,6 +88,7 @@ def test_rows_of_a_gang_are_those_of_single_trials(alone: dict[str, Any], tmp_pa
     assert sorted(row["status"] for row, _ in together.values()) == ["diverged"] * 2 + ["ok"] * 12
 
 
+@pytest.mark.slow
 def test_a_gang_that_is_interrupted_goes_on_where_it_was(alone: dict[str, Any], tmp_path: Path) -> None:
     """By lanes dealt anew, and each lane saved at the epoch it had reached."""
     looks: Counter[int] = Counter()
@@ -105,6 +107,7 @@ def test_a_gang_that_is_interrupted_goes_on_where_it_was(alone: dict[str, Any], 
     assert rows(tmp_path) == alone
 
 
+@pytest.mark.slow
 def test_a_trial_that_fails_leaves_the_gang_and_the_others_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
