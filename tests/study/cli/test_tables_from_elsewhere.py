@@ -289,3 +289,36 @@ def test_a_default_is_a_setting(nas_study: NasStudy, given: Callable[[str], Path
     table = given("\n".join(["method,seed,dataset,hp.lr,hp.wd,hp.fixed,acc", *lines]))
     code, _, err = nas_study("sensitivity", "--table", str(table), "--value", "acc", "--default", default)
     assert code == 2 and sentence in err, err
+
+
+def test_a_page_has_the_decimals_that_its_unit_needs(nas_study: NasStudy, given: Callable[[str], Path]) -> None:
+    table = given(rows(A=[f"{0.0351 + s / 1e6}" for s in range(8)], B=[f"{0.0348 + s / 1e6}" for s in range(8)]))
+    page = table.with_suffix(".html")
+    asked = ["--table", str(table), "--value", "acc", "--lower-is-better", "--margin", "0.0001", "-o", str(page)]
+    assert nas_study("compare", *asked)[0] == 0
+    words = page.with_name("t_files").joinpath("t.md").read_text()
+    assert "every seed lower, by 0.0003000 points on average (95 % interval 0.0002974 to 0.0003026" in words
+    assert "| B | 8 of 8 | 0.0348035 ± 0.0000024 |" in words and "| 1.00 |" in words and "1.00 δ" in words
+    assert nas_study("report", *asked)[0] == 0
+    assert "B has the lowest mean: 0.0348035 ± 0.0000024" in page.with_name("t_files").joinpath("t.md").read_text()
+
+
+def test_a_sentence_agrees_with_the_numbers_beside_it(nas_study: NasStudy, given: Callable[[str], Path]) -> None:
+    ends = {
+        rows(A=range(60, 68), B=range(60, 68)): "A against B on d acc: equal on average (95 % interval",
+        rows(
+            A=range(60, 68), B=range(61, 69)
+        ): "56 % of all pairs of their seeds higher, by 1.00 points",  # 7 of 64 tie
+        rows(A=[90, 91, 92, 93, 94, 95], B=[89, 88, 87, 86, 85, 1]): "the interval of their difference holds 0: A − B.",
+    }
+    for text, sentence in ends.items():
+        table = given(text)
+        code, _, err = nas_study(
+            "compare", "--table", str(table), "--value", "acc", "-o", str(table.with_suffix(".html"))
+        )
+        assert (code, err) == (0, "") and sentence in (table.parent / "t_files/t.md").read_text()
+
+
+def test_one_arm_without_spread_is_no_warning(nas_study: NasStudy, given: Callable[[str], Path]) -> None:
+    table = given(rows(A=[90.1] * 8, B=[90 + s / 100 for s in range(8)]))
+    assert nas_study("compare", "--table", str(table), "--value", "acc", "-o", str(table.with_suffix(".html")))[2] == ""
