@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -365,3 +366,22 @@ def test_names_in_bytes_and_endings_in_capitals_are_read(nas_study: NasStudy, tm
     page = tmp_path / "t.html"
     assert nas_study("compare", "--table", str(tmp_path / "t.PARQUET"), "--value", "acc", "-o", str(page))[0] == 0
     assert csv_of(page, "tables/arms")["arm"].tolist() == ["B", "A"]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "loop", "link to nothing"])
+def test_an_output_that_is_no_file_is_left_alone(
+    nas_study: NasStudy, given: Callable[[str], Path], tmp_path: Path, kind: str
+) -> None:
+    page = tmp_path / "t.html"
+    if kind == "pipe":
+        os.mkfifo(page)
+    else:
+        page.symlink_to("t.html" if kind == "loop" else "nowhere")
+    table = given(rows(A=[90, 91], B=[92, 93]))
+    code, _, err = nas_study("compare", "--table", str(table), "--value", "acc", "-o", str(page))
+    assert code == 2 and "replaces nothing but an earlier report" in err and not page.is_file()
+
+
+def test_a_table_given_as_a_store_is_told_so(nas_study: NasStudy, given: Callable[[str], Path]) -> None:
+    code, _, err = nas_study("compare", str(given(rows(A=[90], B=[91]))))
+    assert code == 2 and "is a file; a table of results is given with --table" in err
