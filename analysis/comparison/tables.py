@@ -24,7 +24,7 @@ def arms_table(found: Comparisons) -> Table:
             "without a value": [arm.lost for arm in every],
             "seeds without a row": [arm.absent for arm in every],
             f"mean{unit}": [arm.sign * arm.mean for arm in every],
-            "std over search seeds (points)": [arm.std for arm in every],
+            f"std over {accuracies.seeds(found.column)} (points)": [arm.std for arm in every],
         }
     )
     shown = pd.DataFrame(
