@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 
 from trainables.errors import ConfigError, choose, shown
@@ -58,10 +58,21 @@ def hyperparameter(
     return Field(default=default, description=doc, json_schema_extra=extra, **bounds)
 
 
+def no_truth_for_a_number(cls: type[BaseModel], value: Any, info: ValidationInfo) -> Any:
+    """Refuse true and false where a number is declared, which pydantic would take for 1 and 0."""
+    annotation = cls.model_fields[str(info.field_name)].annotation
+    kinds = get_args(annotation) or (annotation,)
+    if isinstance(value, bool) and bool not in kinds and {int, float} & set(kinds):
+        raise ValueError("must be a number, not true or false")
+    return value
+
+
 class MethodConfig(BaseModel):
     """Base of every method's hyperparameters. Frozen; unknown names and values out of bounds are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+    _numbers = field_validator("*", mode="before")(no_truth_for_a_number)
 
     @classmethod
     def redeclare(cls, name: str, default: Scalar, *, source: str) -> Any:

@@ -7,6 +7,7 @@ words that they are written in. What is refused raises Unreadable, whose text co
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,10 @@ MOST_VALUES = 100_000
 DEEPEST = 20
 MOST_DIGITS = 100
 _INTEGER = "tag:yaml.org,2002:int"
+_NUMBERS = (_INTEGER, "tag:yaml.org,2002:float")
+_DISGUISED = re.compile(r"[-+]?(0[0-9_]+|[0-9_]+(:[0-9_.]+)+)")
+"""Numbers that are others than they look: 010 is 8 and 1:30 is 90."""
+_TRUTHS = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:null")
 
 
 class Unreadable(ValueError):
@@ -107,6 +112,11 @@ def _check(root: yaml.Node) -> None:
             parts: list[yaml.Node] = []
             if node.tag == _INTEGER and len(node.value) > MOST_DIGITS:
                 raise Unreadable(f"line {node.start_mark.line + 1} holds a number of {len(node.value)} digits")
+            if node.tag in _NUMBERS and _DISGUISED.fullmatch(node.value):
+                raise Unreadable(
+                    f"line {node.start_mark.line + 1} holds {shown(node.value)}, which YAML takes for a number to "
+                    "the base of 8 or 60; write it without zeros before it, or in quotes"
+                )
             if isinstance(node, yaml.MappingNode):
                 _check_keys(node)
                 parts = [part for pair in node.value for part in pair]
@@ -127,6 +137,11 @@ def _check_keys(node: yaml.MappingNode) -> None:
             raise Unreadable(
                 f"the key {shown(name[1])} stands on line {seen[name]} and again on line {key.start_mark.line + 1}; "
                 "keep one, or give one of them a list"
+            )
+        if name is not None and key.tag in _TRUTHS:
+            raise Unreadable(
+                f"the key {name[1]} on line {key.start_mark.line + 1} is no text to YAML, but true, false or null; "
+                "put it in quotes if it is a name"
             )
         if name is not None:
             seen[name] = key.start_mark.line + 1

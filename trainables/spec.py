@@ -6,9 +6,9 @@ import hashlib
 import json
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from trainables.hyperparameters import Scalar
+from trainables.hyperparameters import Scalar, no_truth_for_a_number
 
 MOST_CHANNELS, MOST_CELLS, MOST_EPOCHS, MOST_IN_A_BATCH = 512, 100, 100_000, 65_536
 """Far beyond what anybody has searched with; what a number leads to, a dry run's probe for one, has to end."""
@@ -21,6 +21,7 @@ class Frozen(BaseModel):
     """An immutable, strict value; unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    _numbers = field_validator("*", mode="before")(no_truth_for_a_number)
 
 
 class Scale(Frozen):

@@ -104,7 +104,7 @@ def _of_pairs(
     data = shown.copy()
     for value in values:
         estimates = [estimate(value, pair) for pair in found.pairs]
-        shown[f"{value.title} ({unit})"] = [estimate_words(one) for one in estimates]
+        shown[f"{value.title} ({unit})"] = [estimate_words(one, 2 if unit == "%" else None) for one in estimates]
         _numbers(data, f"{value.title} ({unit})", estimates)
     return shown, data
 

@@ -102,7 +102,7 @@ def improvement(found: Comparisons) -> Plot:
         f"Solid line: no difference. Dashed: 0.75, from which an improvement is worth speaking of "
         f"if the interval also lies above 0.5.{_left_out(found)}",
         f"Interval plot of {len(pairs)} probabilities. Highest: {highest.name}, "
-        f"{number(highest.improvement.estimate)}.",
+        f"{number(highest.improvement.estimate, 2)}.",
         figure,
         data=_frame(pairs, {"p_a_better": lambda p: p.improvement}),
     )

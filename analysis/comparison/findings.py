@@ -47,7 +47,7 @@ def findings(found: Comparisons, claim: str, gains: Sequence[Estimate]) -> list[
 def _gains(found: Comparisons, gains: Sequence[Estimate]) -> str:
     """``Over its own baseline darts gains 0.84 % [0.20, 1.48] and enas −0.30 % [-1.00, 0.40].``"""
     said = listed(
-        f"{pair.a.name} {number(gain.estimate)} % {interval(gain.low, gain.high)}"
+        f"{pair.a.name} {number(gain.estimate, 2)} % {interval(gain.low, gain.high, 2)}"
         for pair, gain in zip(found.pairs, gains, strict=True)
     )
     return f"Relative improvement over the own baseline, {found.interval}s: {said}."
@@ -94,6 +94,12 @@ def cautions(found: Comparisons, trials: pd.DataFrame) -> list[str]:
     if barred := [p for p in found.pairs if p.verdict is Verdict.UNDECIDED and p.limit]:
         reasons = list(dict.fromkeys(pair.limit for pair in barred))
         notes.append(f"{counted(len(barred), 'comparison')} could not be tested: {'; '.join(reasons[:3])}.")
+    if torn := [p for p in found.pairs if p.p <= found.alpha and p.difference.low <= 0 <= p.difference.high]:
+        notes.append(
+            f"The test tells these apart although the interval of their difference holds 0: "
+            f"{listed(pair.name for pair in torn)}. Some seeds lie so far from the others that the t interval, which "
+            "expects normal values, is too wide; the Hodges-Lehmann shift resists them."
+        )
     values = np.concatenate([arm.values[arm.known] for arm in found.arms])
     if found.margin >= np.ptp(values) > 0:
         notes.append(

@@ -213,16 +213,19 @@ def _observed(pair: Comparison) -> str:
     if pair.n == 0:
         return "nothing to compare"
     d = pair.difference.estimate
-    size, direction = number(abs(d)), "higher" if (d > 0) == (pair.a.sign > 0) else "lower"
-    if not pair.paired:
-        share = pair.improvement.estimate if d > 0 else 1 - pair.improvement.estimate
-        many = "every seed" if share == 1 else f"{number(100 * share, 0)} % of all pairs of their seeds"
-        return f"{many} {direction}, by {size} points on average"
-    signs = np.sign(pair.differences)
-    if not signs.any():
+    if pair.paired and not pair.differences.any():
         return f"equal on {'the common seed' if pair.n == 1 else f'all {pair.n} common seeds'}"
-    count = int(np.sum(signs == (1 if d > 0 else -1)))
-    return f"{count} of {counted(pair.n, 'common seed')} {direction}, by {size} points on average"
+    if d == 0:
+        return "equal on average"
+    size, direction = number(abs(d)), "higher" if (d > 0) == (pair.a.sign > 0) else "lower"
+    if pair.paired:
+        count = int(np.sum(np.sign(pair.differences) == np.sign(d)))
+        return f"{count} of {counted(pair.n, 'common seed')} {direction}, by {size} points on average"
+    better, worse = (pair.a, pair.b) if d > 0 else (pair.b, pair.a)
+    count = int(np.searchsorted(np.sort(worse.values[worse.known]), better.values[better.known]).sum())
+    share = number(100 * count / (better.n * worse.n), 0)
+    many = "every seed" if count == better.n * worse.n else f"{share} % of all pairs of their seeds"
+    return f"{many} {direction}, by {size} points on average"
 
 
 def _short(possible: Attainable) -> str:

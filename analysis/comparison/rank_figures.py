@@ -70,7 +70,7 @@ def critical_difference(names: list[str], found: Nemenyi, p: float, blocks: str,
     k = len(names)
     depth = -(-k // 2)
     bars = found.cliques
-    means = [number(found.mean_ranks[i]) for i in order]
+    means = [number(found.mean_ranks[i], 2) for i in order]
     shown = [wrapped(names[i], 40) for i in order]
     texts = [f"{name}  {mean}" for name, mean in zip(shown[:depth], means[:depth], strict=True)]
     texts += [f"{mean}  {name}" for name, mean in zip(shown[depth:], means[depth:], strict=True)]
@@ -91,7 +91,7 @@ def critical_difference(names: list[str], found: Nemenyi, p: float, blocks: str,
         ends = found.mean_ranks[group].min() - 0.05, found.mean_ranks[group].max() + 0.05
         axes.plot(ends, [0.3 + 0.3 * level] * 2, color="#0173b2", linewidth=3.5, solid_capstyle="butt")
     axes.plot([1, 1 + found.critical_difference], [-0.75, -0.75], color=INK, linewidth=1.5, marker="|")
-    axes.text(1 + found.critical_difference / 2, -0.85, f"critical difference {number(found.critical_difference)}",
+    axes.text(1 + found.critical_difference / 2, -0.85, f"critical difference {number(found.critical_difference, 2)}",
               ha="center", va="bottom", fontsize=8)  # fmt: skip
     axes.set(xlim=(0.75, k + 0.25), ylim=(start + 0.55 * depth + 0.2, -1.6))
     axes.xaxis.tick_top()
@@ -112,7 +112,7 @@ def critical_difference(names: list[str], found: Nemenyi, p: float, blocks: str,
         f"no more than the critical difference of the Nemenyi test at level {alpha:g}. Friedman test: p "
         f"{p_value(p)}. No interval. The diagram depends on which arms are in it; the paired tests are the claim.",
         f"Critical-difference diagram of {k} arms; best mean rank {names[order[0]]} "
-        f"{number(found.mean_ranks[order[0]])}.",
+        f"{number(found.mean_ranks[order[0]], 2)}.",
         figure,
         wide=True,
         data=data,

@@ -18,7 +18,7 @@ from analysis.pages import style
 from analysis.pages.files import check_output
 from analysis.pages.page import Page, Section, write_page
 from analysis.pages.settings import settings
-from analysis.pages.words import listed, number, p_value
+from analysis.pages.words import decimals, listed, number, p_value
 from analysis.results import accuracies
 from analysis.results.from_store import Results
 from analysis.statistics.estimate import ALPHA, MARGIN, FloatArray
@@ -87,41 +87,42 @@ def write_comparison(
     """
     output = check_output(output)
     trials = results.trials
-    found = compare(
-        trials,
-        accuracies.chosen(trials, column),
-        margin=margin,
-        alpha=alpha,
-        wanted=wanted,
-        paired_seeds=results.paired,
-    )
-    each = on_each(found, trials)
-    generator = np.random.default_rng(0)
-    with style.style():
-        sections = build(found, each, trials, generator)
-    differ = (Verdict.BETTER, Verdict.WORSE, Verdict.LEADS, Verdict.TRAILS)
-    page = Page(
-        kind="NAS comparison report",
-        name=results.name,
-        measure=accuracies.measure(found.column),
-        tally={
-            "arms": len(found.arms),
-            "trials": len(trials),
-            "comparisons": len(found.pairs),
-            "better or worse": sum(found.count(verdict) for verdict in differ),
-            "negligible or equivalent": found.count(Verdict.NEGLIGIBLE) + found.count(Verdict.EQUIVALENT),
-            "undecided": found.count(Verdict.INCONCLUSIVE) + found.count(Verdict.UNDECIDED),
-        },
-        findings=[
-            *findings(found, results.pairing, across_tables.improvements(found, each)),
-            *results.remarks,
-        ],
-        cautions=cautions(found, trials),
-        glance=tables.arms_table(found),
-        sections=sections,
-        data={"all_trials": trials},
-    )
-    return write_page(page, output)
+    with decimals(accuracies.decimals(results.trials)):
+        found = compare(
+            trials,
+            accuracies.chosen(trials, column),
+            margin=margin,
+            alpha=alpha,
+            wanted=wanted,
+            paired_seeds=results.paired,
+        )
+        each = on_each(found, trials)
+        generator = np.random.default_rng(0)
+        with style.style():
+            sections = build(found, each, trials, generator)
+        differ = (Verdict.BETTER, Verdict.WORSE, Verdict.LEADS, Verdict.TRAILS)
+        page = Page(
+            kind="NAS comparison report",
+            name=results.name,
+            measure=accuracies.measure(found.column),
+            tally={
+                "arms": len(found.arms),
+                "trials": len(trials),
+                "comparisons": len(found.pairs),
+                "better or worse": sum(found.count(verdict) for verdict in differ),
+                "negligible or equivalent": found.count(Verdict.NEGLIGIBLE) + found.count(Verdict.EQUIVALENT),
+                "undecided": found.count(Verdict.INCONCLUSIVE) + found.count(Verdict.UNDECIDED),
+            },
+            findings=[
+                *findings(found, results.pairing, across_tables.improvements(found, each)),
+                *results.remarks,
+            ],
+            cautions=cautions(found, trials),
+            glance=tables.arms_table(found),
+            sections=sections,
+            data={"all_trials": trials},
+        )
+        return write_page(page, output)
 
 
 def build(found: Comparisons, each: list[Value], trials: pd.DataFrame, generator: np.random.Generator) -> list[Section]:
@@ -197,8 +198,8 @@ def _ranks(found: Comparisons, trials: pd.DataFrame, generator: np.random.Genera
     test, diagram = friedman(scores), nemenyi(scores, found.alpha)
     if np.isfinite(diagram.critical_difference):
         lead += (
-            f" Friedman test over {test.test.n} blocks ({blocks}): χ² = {number(test.test.statistic)}, p "
-            f"{p_value(test.test.p)}, Kendall's W {number(test.kendall_w)}."
+            f" Friedman test over {test.test.n} blocks ({blocks}): χ² = {number(test.test.statistic, 2)}, p "
+            f"{p_value(test.test.p)}, Kendall's W {number(test.kendall_w, 2)}."
         )
         shown.append(rank_figures.critical_difference(names, diagram, test.test.p, blocks, found.alpha))
     else:

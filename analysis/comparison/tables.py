@@ -24,7 +24,7 @@ def arms_table(found: Comparisons) -> Table:
             "without a value": [arm.lost for arm in every],
             "seeds without a row": [arm.absent for arm in every],
             f"mean{unit}": [arm.sign * arm.mean for arm in every],
-            "std over search seeds (points)": [arm.std for arm in every],
+            f"std over {accuracies.seeds(found.column)} (points)": [arm.std for arm in every],
         }
     )
     shown = pd.DataFrame(
@@ -55,7 +55,7 @@ def verdicts_table(found: Comparisons) -> Table:
             "n": [pair_counts(pair) for pair in pairs],
             "difference (points)": [number(pair.difference.estimate) for pair in pairs],
             found.interval: [_bounds(pair.difference) for pair in pairs],
-            found.chance: [number(pair.improvement.estimate) for pair in pairs],
+            found.chance: [number(pair.improvement.estimate, 2) for pair in pairs],
             "p, Holm": [p_value(pair.p) for pair in pairs],
             "verdict": [str(pair.verdict) for pair in pairs],
         }
@@ -64,7 +64,8 @@ def verdicts_table(found: Comparisons) -> Table:
         f"{found.title}, {accuracies.direction(found.column)}. Difference: {found.difference} of their means, above 0 "
         f"where A is better. n: pairs of common seeds, or the seeds of both arms "
         f"where these are unpaired. p: sign-flip test of pairs or permutation test of unpaired arms, two-sided, "
-        f"adjusted over {found.family} tests. Margin of equivalence ±{found.margin:g} points."
+        f"adjusted over {counted(found.family, 'test')}. Interval: Student's t, of each difference alone and not "
+        f"adjusted. Margin of equivalence ±{found.margin:g} points."
     )
     return Table("verdicts", "Comparisons", caption, shown, _numbers(found), prose=("verdict",))
 
@@ -85,8 +86,8 @@ def effects_table(found: Comparisons) -> Table:
         {
             found.difference: [pair.name for pair in pairs],
             "Hodges-Lehmann (points)": [estimate_words(pair.shift) for pair in pairs],
-            found.chance: [estimate_words(pair.improvement) for pair in pairs],
-            "d_z or Cliff's δ": [f"{number(pair.effect)} {'d_z' if pair.paired else 'δ'}" for pair in pairs],
+            found.chance: [estimate_words(pair.improvement, 2) for pair in pairs],
+            "d_z or Cliff's δ": [f"{number(pair.effect, 2)} {'d_z' if pair.paired else 'δ'}" for pair in pairs],
             "seeds without a partner": [pair.dropped if pair.paired else "unpaired" for pair in pairs],
         }
     )
@@ -115,7 +116,7 @@ def tests_table(found: Comparisons) -> Table:
     caption = (
         "Paired arms: exact sign-flip, Wilcoxon signed-rank and paired t test. Unpaired arms: permutation, "
         f"Brunner-Munzel and Welch test. Two-sided. The first is the one that counts, adjusted by Holm over "
-        f"{found.family} tests; the others are unadjusted, for comparison with the literature."
+        f"{counted(found.family, 'test')}; the others are unadjusted, for comparison with the literature."
     )
     return Table("tests", "Tests", caption, shown, _numbers(found))
 
@@ -129,9 +130,9 @@ def equivalence_table(found: Comparisons) -> Table:
             "TOST p": [p_value(pair.equivalence.p) for pair in pairs],
             "TOST p, Holm": [p_value(pair.equivalence_p) for pair in pairs],
             "beyond p, Holm": [p_value(pair.beyond_p) for pair in pairs],
-            "P(A better)": [number(pair.posterior.better) for pair in pairs],
-            "P(equivalent)": [number(pair.posterior.equivalent) for pair in pairs],
-            "P(B better)": [number(pair.posterior.worse) for pair in pairs],
+            "P(A better)": [number(pair.posterior.better, 2) for pair in pairs],
+            "P(equivalent)": [number(pair.posterior.equivalent, 2) for pair in pairs],
+            "P(B better)": [number(pair.posterior.worse, 2) for pair in pairs],
             "why not": [pair.posterior.note for pair in pairs],
         }
     )
@@ -164,8 +165,8 @@ def seeds_table(found: Comparisons) -> Table:
     )
     caption = (
         f"Seeds of each arm to detect a difference of {found.margin:g} points with power 0.8 at level {found.alpha:g} "
-        f"over {max(found.family, 1)} tests. Spread: standard deviation of the paired differences, or within unpaired "
-        "arms; a plan from few seeds takes its upper 80 % limit."
+        f"over {counted(max(found.family, 1), 'test')}. Spread: standard deviation of the paired differences, or "
+        "within unpaired arms; a plan from few seeds takes its upper 80 % limit."
     )
     return Table("seeds_needed", "Seeds needed", caption, shown, data)
 
@@ -201,14 +202,11 @@ def pair_counts(pair: Comparison) -> str:
     return counted(pair.n, "pair") if pair.paired else f"{pair.a.n}, {pair.b.n}"
 
 
-def _bounds(estimate: Estimate) -> str:
-    return interval(estimate.low, estimate.high)
+def _bounds(estimate: Estimate, digits: int | None = None) -> str:
+    return interval(estimate.low, estimate.high, digits)
 
 
-def estimate_words(estimate: Estimate) -> str:
+def estimate_words(estimate: Estimate, digits: int | None = None) -> str:
     """``0.40 [0.10, 0.70]``."""
-    return (
-        f"{number(estimate.estimate)} {_bounds(estimate)}"
-        if estimate.low <= estimate.high
-        else number(estimate.estimate)
-    )
+    value = number(estimate.estimate, digits)
+    return f"{value} {_bounds(estimate, digits)}" if estimate.low <= estimate.high else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -21,7 +22,7 @@ def check_output(output: Path) -> Path:
     output = Path(output)
     if output.suffix not in (".html", ".htm") or output.is_dir():
         raise ConfigError(f"a report is a file that ends in .html, but got {output}; name one, as in -o report.html")
-    if output.exists() and not is_report(output):
+    if os.path.lexists(output) and not is_report(output):
         raise ConfigError(
             f"a report replaces nothing but an earlier report, and {output} is none; name another file with -o"
         )
@@ -30,6 +31,8 @@ def check_output(output: Path) -> Path:
 
 def is_report(page: Path) -> bool:
     """Whether a page was written by this program: newer ones say so, older ones begin with their kind."""
+    if not page.is_file():  # a pipe would be waited for
+        return False
     try:
         with page.open("rb") as file:
             start = file.read(200_000)
@@ -101,6 +104,8 @@ def _unwritable(files: Path, error: OSError, state: str) -> ConfigError:
 
 def _listed(files: Path) -> set[str] | None:
     """What the list in ``files`` names, as far as it lies in there; None without one."""
+    if not (files / WRITTEN).is_file():
+        return None
     try:
         names = (files / WRITTEN).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):

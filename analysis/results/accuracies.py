@@ -9,6 +9,7 @@ column thus says itself which way is better: nobody needs to be told.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -24,6 +25,7 @@ RETRAIN = "retrain_test_accuracy"
 SUPERNET = "supernet_valid_accuracy"
 HIGHER, LOWER = "value:", "lower:"
 """What columns of results from elsewhere begin with, by which way is better."""
+MOST_DECIMALS = 12
 TABLE = {accuracy.column: accuracy for accuracy in ACCURACIES}
 """The accuracies of the benchmark table by their columns."""
 REGRETS = {accuracy.regret: accuracy for accuracy in ACCURACIES}
@@ -216,6 +218,23 @@ def on_all_datasets(trials: pd.DataFrame, column: str) -> list[str]:
 def better(trials: pd.DataFrame, column: str) -> pd.Series:
     """The values of trials that ended ok, as numbers of which more is better; NaN for others."""
     return sign(column) * trials[column].where(trials["status"] == "ok").astype(float)
+
+
+def decimals(trials: pd.DataFrame) -> int:
+    """With how many decimals a page shows values: two for percent, in a unit of their own enough to see the spread.
+
+    Two digits of the standard deviation over the seeds of a variant, as a rule; of all values where seeds do not vary.
+    """
+    needed = [2]
+    for column in foreign_columns(trials):
+        if column.startswith(LOWER):
+            values = trials[column].groupby(trials["variant"], observed=True)
+            spreads = values.std()
+            spread = spreads[spreads > 0].median()
+            size = spread if spread > 0 else trials[column].std()
+            if size > 0:
+                needed.append(1 - math.floor(math.log10(size)))
+    return min(max(needed), MOST_DECIMALS)
 
 
 def _own(trials: pd.DataFrame) -> tuple[Accuracy, Accuracy]:

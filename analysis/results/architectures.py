@@ -134,7 +134,7 @@ def _check_sides(columns: Collection[str], lower: Collection[str], higher: Colle
 
 
 def _names(path: Path, values: pd.Series) -> pd.Series:
-    names = as_text(values)
+    names = as_text(path, values)
     if names.isna().any():
         row = int(np.flatnonzero(names.isna())[0])
         raise StoreError(

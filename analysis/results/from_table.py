@@ -47,7 +47,7 @@ def load_table(
     budgets = [column for column in (*STEPS, SECONDS) if column in frame and column not in names]
     frame = frame[[*_KEYS, *settings, *names, *budgets]].copy()
     for column in TEXT:
-        frame[column] = as_text(frame[column])
+        frame[column] = as_text(path, frame[column])
     _check_keys(path, frame)
     for column in settings:
         frame[column] = as_settings(path, frame[column])

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from analysis.results.table_file import UNPRINTABLE
 from trainables.errors import StoreError
 
 LOWER_WORDS = frozenset(
@@ -40,7 +41,18 @@ LOWER_WORDS = frozenset(
         "hours",
         "minutes",
         "flops",
+        "gflops",
+        "macs",
         "params",
+        "parameters",
+        "entropy",
+        "divergence",
+        "energy",
+        "memory",
+        "wer",
+        "cer",
+        "fid",
+        "ms",
     ]
 )
 """Words in the name of a column of which less is better, as a rule."""
@@ -50,12 +62,17 @@ _JOINTS = re.compile(r"(?<=[^\W\d])[\s\u2010-\u2015\u2212-]+(?=\w)|(?<=\w)[\s\u2
 _LARGEST_SEED = 2**63 - 1
 LARGEST = 1e12
 """Beyond it no number was measured, and its square may be infinite."""
+_OF = ["method", "dataset"]
+_NEAR, _ALIKE = 5, 30
+"""Points by which a hundred times a fraction may miss the others of its group and be one of them, where those lie
+no further apart: in the course of a training 0.97 % may be true."""
 _SIDE = "say --lower-is-better, or --higher-is-better if it is so"
 
 
 def loss_word(name: str) -> str | None:
     """The first word in the name of a column of which less is better, as a rule: ``loss`` of ``val_loss``."""
-    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)
+    camel = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)  # "CE", "Loss" of CELoss
+    words = [*camel, *re.findall(r"[^\W\d_]+", name)]  # FLOPs is one word
     return next((word for word in words if word.lower() in LOWER_WORDS), None)
 
 
@@ -85,21 +102,53 @@ def one_unit(path: Path, frame: pd.DataFrame, name: str, *, lower: bool) -> None
         )
     if not lower and values.between(0, 1).all():
         raise StoreError(
-            f"accuracies are percent, but all of column {name!r} of {path} lies between 0 and 1; multiply it by 100"
+            f"accuracies are percent, but all of column {name!r} of {path} lies between 0 and 1; multiply it by 100, "
+            "or say --lower-is-better if it is none"
         )
     if not lower and (odd := ~values.between(0, 100)).any():
         raise StoreError(
             f"accuracies are percent, higher is better, but column {name!r} of {path} has {values[odd].iloc[0]:g}; "
-            "convert it to 0 to 100"
+            "convert it to 0 to 100, or say --lower-is-better if it is none"
         )
-    if lower:
-        return  # regrets of 0.01 and 1 may be true: a hundredfold says nothing
-    for (method, dataset), own in values.groupby([frame["method"], frame["dataset"]], sort=False):
-        if own.between(0, 1).all():
+    if not lower:  # regrets of 0.01 and 1 may be true: a hundredfold says nothing
+        _no_fractions(path, frame.loc[values.index], values)
+
+
+def _no_fractions(path: Path, frame: pd.DataFrame, values: pd.Series) -> None:
+    """Raises StoreError for a method on a data set, one of its settings, or a run among others, in fractions."""
+    low = values.between(0, 1)
+    if not low.any():
+        return
+    settings = [column for column in frame.columns if column.startswith("hp.")]
+    method, setting = ([*_OF, *more] for more in ([], settings))
+    inside = values.between(0, 1, inclusive="neither")  # 0 and 1 % are what failed and guessing runs have
+    for keys, whole in ((method, low), (setting, inside)):
+        groups = frame.groupby(keys, sort=False, dropna=False).ngroup()
+        alike = whole.groupby(groups).transform("all")
+        if keys is setting:
+            alike &= values.groupby(groups).transform("nunique") > 1
+        if alike.any():
+            own = values[groups == groups[alike].iloc[0]]
             raise StoreError(
-                f"accuracies are percent, but those of {method} on {dataset} in column {name!r} of {path} lie between "
-                f"{own.min():g} and {own.max():g}, as fractions do; multiply them by 100"
+                f"accuracies are percent, but those of {_where(frame.loc[own.index[0]], keys)} in column "
+                f"{values.name!r} of {path} lie between {own.min():g} and {own.max():g}, as fractions do; multiply "
+                "them by 100"
             )
+    others = values.where(~low).groupby(groups)
+    least, most = others.transform("min"), others.transform("max")
+    near = (100 * values).between(least - _NEAR, most + _NEAR) & (most - least <= _ALIKE)
+    if (odd := inside & near).any():
+        row = values[odd].index[0]
+        raise StoreError(
+            f"accuracies are percent, but one of {_where(frame.loc[row], setting)} in column {values.name!r} of {path} "
+            f"is {values[row]:g}, and a hundred times that is what its others are; multiply it by 100"
+        )
+
+
+def _where(row: pd.Series, keys: list[str]) -> str:
+    """``darts (hp.lr=0.1) on cifar10``."""
+    settings = ", ".join(f"{key}={row[key]}" for key in keys if key not in _OF)
+    return f"{row['method']}{f' ({settings})' if settings else ''} on {row['dataset']}"
 
 
 def seed_number(path: Path, given: object) -> int:
@@ -116,9 +165,17 @@ def seed_number(path: Path, given: object) -> int:
 
 
 def check_names(path: Path, values: pd.Series) -> None:
-    """Raises StoreError where two names differ in capitals, blanks or hyphens alone, which is a slip as a rule."""
+    """Raises StoreError where two names differ in capitals, blanks or hyphens alone, which is a slip as a rule.
+
+    Or where one holds what neither a page nor a drawing can show.
+    """
     seen: dict[str, str] = {}
     for name in values.dropna().unique():
+        if isinstance(name, str) and UNPRINTABLE.search(name):
+            raise StoreError(
+                f"a name is text that can be printed, but column {values.name!r} of {path} has {name!r}; write it "
+                "without control characters"
+            )
         if isinstance(name, str) and (other := seen.setdefault(_folded(name), name)) != name:
             raise StoreError(
                 f"names must differ in more than capitals, blanks and hyphens, but column {values.name!r} of {path} "
@@ -127,5 +184,6 @@ def check_names(path: Path, values: pd.Series) -> None:
 
 
 def _folded(name: str) -> str:
-    """Without capitals, and without blanks and hyphens unless they part two numbers or lead, in one Unicode form."""
-    return _JOINTS.sub("", unicodedata.normalize("NFKC", name)).casefold()
+    """In one Unicode form, without capitals, what has no width, and blanks and hyphens except by numbers."""
+    seen = "".join(c for c in name if unicodedata.category(c) != "Cf")
+    return _JOINTS.sub("", unicodedata.normalize("NFKC", seen)).casefold()

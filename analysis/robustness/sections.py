@@ -37,8 +37,8 @@ _MOST_TRACEBACKS = 10
 _DEFINITIONS = {
     "Trial, search seed": "One search with one seed, from initialisation to one derived cell. The search seed is the "
     "unit of replication: n counts seeds, never epochs or images.",
-    "Mean ± std": "Mean and standard deviation (ddof = 1) over the search seeds of one variant that ended ok. The std "
-    "says how far single searches lie apart; it is not the uncertainty of the mean.",
+    "Mean ± std": "Mean and standard deviation (ddof = 1) over the seeds of one variant that ended ok. The std says "
+    "how far single runs lie apart; it is not the uncertainty of the mean.",
     "95 % t interval": "Mean ± t(0.975, n − 1) · std / √n, the uncertainty of the mean, from three seeds on. It "
     "assumes roughly normal values: when some seeds collapse it is too optimistic, and the dots and the worst seed say "
     "more.",

@@ -22,7 +22,6 @@ from analysis.robustness.summary import (
 
 MOST_ROWS = 1_000
 """Rows of a table of trials that are shown; its file has all."""
-_STD = "std over search seeds (points)"
 _OF_ALL = "of all that the variant or those it shares seeds with have a row of"
 
 
@@ -51,7 +50,12 @@ def glance(trials: pd.DataFrame) -> Table:
     if data["regret"].notna().any():
         shown["mean regret (points)"] = data["regret"].map(number)
         caption += f" Regret: {regret}."
-    units = {"mean": f"{what} mean{unit}", "std": _STD, "worst": f"worst{unit}", "regret": f"{regret} mean (points)"}
+    units = {
+        "mean": f"{what} mean{unit}",
+        "std": _std(column),
+        "worst": f"worst{unit}",
+        "regret": f"{regret} mean (points)",
+    }
     units |= {"values": "with a value", "absent": "seeds without a row"}
     if accuracies.is_foreign(column):
         data = data.drop(columns=["ok", "failed", "diverged", "regret"])
@@ -71,7 +75,7 @@ def overview(trials: pd.DataFrame) -> Table:
         shown[heading] = _each(summary, lambda row: _mean_std(row, row["ok"]))
         data[f"{accuracies.title(column)} n"] = summary["values"]
         data[f"{accuracies.title(column)} mean{accuracies.unit(column)}"] = summary["mean"]
-        data[f"{accuracies.title(column)} {_STD}"] = summary["std"]
+        data[f"{accuracies.title(column)} {_std(column)}"] = summary["std"]
     headline = accuracies.headline(trials)
     if accuracies.is_foreign(headline):
         caption = f"{_spread(headline)}, {accuracies.direction(headline)}. Seeds: with any value, {_OF_ALL}."
@@ -101,7 +105,7 @@ def detail(trials: pd.DataFrame, column: str) -> Table:
         }
     )
     data = summary.rename(columns={c: f"{c}{unit}" for c in ("mean", "low", "high", "median", "worst", "best")})
-    data = data.rename(columns={"std": _STD})
+    data = data.rename(columns={"std": _std(column)})
     accuracy = accuracies.TABLE.get(column)
     caption = (
         f"{_spread(column)}; Student-t interval of the mean (three seeds or more); {accuracies.direction(column)}."
@@ -109,7 +113,7 @@ def detail(trials: pd.DataFrame, column: str) -> Table:
     if accuracy is not None and accuracies.is_known(trials, accuracy.regret):
         regrets = summarise(trials, accuracy.regret)
         shown["regret (points)"] = _each(regrets, _mean_std)
-        data["regret mean (points)"], data[f"regret {_STD}"] = regrets["mean"], regrets["std"]
+        data["regret mean (points)"], data[f"regret {_std(column)}"] = regrets["mean"], regrets["std"]
         caption += " Regret: points below the best cell of the table."
     return Table(accuracies.slug(column), accuracies.heading(column), caption, shown, data)
 
@@ -211,6 +215,10 @@ def failed(trials: pd.DataFrame) -> Table:
 
 def _spread(column: str) -> str:
     return f"Mean ± standard deviation over {accuracies.seeds(column)} (ddof = 1)"
+
+
+def _std(column: str) -> str:
+    return f"std over {accuracies.seeds(column)} (points)"
 
 
 def _variants(trials: pd.DataFrame) -> pd.DataFrame:

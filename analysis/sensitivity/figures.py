@@ -57,7 +57,7 @@ def profiles(found: Sensitivity) -> Plot:
     axes = figure.subplots()
     for place, one in enumerate(found.methods):
         curve, colour = one.profile.curve, look[one.name].colour
-        label = f"{wrapped(one.name)} (area {number(one.profile.auc.estimate)})"
+        label = f"{wrapped(one.name)} (area {number(one.profile.auc.estimate, 2)})"
         axes.step(
             curve["eps"], 100 * curve["share"], where="post", color=colour, linestyle=_DASHES[place % 4], label=label
         )

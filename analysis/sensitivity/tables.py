@@ -207,8 +207,8 @@ def transfer(found: Sensitivity) -> Table | None:
             "chosen on": data["source"],
             "used on": data["target"],
             "regret (points)": [_bounded(r.regret, r.low, r.high) for r in data.itertuples()],
-            "Kendall's τ": [number(both[r.method, r.source, r.target][0]) for r in data.itertuples()],
-            "τ that seeds allow": [number(both[r.method, r.source, r.target][1]) for r in data.itertuples()],
+            "Kendall's τ": [number(both[r.method, r.source, r.target][0], 2) for r in data.itertuples()],
+            "τ that seeds allow": [number(both[r.method, r.source, r.target][1], 2) for r in data.itertuples()],
         }
     )
     caption = (

@@ -8,8 +8,10 @@ Mathematical Statistics 1963.
 from __future__ import annotations
 
 import math
+import warnings
 from functools import lru_cache
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -53,7 +55,7 @@ def mean_difference(a: npt.ArrayLike, b: npt.ArrayLike, level: float = LEVEL) ->
     if np.ptp(x) == 0 and np.ptp(y) == 0:
         note = "neither arm varies, so the interval has no width"
         return Estimate(estimate, estimate, estimate, n, method, dropped, note)
-    interval = stats.ttest_ind(x, y, equal_var=False).confidence_interval(level)
+    interval = _unequal_variances(x, y).confidence_interval(level)
     return Estimate(estimate, float(interval.low), float(interval.high), n, method, dropped)
 
 
@@ -68,8 +70,14 @@ def welch(a: npt.ArrayLike, b: npt.ArrayLike) -> HypothesisTest:
         if x[0] == y[0]:
             return HypothesisTest(1.0, 0.0, n, method, 0.0, dropped, "both arms have one and the same value")
         return HypothesisTest(NAN, NAN, n, method, NAN, dropped, "neither arm varies, so t is undefined")
-    result = stats.ttest_ind(x, y, equal_var=False)
+    result = _unequal_variances(x, y)
     return HypothesisTest(float(result.pvalue), float(result.statistic), n, method, 0.0, dropped)
+
+
+def _unequal_variances(x: FloatArray, y: FloatArray) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # one arm without spread is no loss of precision
+        return stats.ttest_ind(x, y, equal_var=False)
 
 
 def permutation(

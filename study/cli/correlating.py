@@ -37,9 +37,10 @@ def correlate(
     from analysis.correlation.report import cautions, write_correlation
     from analysis.correlation.tables import correlations
     from analysis.results import architectures
+    from analysis.results.table_file import is_table
 
     columns, lower, higher = [*x, y], lower_is_better or [], higher_is_better or []
-    if Path(source).suffix in (".csv", ".parquet"):
+    if is_table(Path(source)):
         if study is not None:
             raise ConfigError(f"--study names one of a store's, but {source} is a table; leave it out")
         of = architectures.from_table(

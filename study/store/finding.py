@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from study.store.files import Files, whole
@@ -12,6 +13,8 @@ from trainables.errors import StoreError, choose
 def studies(uri: str | Path, name: str | None = None) -> list[Store]:
     """The studies at ``uri`` by name, or the one called ``name``. Raises StoreError where there is none."""
     place = whole(str(uri))
+    if os.path.isfile(place):  # noqa: PTH113 - of any text, where Path raises
+        raise StoreError(f"a store must be a folder, but {uri} is a file; a table of results is given with --table")
     files = Files(place)
     if files.is_folder("trials") and not files.is_folder("trials/trials"):  # a study may be called that
         path, question, options = place.partition("?")

@@ -126,6 +126,10 @@ NOT_WHAT_THEY_SAY = {
         lambda f: means(f, cifar10_test_accuracy=seeds_of(f, "test", "cifar100").mean(axis=1)),
         "which data set and which unit",
     ),
+    "some cells in fractions": (
+        lambda f: means(f, cifar10_test_accuracy=seeds_of(f, "test").mean(axis=1) / np.where(f.index < 500, 100, 1)),
+        "cifar10_test_accuracy must be percent in every cell, but",
+    ),
     "one data set in fractions": (
         lambda f: means(f, cifar100_test_accuracy=seeds_of(f, "test", "cifar100").mean(axis=1) / 50),
         "which data set and which unit",

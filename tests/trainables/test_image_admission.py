@@ -87,6 +87,13 @@ def transparent(lowest: int) -> bytes:
     return content.getvalue()
 
 
+def moving() -> bytes:
+    first, *others = (Image.fromarray(np.full((SIDE, SIDE), grey, np.uint8)) for grey in (0, 100, 200))
+    content = io.BytesIO()
+    first.save(content, "png", save_all=True, append_images=others)
+    return content.getvalue()
+
+
 REFUSED: dict[str, tuple[Callable[[Path], Any], str]] = {
     "nested": (lambda r: put(r, "train/a/more/x.png"), "1 below {data}/train do not, such as train/a/more/x.png"),
     "without a class": (lambda r: put(r, "train/x.png"), "1 below {data}/train do not, such as train/x.png"),
@@ -98,6 +105,8 @@ REFUSED: dict[str, tuple[Callable[[Path], Any], str]] = {
     "floats": (lambda r: put(r, "train/a/x.png", sixteen_bits("f4")), "x.png has more (Pillow's mode F)"),
     "32 bits": (lambda r: put(r, "train/a/x.png", sixteen_bits("i4")), "x.png has more (Pillow's mode I)"),
     "transparent": (lambda r: put(r, "train/a/x.png", transparent(0)), "x.png is transparent in places"),
+    "animated": (lambda r: put(r, "train/a/x.png", moving()), "x.png has 3 frames"),
+    "no picture": (lambda r: put(r, "train/a/x.png", b"hello"), "x.png cannot be read (it begins as no picture does)"),
     "a test class of its own": (lambda r: put(r, "val/c/x.png"), "{data}/val has c; add training images"),
 }
 
@@ -229,6 +238,9 @@ LAYOUTS: dict[str, tuple[Any, Any, str, dict[str, Any]]] = {
     ),
     "missing labels": (
         structs(pictures_of(20)), [0, None] * 10, "must hold the class of every picture, but 10 have none", FOLDER,
+    ),
+    "unknown labels": (
+        structs(pictures_of(20)), [0, -1] * 10, "but 10 are below 0, as those of pictures whose class is kept", FOLDER,
     ),
     "text labels of CIFAR-10": (
         structs(pictures_of(20)), ["cat", "dog"] * 10, "class numbers, but {d} has the text 'cat'", {"name": "cifar10"},

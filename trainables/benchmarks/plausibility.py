@@ -51,6 +51,7 @@ def check_plausible(columns: Columns, builtin: Columns, origin: str) -> None:
             for name in (signal.column, *signal.seeds):
                 _check_ranks(name, columns[name], reference, LEAST_CORRELATED, origin)
                 _check_level(name, columns[name], reference, origin)
+                _check_unit(name, columns[name], reference, origin)
         short = short_column(dataset)
         _check_ranks(short, columns[short], reference, LEAST_CORRELATED_12EP, origin)
 
@@ -126,4 +127,15 @@ def _check_level(name: str, values: FloatArray, reference: FloatArray, origin: s
         raise BenchmarkError(
             f"{name} must lie near the built-in validation accuracies of its data set, but its median in {origin} is "
             f"{found:.1f} % where theirs is {expected:.1f} %; check which data set and which unit it is of"
+        )
+
+
+def _check_unit(name: str, values: FloatArray, reference: FloatArray, origin: str) -> None:
+    """Some cells in fractions move neither ranks nor the median enough; guessing is 0.83 % or more, and stays that."""
+    fractions = (values > 0) & (values < 1) & (abs(100 * values - reference) <= MOST_APART)
+    if fractions.any():
+        raise BenchmarkError(
+            f"{name} must be percent in every cell, but {origin} has {fractions.sum():,} fractions, such as "
+            f"{values[fractions][0]:g} where the built-in validation accuracy is {reference[fractions][0]:.1f} %; "
+            f"multiply them by 100"
         )

@@ -168,4 +168,10 @@ def _classes(column: pa.ChunkedArray, where: str) -> list[Any]:
         )
     if column.null_count:
         raise DataError(f"{where} must hold the class of every picture, but {column.null_count:,} have none; add them")
-    return list(column.to_pylist())
+    classes = list(column.to_pylist())
+    if unlabelled := sum(isinstance(value, int) and value < 0 for value in classes):
+        raise DataError(
+            f"{where} must hold the class of every picture, but {unlabelled:,} are below 0, as those of pictures whose "
+            "class is kept secret are; leave them out"
+        )
+    return classes

@@ -66,14 +66,17 @@ def _run_of(numbered: tuple[int, NDArray[np.uint8]]) -> tuple[tuple[int, ...], i
 
 
 def _pixels(picture: Picture, channels: int) -> NDArray[np.uint8]:
-    from PIL import Image  # here: no other data set needs it
-
-    with decoding(picture.name), Image.open(io.BytesIO(picture.content())) as opened:
+    with decoding(picture.name), _opened(picture) as opened:
         width, height = opened.size
         if width * height > MOST_PIXELS:
             raise DataError(
                 f"pictures must have at most {MOST_PIXELS:,} pixels, but {picture.name} is {width} x {height}; "
                 f"make it smaller"
+            )
+        if (frames := getattr(opened, "n_frames", 1)) > 1 and opened.format != "MPO":  # a camera's, previews behind it
+            raise DataError(
+                f"pictures must stand still, but {picture.name} has {frames} frames, and which of them is meant nobody "
+                f"can tell; save one of them"
             )
         if opened.mode in ("I", "F") or opened.mode.startswith("I;"):
             raise DataError(
@@ -87,6 +90,18 @@ def _pixels(picture: Picture, channels: int) -> NDArray[np.uint8]:
             )
         pixels = np.asarray(opened.convert("L" if channels == 1 else "RGB"))
         return pixels.reshape(*pixels.shape[:2], channels)
+
+
+def _opened(picture: Picture) -> Image.Image:
+    from PIL import Image, UnidentifiedImageError  # here: no other data set needs it
+
+    try:
+        return Image.open(io.BytesIO(picture.content()))
+    except UnidentifiedImageError:  # whose own words name an object in memory
+        raise DataError(
+            f"{picture.name} cannot be read (it begins as no picture does); it is damaged or not what its name "
+            "says, so fetch or unpack it again, or remove it"
+        ) from None
 
 
 def _lowest_alpha(opened: Image.Image) -> int:
