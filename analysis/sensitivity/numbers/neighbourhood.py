@@ -17,7 +17,7 @@ import pandas as pd
 from analysis.sensitivity.numbers.crossfit import halves, in_sample, worst_only
 from analysis.sensitivity.numbers.jackknife import jackknife
 from analysis.sensitivity.numbers.settings import Settings
-from analysis.statistics.estimate import NAN, FloatArray, too_few
+from analysis.statistics.estimate import LEVEL, NAN, FloatArray, too_few
 from analysis.statistics.summary import TAIL
 from trainables.hyperparameters import Scalar
 
@@ -45,7 +45,12 @@ def neighbours(settings: Settings, default: Mapping[str, Any]) -> np.ndarray:
 
 
 def tail_of_neighbourhoods(
-    settings: Settings, default: Mapping[str, Any] | None, generator: np.random.Generator, tail: float = TAIL
+    settings: Settings,
+    default: Mapping[str, Any] | None,
+    generator: np.random.Generator,
+    level: float = LEVEL,
+    *,
+    tail: float = TAIL,
 ) -> Neighbourhood:
     """Mean, CVaR (mean of the worst ``tail`` of the settings) and worst; without a default, of all settings only."""
     every = np.arange(len(settings.table))
@@ -61,7 +66,7 @@ def tail_of_neighbourhoods(
         split = halves(values, np.random.default_rng(seed))
         return np.array([split.ranked(weights, members) for members in rows.values()])
 
-    found = jackknife(settings.values, numbers)
+    found = jackknife(settings.values, numbers, level)
     parts = []
     for place, (name, members) in enumerate(rows.items()):
         known = int(np.isfinite(settings.means[members]).sum())

@@ -23,7 +23,7 @@ from scipy import stats
 from analysis.sensitivity.numbers.crossfit import Halves, halves, in_sample
 from analysis.sensitivity.numbers.jackknife import Bands, jackknife, no_bands
 from analysis.sensitivity.numbers.settings import Settings, seed_means
-from analysis.statistics.estimate import DECIMALS, NAN, FloatArray
+from analysis.statistics.estimate import DECIMALS, LEVEL, NAN, FloatArray
 from trainables.errors import StoreError
 from trainables.hyperparameters import Scalar
 
@@ -50,7 +50,7 @@ class Transfer:
     note: str = ""
 
 
-def transfer(datasets: Sequence[Settings], generator: np.random.Generator) -> Transfer:
+def transfer(datasets: Sequence[Settings], generator: np.random.Generator, level: float = LEVEL) -> Transfer:
     """Compare the settings that all ``datasets`` have in common.
 
     Cross-fitted regrets and noise ceilings need two or more seeds, as many on every data set; where data sets share
@@ -67,6 +67,7 @@ def transfer(datasets: Sequence[Settings], generator: np.random.Generator) -> Tr
         found = jackknife(
             np.concatenate(values),
             lambda stacked: _regrets([halves(p, np.random.default_rng(seed)) for p in np.split(stacked, len(names))]),
+            level,
         )
         ceilings = [_ceiling(split) for split in splits]
     else:

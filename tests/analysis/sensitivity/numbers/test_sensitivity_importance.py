@@ -121,6 +121,12 @@ def test_intervals_need_three_seeds_and_hold_the_estimate() -> None:
     assert table["low"].min() >= 0 and table["high"].max() <= 1
 
 
+def test_chance_gives_a_larger_share_in_fewer_cases() -> None:
+    settings = grid({"a": [1, 2, 3], "b": [1, 2, 3, 4]}, lambda a, b: a, seeds=4, noise=1.0)
+    often, seldom = (exact_importances(settings, alpha).table["null"] for alpha in (0.05, 0.01))
+    assert (often < seldom).all()
+
+
 class TestSurrogate:
     def test_fanova_agrees_with_the_truth_of_a_sample(self) -> None:
         settings = sample(60, "ab", lambda a, b: 4 * a + 2 * b)

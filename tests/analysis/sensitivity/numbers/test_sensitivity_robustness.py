@@ -99,7 +99,7 @@ class TestBudget:
     def test_golden(self) -> None:
         case = golden_cases()["expected_validation_performance"]
         scores = case["inputs"]["scores"]
-        curve = expected_best(grid({"a": range(len(scores))}, lambda a: scores[a]), generator(), case["inputs"]["k"])
+        curve = expected_best(grid({"a": range(len(scores))}, lambda a: scores[a]), generator(), ks=case["inputs"]["k"])
         np.testing.assert_allclose(
             curve.table["naive"], list(case["expected"]["without_replacement_unbiased"].values())
         )
@@ -118,7 +118,9 @@ class TestBudget:
 
     def test_expected_score_is_not_inflated_and_grows_with_the_budget(self) -> None:
         flat = [
-            expected_best(grid({"a": range(20)}, lambda a: 90.0, seeds=4, noise=1.0, rng=rng), generator(), [1, 5, 20])
+            expected_best(
+                grid({"a": range(20)}, lambda a: 90.0, seeds=4, noise=1.0, rng=rng), generator(), ks=[1, 5, 20]
+            )
             for rng in range(40)
         ]
         means = pd.concat([curve.table for curve in flat]).groupby("k").mean()
@@ -134,7 +136,7 @@ class TestBudget:
 
     def test_ties_do_not_depend_on_the_order_of_settings(self) -> None:
         first = grid({"a": [0, 1, 2, 3]}, lambda a: [1.0, 2.0, 2.0, 0.0][a], seeds=2, noise=0.0)
-        assert expected_best(first, generator(), [4]).table["expected"].tolist() == [2.0]
+        assert expected_best(first, generator(), ks=[4]).table["expected"].tolist() == [2.0]
 
 
 class TestStability:
