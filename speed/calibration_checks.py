@@ -14,7 +14,7 @@ import alternatives
 import numpy as np
 from calibration_worlds import SEED, Arms, Sample
 
-from analysis.statistics import Estimate, bayes, paired, unpaired
+from analysis.statistics import Estimate, bayes, paired, relative, unpaired
 from analysis.statistics.bootstrap import Kind, bootstrap_interval, studentised_interval
 from analysis.statistics.estimate import ALPHA, FloatArray
 from analysis.statistics.intervals import median_interval, std_interval, t_interval
@@ -68,6 +68,10 @@ def _mean_over_datasets(world: Arms) -> float:
 
 def _shift(world: Arms) -> float:
     return float(world.first_a.mean() - world.first_b.mean())
+
+
+def _relative_improvement(world: Arms) -> float:
+    return 100 * _shift(world) / float(world.first_b.mean())
 
 
 def _improvement(world: Arms, dataset: int = 0) -> float:
@@ -140,6 +144,12 @@ TWO_ARMS: dict[str, Interval] = {
     "Hodges-Lehmann shift: rank sum": Interval(
         lambda s, g: unpaired.hodges_lehmann_shift(s.first_a, s.first_b),
         lambda world: float(np.median(np.subtract.outer(_quantiles(world.first_a), _quantiles(world.first_b)))),
+    ),
+    "paired, relative improvement: Fieller": Interval(
+        lambda s, g: relative.improvement_paired(s.first_a, s.first_b), _relative_improvement
+    ),
+    "relative improvement: Fieller": Interval(
+        lambda s, g: relative.improvement(s.first_a, s.first_b), _relative_improvement
     ),
     "P(A > B): Newcombe": Interval(lambda s, g: probability_of_improvement(s.first_a, s.first_b), _improvement),
     "P(A > B): Brunner-Munzel, logit": Interval(
