@@ -74,8 +74,8 @@ def _relative_improvement(world: Arms) -> float:
     return 100 * _shift(world) / float(world.first_b.mean())
 
 
-def _improvement(world: Arms, dataset: int = 0) -> float:
-    return probability_of_improvement(world.a[:, dataset], world.b[:, dataset]).estimate
+def _improvement(world: Arms) -> float:
+    return probability_of_improvement(world.first_a, world.first_b).estimate
 
 
 def _pseudomedian(world: Arms) -> float:
@@ -161,14 +161,6 @@ TWO_ARMS: dict[str, Interval] = {
     "Cliff's delta: Newcombe": Interval(
         lambda s, g: cliffs_delta(s.first_a, s.first_b), lambda world: 2 * _improvement(world) - 1
     ),
-    "P(A > B) over data sets: percentile, whole seeds": Interval(
-        lambda s, g: alternatives.probability_over_datasets(s.a, s.b, g, RESAMPLES // 3),
-        lambda world: float(np.mean([_improvement(world, dataset) for dataset in range(world.a.shape[1])])),
-    ),
-    "stochastic order: upper bound": Interval(
-        lambda s, g: alternatives.almost_stochastic_order(s.first_a, s.first_b, g, RESAMPLES),
-        lambda world: float(alternatives.violation(_quantiles(world.first_a), _quantiles(world.first_b))),
-    ),
 }
 
 
@@ -203,9 +195,6 @@ TESTS: dict[str, Significance] = {
     ),
     "unpaired: Welch": Significance(lambda s, g: unpaired.welch(s.first_a, s.first_b).p <= ALPHA, of_means=True),
     "unpaired: Brunner-Munzel": Significance(lambda s, g: unpaired.brunner_munzel(s.first_a, s.first_b).p <= ALPHA),
-    "unpaired: stochastic order, bound < 0.2": Significance(
-        lambda s, g: alternatives.almost_stochastic_order(s.first_a, s.first_b, g, RESAMPLES).high < 0.2
-    ),
     "4 methods: Friedman (Iman-Davenport F)": Significance(_iman_davenport, compares_arms=False),
     "4 methods: Friedman (chi-squared)": Significance(
         lambda s, g: friedman(s.alike).test.p <= ALPHA, compares_arms=False

@@ -19,7 +19,6 @@ from analysis.sensitivity.numbers.games import coalitions, shapley_values
 from analysis.sensitivity.numbers.settings import Settings
 from analysis.statistics.estimate import LEVEL, NAN
 from analysis.statistics.intervals import t_interval
-from trainables.hyperparameters import Scalar
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +26,6 @@ class Ablation:
     """``table``, one row a step: hyperparameter, before, after (its levels), value (mean after the step), gain, low and
     high (Student-t, of the seeds' paired differences), shapley (NaN where combinations were not run)."""
 
-    start: Mapping[str, Scalar]
-    target: Mapping[str, Scalar]
     start_value: float
     table: pd.DataFrame
     n: int
@@ -70,8 +67,6 @@ def ablation_path(settings: Settings, start: Mapping[str, Any], level: float = L
     short = "" if len(done) == len(differing) else f"no setting after step {len(done)} of {len(differing)} was run"
     interval = t_interval([], level).method
     return Ablation(
-        start=settings.setting(first),
-        target=settings.setting(last),
         start_value=float(settings.means[first]),
         table=pd.DataFrame(steps, columns=columns),
         n=settings.n,

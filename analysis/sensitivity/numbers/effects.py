@@ -40,9 +40,6 @@ class Effects:
     """
 
     table: pd.DataFrame
-    exact: bool
-    r2: float
-    """Held-out R² of the surrogate; NaN where the means are exact."""
     n: int
     method: str
     note: str = ""
@@ -138,11 +135,13 @@ class _Averages:
         return [levels for levels, _ in axes], np.reshape(surfaces, (-1, *(len(unit) for _, unit in axes)))
 
     def result(self, table: pd.DataFrame) -> Effects:
-        exact, count = self.settings.is_full_grid, len(self.settings.table)
-        how = f"exact marginal means of {count} combinations" if exact else f"forests fitted to {count} settings"
+        count = len(self.settings.table)
+        how = f"exact marginal means of {count} combinations"
+        if not self.settings.is_full_grid:
+            how = f"forests fitted to {count} settings, held-out R² {self.r2:.2f}"
         few = f"the band {too_few(MINIMUM_N, self.settings.n, 'seeds')}" if self.settings.n < MINIMUM_N else ""
         interval = t_bands(np.empty((self.settings.n, 0)), self.level).method
-        return Effects(table, exact, self.r2, self.settings.n, f"{how}; {interval}", self.note or few)
+        return Effects(table, self.settings.n, f"{how}; {interval}", self.note or few)
 
     def band(self, curves: FloatArray) -> dict[str, FloatArray]:
         """The columns of curves [n, points]."""

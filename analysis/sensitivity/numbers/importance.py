@@ -53,8 +53,6 @@ class Importances:
     misses. NaN for PED-ANOVA, whose numbers are no shares."""
     noise: float
     """Share of the variance between settings that seeds alone make, whatever the hyperparameters; NaN for one seed."""
-    r2: float
-    """Held-out R² of the surrogate; NaN where there is none."""
     settings: int
     n: int
     method: str
@@ -92,13 +90,13 @@ def fanova_importances(
     """
     seed = int(generator.integers(2**31))
     study = OptunaImportance(settings)
-    method = f"fANOVA (Optuna, {trees} trees) of {_known(settings)} settings, main effects"
+    r2 = held_out_r2(settings.unit, settings.means, seed, trees)
+    method = f"fANOVA (Optuna, {trees} trees, held-out R² {r2:.2f}) of {_known(settings)} settings, main effects"
     evaluator = _Evaluator(
         FANOVA,
         method,
         statistic=lambda means: study.fanova(means, trees, seed),
         bounds=(0, 1),
-        r2=held_out_r2(settings.unit, settings.means, seed, trees),
     )
     return _tested(evaluator, settings, alpha)
 
@@ -133,7 +131,6 @@ class _Evaluator:
     statistic: Callable[[FloatArray], FloatArray]
     """Means [H], not all equal -> importances [p]."""
     bounds: tuple[float, float]
-    r2: float = NAN
 
 
 def _tested(evaluator: _Evaluator, settings: Settings, alpha: float) -> Importances:
@@ -176,7 +173,7 @@ def _refused(evaluator: _Evaluator, settings: Settings) -> Importances:
     nothing = np.full(len(settings.names), NAN)
     table = _table(settings, found, nothing, nothing)
     return Importances(
-        evaluator.name, table, NAN, noise_share(settings), evaluator.r2, _known(settings), settings.n,
+        evaluator.name, table, NAN, noise_share(settings), _known(settings), settings.n,
         f"{note}: not computed", note=note,
     )  # fmt: skip
 
@@ -195,7 +192,6 @@ def _evaluate(
         table=_table(settings, found, p, null),
         unexplained=NAN if flat or evaluator.name == PED_ANOVA else float(1 - found.estimate.sum()),
         noise=noise_share(settings),
-        r2=evaluator.r2,
         settings=len(means),
         n=settings.n,
         method=f"{evaluator.method}; {found.method}; {tested}",
