@@ -294,4 +294,4 @@ def test_simulated_seconds_on_the_short_signal_give_the_published_accuracies(
         cells.append(search.derive().index)
     for split, accuracy in zip(("valid", "test"), published, strict=True):
         found = table.accuracy("cifar10", split, np.array(cells))
-        assert found.mean() == pytest.approx(accuracy, abs=0.12) and 0.25 < found.std() < 0.5
+        assert found.mean() == pytest.approx(accuracy, abs=0.12) and 0.25 < found.std() < 0.55
