@@ -98,6 +98,7 @@ def disturbed(path: Path, store: Path, trials: int) -> None:
 
 
 def main(trials: int) -> int:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by a shell's background jobs
     with tempfile.TemporaryDirectory() as place:
         folder, raw = Path(place), study(trials)
         path = folder / f"{NAME}.yaml"
