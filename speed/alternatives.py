@@ -1,9 +1,7 @@
 """Intervals and tests that calibration.py measures beside those of the reports, and that no report uses.
 
 Sources: seeds drawn anew in each data set, Agarwal et al., NeurIPS 2021; Brunner and Munzel, Biometrical Journal 2000;
-almost stochastic order, del Barrio, Cuesta-Albertos and Matran, "An Optimal Transportation Approach for Assessing
-Almost Stochastic Order", 2018, and Dror, Shlomov and Reichart, "Deep Dominance", ACL 2019, equations 4 to 6; Iman and
-Davenport, Communications in Statistics 1980.
+Iman and Davenport, Communications in Statistics 1980.
 """
 
 from __future__ import annotations
@@ -22,8 +20,6 @@ from analysis.statistics.probability import probability_of_improvement
 from analysis.statistics.proportions import proportion_interval
 
 TAILS = np.array([(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-STOCHASTIC_ORDER_MINIMUM_N = 10
-"""Below, the bound means little: from three seeds it can be 0, and one seed can "dominate"."""
 
 
 def mean_of_whole_seeds(matrix: FloatArray, generator: np.random.Generator, resamples: int) -> Estimate:
@@ -51,26 +47,6 @@ def mean_of_stratified_seeds(matrix: FloatArray, generator: np.random.Generator,
     return Estimate(float(_mean(data)), float(low), float(high), n, "stratified", dropped)
 
 
-def probability_over_datasets(a: FloatArray, b: FloatArray, generator: np.random.Generator, resamples: int) -> Estimate:
-    """The probability of improvement averaged over data sets, from [n_a, data sets] and [n_b, data sets].
-
-    Percentile bootstrap of whole seeds, the arms apart; none below MINIMUM_N seeds.
-    """
-    (x, dropped_a), (y, dropped_b) = complete_rows(a), complete_rows(b)
-    n, datasets = min(len(x), len(y)), x.shape[1]
-    low = high = NAN
-    if n >= MINIMUM_N:
-        drawn = []
-        for size in chunks(resamples, len(x) + len(y)):
-            counts_a, counts_b = resample_counts(len(x), size, generator), resample_counts(len(y), size, generator)
-            drawn.append(
-                sum(_resampled_shares(x[:, d], y[:, d], counts_a, counts_b) for d in range(datasets)) / datasets
-            )
-        low, high = np.quantile(np.concatenate(drawn), TAILS)
-    estimate = float(np.mean([probability_of_improvement(x[:, d], y[:, d]).estimate for d in range(datasets)]))
-    return Estimate(estimate, float(low), float(high), n, "whole seeds", dropped_a + dropped_b)
-
-
 def brunner_munzel_interval(a: FloatArray, b: FloatArray, *, logit: bool) -> Estimate:
     """P(A > B) with the interval of Brunner and Munzel, which allows for any difference in shape.
 
@@ -86,41 +62,6 @@ def brunner_munzel_interval(a: FloatArray, b: FloatArray, *, logit: bool) -> Est
         else:
             low, high = np.clip(compared.conf_int(alpha=1 - LEVEL), 0, 1)
     return Estimate(share, float(low), float(high), found.n, "Brunner-Munzel")
-
-
-def almost_stochastic_order(a: FloatArray, b: FloatArray, generator: np.random.Generator, resamples: int) -> Estimate:
-    """By how much A fails to dominate B in every quantile, and as ``high`` an upper bound of it; ``low`` is NaN.
-
-    0 is dominance, 0.5 no difference, 1 dominance of B. The bound is estimate + z * std(bootstrap), no p-value; Ulmer
-    et al. (2022) call A better below 0.2. None below STOCHASTIC_ORDER_MINIMUM_N seeds, or where the arms are equal.
-    """
-    x, y = np.sort(a), np.sort(b)
-    n, estimate = min(len(x), len(y)), float(violation(x, y))
-    if n < STOCHASTIC_ORDER_MINIMUM_N or np.isnan(estimate):
-        return Estimate(NAN, NAN, NAN, n, "stochastic order")
-    drawn = [
-        violation(
-            np.sort(x[generator.integers(len(x), size=(size, len(x)))], axis=-1),
-            np.sort(y[generator.integers(len(y), size=(size, len(y)))], axis=-1),
-        )
-        for size in chunks(resamples, 4 * (len(x) + len(y)))
-    ]
-    bound = estimate + special.ndtri(LEVEL) * float(np.nanstd(np.concatenate(drawn)))
-    return Estimate(estimate, NAN, float(np.clip(bound, 0, 1)), n, "stochastic order")
-
-
-def violation(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Of sorted samples [..., n_a] and [..., n_b], exact for their step functions F; NaN where all is equal.
-
-    integral of ((F_B^-1 - F_A^-1)+)^2 / integral of (F_B^-1 - F_A^-1)^2, over the levels (0, 1)
-    """
-    n_a, n_b = a.shape[-1], b.shape[-1]
-    levels = np.union1d(np.arange(n_a + 1) * n_b, np.arange(n_b + 1) * n_a)  # in units of 1 / (n_a n_b): no rounding
-    widths, starts = np.diff(levels), levels[:-1]
-    shortfall = b[..., starts // n_a] - a[..., starts // n_b]
-    total = (shortfall**2) @ widths
-    violated = (np.maximum(shortfall, 0) ** 2) @ widths
-    return np.where(total > 0, violated / np.where(total > 0, total, 1), NAN)
 
 
 def iman_davenport(chi2: float, n: int, k: int) -> tuple[float, float]:
@@ -165,17 +106,3 @@ def compare_proportions(successes_a: int, successes_b: int, n: int, kind: str) -
 def _mean(matrix: FloatArray) -> FloatArray:
     """Over seeds and data sets, [..., n, data sets] -> [...]."""
     return matrix.reshape(*matrix.shape[:-2], -1).mean(axis=-1)
-
-
-def _resampled_shares(x: FloatArray, y: FloatArray, counts_a: FloatArray, counts_b: FloatArray) -> FloatArray:
-    """P(A > B) [resamples] with each seed of ``x`` [n_a] and ``y`` [n_b] drawn ``counts`` [resamples, n] times."""
-    order = np.argsort(y)
-    below = np.pad(np.cumsum(counts_b[:, order], axis=1), ((0, 0), (1, 0)))
-    left, right = (np.searchsorted(y[order], x, side=side) for side in ("left", "right"))
-    return np.einsum("ri,ri->r", counts_a, below[:, left] + below[:, right]) / (2 * len(x) * len(y))
-
-
-def resample_counts(n: int, resamples: int, generator: np.random.Generator) -> FloatArray:
-    """How often each of n seeds is drawn in each resample, [resamples, n]: for statistics that are sums over seeds."""
-    drawn = generator.integers(n, size=(resamples, n)) + n * np.arange(resamples)[:, None]
-    return np.bincount(drawn.ravel(), minlength=resamples * n).reshape(resamples, n).astype(np.float64)

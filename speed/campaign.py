@@ -24,7 +24,7 @@ import uuid
 from pathlib import Path
 
 from study import environment
-from study.config import load
+from study.loading import load
 from study.preparation import prepare
 from trainables.batch import Assignment, Batch, Work
 from trainables.gang import Gang, deal

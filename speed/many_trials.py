@@ -26,7 +26,7 @@ import ray
 import torch
 from trial_overhead import run_ours, run_plain_tune
 
-from study.config import parse
+from study.loading import parse
 from study.preparation import Prepared, prepare
 from trainables.peak_memory import PeakMemory
 

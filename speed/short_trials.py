@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from study.config import parse
+from study.loading import parse
 from study.preparation import prepare
 from study.store.files import Files
 from trainables.batch import Assignment, Batch, Work

@@ -30,7 +30,7 @@ import torch
 from ray import tune
 from rich.console import Console
 
-from study.config import parse
+from study.loading import parse
 from study.preparation import Prepared, prepare
 from study.running import runner
 from trainables.spec import TrialSpec

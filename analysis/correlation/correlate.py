@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis.pages.words import counted, number
+from analysis.results import level as levels
 from analysis.results.architectures import Architectures
-from analysis.statistics.estimate import Estimate
+from analysis.statistics.estimate import ALPHA, Estimate, percent
 from analysis.statistics.rank_correlation import TOP, kendall, spearman, tied_pairs, top_precision
 from trainables.errors import ConfigError
 
@@ -34,6 +35,8 @@ class Correlation:
     """Rows that have both; more than architectures where some were averaged."""
     missing: int
     """Rows that lack either."""
+    alpha: float
+    """Intervals are of 1 - ``alpha``."""
     tau: Estimate
     rho: Estimate
     precision: float
@@ -44,17 +47,26 @@ class Correlation:
     """Why there is no correlation."""
 
     @property
+    def interval(self) -> str:
+        """``95 % interval``."""
+        return f"{percent(1 - self.alpha)} interval"
+
+    @property
     def top(self) -> int:
         return round(TOP * len(self.pairs))
 
 
-def correlate(source: Architectures, x: list[str], y: str) -> list[Correlation]:
-    """All correlations, by ``x`` as given and then by group. Raises ConfigError where there is none of one."""
+def correlate(source: Architectures, x: list[str], y: str, alpha: float = ALPHA) -> list[Correlation]:
+    """All correlations, by ``x`` as given and then by group, with intervals of 1 - ``alpha``.
+
+    Raises ConfigError where there is none of one, or ``alpha`` is no level.
+    """
+    levels.checked(alpha)
     if y in x or len(set(x)) < len(x):
         twice = y if y in x else next(name for name in x if x.count(name) > 1)
         raise ConfigError(f"--x and --y name columns that differ, but {twice!r} is given twice; drop one")
     groups = [""] if source.groups is None else sorted(source.groups.unique())
-    found = [_one(source, name, y, group) for name in x for group in groups]
+    found = [_one(source, name, y, group, alpha) for name in x for group in groups]
     for name in x:
         own = [one for one in found if one.x == name]
         if all(one.note for one in own):
@@ -77,16 +89,16 @@ def mean_over_groups(found: list[Correlation], x: str) -> tuple[float, float, in
     )
 
 
-def _one(source: Architectures, x: str, y: str, group: str) -> Correlation:
+def _one(source: Architectures, x: str, y: str, group: str, alpha: float) -> Correlation:
     values = source.values[[x, y]]
     if source.groups is not None:
         values = values[source.groups == group]
     known = values.dropna()
     pairs = known if source.cells is None else known.groupby(source.cells[known.index]).mean()
     a, b = (-pairs[name] if name in source.lower else pairs[name] for name in (x, y))
-    tau, rho = kendall(a, b), spearman(a, b)
+    tau, rho = kendall(a, b, 1 - alpha), spearman(a, b, 1 - alpha)
     return Correlation(
-        x, y, group, pairs, len(known), len(values) - len(known), tau, rho, top_precision(a, b),
+        x, y, group, pairs, len(known), len(values) - len(known), alpha, tau, rho, top_precision(a, b),
         (tied_pairs(a), tied_pairs(b)), _why_not(pairs, source.titles),
     )  # fmt: skip
 

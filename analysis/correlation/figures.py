@@ -59,7 +59,8 @@ def scatter(source: Architectures, found: list[Correlation], x: str) -> Plot:
         caption += f" The first {len(drawn)} of {len(own)} groups are drawn."
     if len(own) == 1 and not np.isnan(own[0].tau.low):
         caption += (
-            f" τ-b {number(own[0].tau.estimate)} {interval(own[0].tau.low, own[0].tau.high)}, 95 % jackknife interval."
+            f" τ-b {number(own[0].tau.estimate)} {interval(own[0].tau.low, own[0].tau.high)}, {own[0].interval} by the "
+            "jackknife."
         )
     data = pd.concat([one.pairs.assign(group=one.group) if one.group else one.pairs for one in own], ignore_index=True)
     alternative = f"Scatter plot of {source.titles[y]} against {source.titles[x]}. {listed(said, most=MOST_PANELS)}."

@@ -26,8 +26,8 @@ _METHODS = {
     "that of two architectures x puts the better one first in 80 % of cases.",
     "Spearman's ρ": "Correlation of the ranks, ties at their mean rank. It is larger than τ of the same architectures; "
     "compare each with its own kind.",
-    "95 % interval": "Over architectures, taken as a random sample of those that are meant: Student's t on the scale "
-    "of Fisher's z, with the jackknife's standard error. It assumes nothing of the values. None below five "
+    "Interval": "The {level}. Over architectures, taken as a random sample of those that are meant: Student's t on the "
+    "scale of Fisher's z, with the jackknife's standard error. It assumes nothing of the values. None below five "
     "architectures, or where all pairs are in one order.",
     f"Top {100 * TOP:g} %": "How many of the truly best tenth are in the tenth that x puts first; ties at the border "
     "count in part. A fact about these architectures, without an interval.",
@@ -42,6 +42,7 @@ def write_correlation(source: Architectures, found: list[Correlation], output: P
     with style.style():
         plots = [scatter(source, found, name) for name in x]
     lead = "Whether a high correlation is that of all architectures, or of a few far from the others."
+    methods = {name: text.replace("{level}", found[0].interval) for name, text in _METHODS.items()}
     page = Page(
         kind="NAS rank correlation report",
         name=source.name,
@@ -57,7 +58,7 @@ def write_correlation(source: Architectures, found: list[Correlation], output: P
         glance=correlations(source, found),
         sections=[
             Section("scatter", "Architectures", lead, plots),
-            Section("methods", "Method: what each number is", definitions=_METHODS),
+            Section("methods", "Method: what each number is", definitions=methods),
             Section("provenance", "Provenance", texts={"Source": json.dumps(source.about, indent=2)}),
         ],
     )

@@ -40,7 +40,7 @@ def correlations(source: Architectures, found: list[Correlation]) -> Table:
     top = f"{100 * TOP:g} %"
     caption = (
         f"With {side(source, found[0].y)}; above 0, x orders the n architectures as that does. τ-b: Kendall's, ρ: "
-        "Spearman's, with the 95 % interval over architectures, each on its own (jackknife on Fisher's z). Top "
+        f"Spearman's, with the {found[0].interval} over architectures, each on its own (jackknife on Fisher's z). Top "
         f"{top}: of the truly best {top}, how many are among those that x puts first; {top} by chance. Missing: rows "
         "that lack either value."
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -15,6 +17,8 @@ WRITTEN = ".nas-study-files"
 """The list of what a report wrote into its folder, beside it."""
 GENERATOR = "nas-study"
 """By this name in its head a page says that it is a report."""
+_ASIDE = re.compile(re.escape(WRITTEN) + r"-\w{8}")
+"""A folder that a report is written into before it is moved to its place."""
 
 
 def check_output(output: Path) -> Path:
@@ -46,12 +50,13 @@ def replacing(files: Path, page: Path) -> Iterator[Path]:
     """A folder to write a report's page and files into. Only when all is written does it take an earlier one's place.
 
     So a disk that becomes full leaves what was there. What the former report wrote and this one does not is removed: a
-    stale table would be taken for a result. Raises ConfigError where ``files`` cannot be written, or a file that no
-    report wrote is in the way.
+    stale table would be taken for a result; and so is what a report that was killed left on its way. Raises ConfigError
+    where ``files`` cannot be written, or a file that no report wrote is in the way.
     """
     try:
         files.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f"{WRITTEN}-", dir=files))
+        _remove_abandoned(files)
+        aside, held = _held_folder(files)
     except OSError as error:
         raise _unwritable(files, error, "an earlier report there is as it was") from None
     try:
@@ -67,8 +72,36 @@ def replacing(files: Path, page: Path) -> Iterator[Path]:
             raise _unwritable(files, error, "a report there may be of two, so write it again") from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+        os.close(held)
         with suppress(OSError):
             files.rmdir()  # where nothing else is in it
+
+
+def _held_folder(files: Path) -> tuple[Path, int]:
+    """A new folder, and the lock on it that ends with this process: whoever finds it unlocked may remove it."""
+    while True:
+        aside = Path(tempfile.mkdtemp(prefix=f"{WRITTEN}-", dir=files))
+        with suppress(FileNotFoundError):  # another report took it for abandoned before it was locked
+            held = os.open(aside, os.O_RDONLY)
+            with suppress(OSError):  # without locks nobody can tell, and nobody removes it
+                fcntl.flock(held, fcntl.LOCK_SH)
+            if aside.exists():
+                return aside, held
+            os.close(held)
+
+
+def _remove_abandoned(files: Path) -> None:
+    """The folders that no living report holds."""
+    for aside in files.iterdir():
+        if not _ASIDE.fullmatch(aside.name) or aside.is_symlink() or not aside.is_dir():
+            continue
+        with suppress(OSError):  # held, or gone by now
+            held = os.open(aside, os.O_RDONLY)
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(aside, ignore_errors=True)
+            finally:
+                os.close(held)
 
 
 def _move(aside: Path, files: Path, page: Path) -> None:

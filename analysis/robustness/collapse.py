@@ -14,6 +14,7 @@ import pandas as pd
 
 from analysis.results import accuracies
 from analysis.robustness.derived import derived, space_of
+from analysis.statistics.estimate import LEVEL
 from analysis.statistics.proportions import proportion_interval
 from study.store.schema import EPOCHS
 from trainables.errors import ConfigError
@@ -93,15 +94,15 @@ class Collapse:
         return np.where(np.isnan(values), np.nan, collapsed)
 
 
-def collapse_probability(trials: pd.DataFrame, rule: Collapse) -> pd.DataFrame:
+def collapse_probability(trials: pd.DataFrame, rule: Collapse, level: float = LEVEL) -> pd.DataFrame:
     """How often each variant collapsed, one row a variant.
 
-    Columns: variant; judged (ok trials that the rule can judge); collapsed; share (percent of judged) and its 95 %
+    Columns: variant; judged (ok trials that the rule can judge); collapsed; share (percent of judged) and its
     Clopper-Pearson interval low, high. What failed or diverged is neither collapsed nor well: it is not judged.
     """
     grouped = rule.flags(trials).groupby(trials["variant"], observed=True)
     frame = pd.DataFrame({"judged": grouped.count(), "collapsed": grouped.sum().astype(int)}).reset_index()
-    found = [proportion_interval(k, n) for k, n in frame[["collapsed", "judged"]].to_numpy()]
+    found = [proportion_interval(k, n, level) for k, n in frame[["collapsed", "judged"]].to_numpy()]
     return frame.assign(
         share=[100 * e.estimate for e in found], low=[100 * e.low for e in found], high=[100 * e.high for e in found]
     )

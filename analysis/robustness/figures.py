@@ -11,8 +11,9 @@ from analysis.pages.words import listed, number
 from analysis.results import accuracies
 from analysis.results.epochs import Epochs
 from analysis.robustness import drawings
-from analysis.robustness.courses.curves import OF_TRIALS, curves
+from analysis.robustness.courses.curves import OF_TRIALS, Curves, curves
 from analysis.robustness.summary import summarise
+from analysis.statistics.estimate import LEVEL, percent
 
 MOST_VARIANTS = 20
 MOST_DOTS = 2_001
@@ -39,23 +40,23 @@ def drawn_note(trials: pd.DataFrame) -> str:
     return f" Of {count} variants, the {half} of the best and the {half} of the worst mean are drawn."
 
 
-def seeds(trials: pd.DataFrame, column: str) -> Plot:
+def seeds(trials: pd.DataFrame, column: str, level: float = LEVEL) -> Plot:
     """Every seed of every variant, in one accuracy."""
-    summary, what = summarise(trials, column), accuracies.title(column)
+    summary, what = summarise(trials, column, level), accuracies.title(column)
     optimum = None
     accuracy = accuracies.TABLE.get(column)
     if accuracy is not None and accuracies.is_known(trials, accuracy.regret):
         optimum = float((trials[column] + trials[accuracy.regret]).max())
     figure = drawings.strip_figure(_dots(trials, column), summary, column, accuracies.axis(column), optimum)
     shown = summary.dropna(subset="mean").sort_values("mean", ascending=False, kind="stable")
-    (top, last), percent = (shown.iloc[0], shown.iloc[-1]), accuracies.percent(column)
+    (top, last), unit = (shown.iloc[0], shown.iloc[-1]), accuracies.percent(column)
     alternative = (
         f"Strip plot of {what} for {len(shown)} variants, one dot a seed; {accuracies.direction(column)}. Highest mean "
-        f"{top['variant']} {number(top['mean'])}{percent}, lowest {last['variant']} {number(last['mean'])}{percent}."
+        f"{top['variant']} {number(top['mean'])}{unit}, lowest {last['variant']} {number(last['mean'])}{unit}."
     )
     lost = int(summary["n"].sum() - summary["values"].sum())
     caption = f"{accuracies.heading(column)}, n = {count_range(summary['values'])} seeds a variant"
-    caption += ", bar: 95 % t interval of the mean (three seeds or more)"
+    caption += f", bar: {percent(level)} t interval of the mean (three seeds or more)"
     caption += f"; {lost} trials without a value are not drawn." if lost else "."
     if summary["values"].max() > MOST_DOTS:
         caption += f" Of a variant with more than {MOST_DOTS:,} seeds so many dots are drawn, at even steps in rank."
@@ -79,7 +80,13 @@ def _dots(trials: pd.DataFrame, column: str) -> pd.DataFrame:
     return values[(nearest * step).round() == rank]
 
 
-def course(trials: pd.DataFrame, epochs: Epochs, column: str, onsets: pd.DataFrame | None = None) -> list[Plot]:
+def course(
+    trials: pd.DataFrame,
+    epochs: Epochs,
+    column: str,
+    onsets: pd.DataFrame | None = None,
+    level: float = LEVEL,
+) -> list[Plot]:
     """A regret or share over the search, apart for methods that train and methods that query: their x axes differ.
 
     ``onsets`` (anytime.collapse_onsets) puts a cross where a seed collapses for good.
@@ -92,7 +99,7 @@ def course(trials: pd.DataFrame, epochs: Epochs, column: str, onsets: pd.DataFra
     )
     plotted = []
     for name, chosen in (("epochs", trials["protocol"].notna()), ("queries", trials["protocol"].isna())):
-        found = curves(trials[chosen], epochs, column)
+        found = curves(trials[chosen], epochs, column, level=level)
         if found.summary.empty:
             continue
         marks = marks_of(onsets, trials[chosen])
@@ -105,27 +112,24 @@ def course(trials: pd.DataFrame, epochs: Epochs, column: str, onsets: pd.DataFra
             marks=marks,
             share=not is_regret,
         )
-        plotted.append(
-            panels(
-                f"{column}_by_{name}", f"{subject} against {_X_AXES[name]}", figure, found.summary, marks=bool(marks)
-            )
-        )
+        title = f"{subject} against {_X_AXES[name]}"
+        plotted.append(panels(f"{column}_by_{name}", title, figure, found, marks=bool(marks)))
     return plotted
 
 
-def panels(name: str, subject: str, figure: Figure, summary: pd.DataFrame, *, marks: bool = False) -> Plot:
+def panels(name: str, subject: str, figure: Figure, found: Curves, *, marks: bool = False) -> Plot:
     """A figure of curves with its caption and its message in words."""
-    last = summary.groupby("variant", observed=True).tail(1)
+    last = found.summary.groupby("variant", observed=True).tail(1)
     ends = [f"{variant} {number(mean)}" for variant, mean in zip(last["variant"], last["mean"], strict=True)]
     caption = (
-        f"{subject}, n = {count_range(last['values'])} seeds a variant; dark band: pointwise 95 % t interval of the "
+        f"{subject}, n = {count_range(last['values'])} seeds a variant; dark band: pointwise "
+        f"{percent(found.level)} t interval of the mean (three seeds or more)."
     )
-    caption += "mean (three seeds or more)."
     if marks:
         caption += " Crosses: where a seed collapses and stays collapsed."
     alternative = f"Line plots of {subject}, one panel a variant. Means at the end: "
     alternative += f"{listed(ends, most=MOST_VARIANTS)}."
-    return Plot(name, caption, alternative, figure, wide=len(last) > 2, data=summary)
+    return Plot(name, caption, alternative, figure, wide=len(last) > 2, data=found.summary)
 
 
 def marks_of(onsets: pd.DataFrame | None, trials: pd.DataFrame) -> dict[str, list[float]]:

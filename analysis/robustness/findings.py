@@ -15,25 +15,32 @@ from analysis.results.absent import absent_seeds
 from analysis.robustness.collapse import Collapse, collapse_probability
 from analysis.robustness.summary import LOST, accounting, summarise
 from analysis.statistics.attainable import attainable_paired, attainable_unpaired
+from analysis.statistics.estimate import ALPHA, percent
 from trainables.benchmarks.accuracies import DATASETS
 
 
-def findings(name: str, trials: pd.DataFrame, rule: Collapse) -> list[str]:
-    """What the study found, most general first; ``rule`` says what counts as collapsed."""
+def findings(name: str, trials: pd.DataFrame, rule: Collapse, alpha: float = ALPHA) -> list[str]:
+    """What the study found, most general first; ``rule`` says what has collapsed, intervals are of 1 - ``alpha``."""
+    level = 1 - alpha
     if accuracies.foreign_columns(trials):
-        return [_what_is_in_it(name, trials), *_who_leads(trials), *_collapse(trials, rule)]
-    return [_what_was_run(name, trials), *_who_leads(trials), *_collapse(trials, rule), _what_failed(trials)]
+        return [_what_is_in_it(name, trials), *_who_leads(trials, level), *_collapse(trials, rule, level)]
+    return [
+        _what_was_run(name, trials),
+        *_who_leads(trials, level),
+        *_collapse(trials, rule, level),
+        _what_failed(trials),
+    ]
 
 
-def cautions(trials: pd.DataFrame, study: dict[str, Any], paired: bool = True) -> list[str]:
+def cautions(trials: pd.DataFrame, study: dict[str, Any], paired: bool = True, alpha: float = ALPHA) -> list[str]:
     """What must not be concluded from these records; empty only for an uncommonly careful study.
 
-    ``paired``: equal seeds of two methods are claimed to draw the same.
+    ``paired``: equal seeds of two methods are claimed to draw the same; ``alpha``: the level of a test of two.
     """
     return [
         *_not_yet_run(trials, study),
         *_absent(trials),
-        *_few_seeds(trials, paired),
+        *_few_seeds(trials, paired, alpha),
         *_unequal_arms(trials),
         *_what_was_measured(trials),
         *_mixed_sources(trials),
@@ -70,23 +77,25 @@ def _what_is_in_it(name: str, trials: pd.DataFrame) -> str:
     )
 
 
-def _who_leads(trials: pd.DataFrame) -> list[str]:
+def _who_leads(trials: pd.DataFrame, level: float) -> list[str]:
     column = accuracies.headline(trials)
-    known = summarise(trials, column).dropna(subset="mean")
+    known = summarise(trials, column, level).dropna(subset="mean")
     known = known.sort_values("mean", ascending=accuracies.lower_is_better(column), kind="stable")
-    percent, seeds = accuracies.percent(column), accuracies.seeds(column)
+    unit, seeds = accuracies.percent(column), accuracies.seeds(column)
     if known.empty:
         return ["No trial ended with an accuracy, so nothing can be compared."]
     best = known.iloc[0]
     spread = f" ± {number(best['std'])}" if best["values"] > 1 else ""
     alone = f"one {seeds.removesuffix('s')}, so no spread is known"
     over = f"std over {best['values']} {seeds}" if best["values"] > 1 else alone
-    bounds = f", 95 % interval of the mean {interval(best['low'], best['high'])}" if best["values"] > 2 else ""
+    bounds = ""
+    if best["values"] > 2:
+        bounds = f", {percent(level)} interval of the mean {interval(best['low'], best['high'])}"
     verb = f"has the {accuracies.extreme(column, best=True)} mean" if len(known) > 1 else "reaches"
     sentences = [
-        f"On {accuracies.title(column)}, {best['variant']} {verb}: {number(best['mean'])}{spread}{percent} "
+        f"On {accuracies.title(column)}, {best['variant']} {verb}: {number(best['mean'])}{spread}{unit} "
         f"({over}{bounds}; "
-        f"worst seed {number(best['worst'])}{percent}{_lost(best)})."
+        f"worst seed {number(best['worst'])}{unit}{_lost(best)})."
     ]
     if len(known) > 1:
         sentences.append(_how_clear(best, known.iloc[1:], accuracies.lower_is_better(column)))
@@ -94,7 +103,7 @@ def _who_leads(trials: pd.DataFrame) -> list[str]:
         if widest is not None:
             sentences.append(
                 f"{widest['variant']} spreads most: std {number(widest['std'])} over {widest['values']} seeds, from "
-                f"{number(widest['worst'])} to {number(widest['best'])}{percent}."
+                f"{number(widest['worst'])} to {number(widest['best'])}{unit}."
             )
     return sentences
 
@@ -118,8 +127,8 @@ def _how_clear(best: pd.Series, others: pd.DataFrame, lower: bool) -> str:
     return f"Its interval lies apart from {apart}. No test was made."
 
 
-def _collapse(trials: pd.DataFrame, rule: Collapse) -> list[str]:
-    cells = collapse_probability(trials, rule)
+def _collapse(trials: pd.DataFrame, rule: Collapse, level: float) -> list[str]:
+    cells = collapse_probability(trials, rule, level)
     cells = cells[cells["judged"] > 0]
     if cells.empty:
         return []
@@ -129,7 +138,7 @@ def _collapse(trials: pd.DataFrame, rule: Collapse) -> list[str]:
         fewest = cells.loc[cells["judged"].idxmin()]
         return [
             f"No search collapsed ({words}); for {fewest['variant']}, with {_plural(fewest['judged'], 'search', 'es')}"
-            f", that still allows a probability of up to {number(fewest['high'], 0)} % (95 % interval)."
+            f", that still allows a probability of up to {number(fewest['high'], 0)} % ({percent(level)} interval)."
         ]
     shares = [f"{row.variant} ({row.collapsed} of {row.judged})" for row in collapsed.itertuples()]
     return [f"Searches collapsed ({words}) with {listed(shares)}."]
@@ -176,19 +185,19 @@ def _absent(trials: pd.DataFrame) -> list[str]:
     return notes
 
 
-def _few_seeds(trials: pd.DataFrame, paired: bool) -> list[str]:
+def _few_seeds(trials: pd.DataFrame, paired: bool, alpha: float) -> list[str]:
     counts = summarise(trials, accuracies.headline(trials))[["variant", "values"]]
     fewest = counts["values"].min()
     thin = listed(counts.loc[counts["values"] == fewest, "variant"].astype(str))
     if fewest < 3:
         with_result = ("no seed", "one seed", "two seeds")[fewest]
         return [f"{thin}: {with_result} with a result. A spread needs two seeds, an interval three."]
-    needed = (attainable_paired(fewest) if paired else attainable_unpaired(fewest, fewest)).needed_n
-    if fewest < needed:
+    arms = attainable_paired(fewest, alpha=alpha) if paired else attainable_unpaired(fewest, fewest, alpha=alpha)
+    if fewest < arms.needed_n:
         test, seeds = ("paired", "common seeds") if paired else ("permutation", "seeds in each of two arms")
         return [
-            f"{thin}: {fewest} seeds with a result. An exact {test} test cannot reach p ≤ 0.05 (two-sided) below "
-            f"{needed} {seeds}, whatever the difference."
+            f"{thin}: {fewest} seeds with a result. An exact {test} test cannot reach p ≤ {alpha:g} (two-sided) below "
+            f"{arms.needed_n} {seeds}, whatever the difference."
         ]
     return []
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.results.accuracies import lower_is_better
 from analysis.robustness.summary import summarise
-from analysis.statistics.estimate import MARGIN, NAN
+from analysis.statistics.estimate import ALPHA, MARGIN, NAN
 from analysis.statistics.paired import pair
 from analysis.statistics.power import (
     LARGEST_N,
@@ -23,15 +23,17 @@ from analysis.statistics.power import (
 )
 
 
-def plan_seeds(trials: pd.DataFrame, column: str, margin: float = MARGIN, *, paired: bool = True) -> pd.DataFrame:
+def plan_seeds(
+    trials: pd.DataFrame, column: str, margin: float = MARGIN, *, paired: bool = True, alpha: float = ALPHA
+) -> pd.DataFrame:
     """The plan of each variant with at least three values, from its own spread in ``column``; ``margin`` in points.
 
-    Columns: variant; values; std and planned_std (points); half_width (seeds until the 95 % t interval of the mean is
-    ± margin); unpaired (seeds in each of two arms this spread, to detect a difference of margin); rival (the variant of
-    the best mean, or for that one the next), common (seeds in common with it) and paired (pairs of seeds to detect
-    margin against it); detectable (the smallest difference, in points, that the present seeds detect in two arms);
-    hours (of one search, mean). Where seeds are not ``paired`` there is no rival, common and paired. Tests: two-sided
-    at 0.05 with power 0.8. NaN where a spread is unknown or zero.
+    Columns: variant; values; std and planned_std (points); half_width (seeds until the t interval of the mean, of
+    1 - ``alpha``, is ± margin); unpaired (seeds in each of two arms this spread, to detect a difference of margin);
+    rival (the variant of the best mean, or for that one the next), common (seeds in common with it) and paired (pairs
+    of seeds to detect margin against it); detectable (the smallest difference, in points, that the present seeds detect
+    in two arms); hours (of one search, mean). Where seeds are not ``paired`` there is no rival, common and paired.
+    Tests: two-sided at ``alpha`` with power 0.8. NaN where a spread is unknown or zero.
     """
     summary = summarise(trials, column)
     ranked = summary.dropna(subset="mean").sort_values("mean", ascending=lower_is_better(column), kind="stable")
@@ -49,10 +51,10 @@ def plan_seeds(trials: pd.DataFrame, column: str, margin: float = MARGIN, *, pai
                 "values": n,
                 "std": std,
                 "planned_std": planned,
-                "half_width": _seeds(seeds_for_half_width(planned, margin)) if planned > 0 else NAN,
-                "unpaired": _seeds(seeds_to_detect_unpaired(margin / planned)) if planned > 0 else NAN,
-                **(_against_rival(trials, column, name, ranked, margin) if paired else {}),
-                "detectable": smallest_detectable_unpaired(n) * planned,
+                "half_width": _seeds(seeds_for_half_width(planned, margin, 1 - alpha)) if planned > 0 else NAN,
+                "unpaired": _seeds(seeds_to_detect_unpaired(margin / planned, alpha=alpha)) if planned > 0 else NAN,
+                **(_against_rival(trials, column, name, ranked, margin, alpha) if paired else {}),
+                "detectable": smallest_detectable_unpaired(n, alpha=alpha) * planned,
                 "hours": float(hours[i]),
             }
         )
@@ -60,11 +62,11 @@ def plan_seeds(trials: pd.DataFrame, column: str, margin: float = MARGIN, *, pai
 
 
 def _against_rival(
-    trials: pd.DataFrame, column: str, name: str, ranked: pd.Series, margin: float
+    trials: pd.DataFrame, column: str, name: str, ranked: pd.Series, margin: float, alpha: float
 ) -> dict[str, str | int | float]:
     rival = next((other for other in ranked if other != name), "")
     common, std = _differences(trials, column, name, rival)
-    needed = _seeds(seeds_to_detect_paired(margin / std)) if std > 0 else NAN
+    needed = _seeds(seeds_to_detect_paired(margin / std, alpha=alpha)) if std > 0 else NAN
     return {"rival": rival, "common": common, "paired": needed}
 
 

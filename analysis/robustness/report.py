@@ -28,7 +28,7 @@ def write_report(results: Results, output: Path, options: Options | None = None)
     with decimals(accuracies.decimals(results.trials)):
         counts, trials = accounting(results.trials), results.trials
         options.collapse.check(trials)
-        what_was_run, *found = findings(results.name, trials, options.collapse)
+        what_was_run, *found = findings(results.name, trials, options.collapse, options.alpha)
         with style.style():
             sections = build(results, options)
         column = accuracies.headline(trials)
@@ -43,16 +43,16 @@ def write_report(results: Results, output: Path, options: Options | None = None)
             measure=accuracies.measure(column),
             tally={"variants": len(counts), "trials": int(counts["n"].sum())} | ends,
             findings=[what_was_run, results.pairing, *results.remarks, *found],
-            cautions=cautions(trials, results.study, results.paired),
+            cautions=cautions(trials, results.study, results.paired, options.alpha),
             glance=glance(trials),
             sections=sections,
-            data={"all_trials": trials, "intervals": _all_intervals(trials)},
+            data={"all_trials": trials, "intervals": _all_intervals(trials, options.level)},
         )
         return write_page(page, output)
 
 
-def _all_intervals(trials: pd.DataFrame) -> pd.DataFrame:
+def _all_intervals(trials: pd.DataFrame, level: float) -> pd.DataFrame:
     """Every interval of every accuracy: the page prints the default ones, the file has them all."""
     generator = np.random.default_rng(0)
-    parts = [intervals(trials, c, generator).assign(accuracy=c) for c in accuracies.known(trials)]
+    parts = [intervals(trials, c, generator, level).assign(accuracy=c) for c in accuracies.known(trials)]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["variant", "accuracy"])

@@ -16,8 +16,9 @@ from analysis.pages.settings import settings
 from analysis.pages.table import Table
 from analysis.pages.words import listed, number
 from analysis.results import accuracies
+from analysis.results import level as levels
+from analysis.results import margin as margins
 from analysis.results.from_store import Results
-from analysis.results.margin import checked
 from analysis.robustness import drawings, figures, summary_tables
 from analysis.robustness import tables as robustness_tables
 from analysis.robustness.cells import cell_svg
@@ -28,7 +29,7 @@ from analysis.robustness.courses.anytime import collapse_onsets
 from analysis.robustness.derived import space_of
 from analysis.robustness.spread import baseline
 from analysis.robustness.summary import failures, top_cells
-from analysis.statistics.estimate import MARGIN
+from analysis.statistics.estimate import ALPHA, MARGIN, percent
 from trainables.benchmarks.accuracies import SPLITS, Accuracy
 from trainables.benchmarks.table import BenchmarkTable
 from trainables.spaces.nas_bench_201.genotype import NUM_CELLS
@@ -39,9 +40,9 @@ _DEFINITIONS = {
     "unit of replication: n counts seeds, never epochs or images.",
     "Mean ± std": "Mean and standard deviation (ddof = 1) over the seeds of one variant that ended ok. The std says "
     "how far single runs lie apart; it is not the uncertainty of the mean.",
-    "95 % t interval": "Mean ± t(0.975, n − 1) · std / √n, the uncertainty of the mean, from three seeds on. It "
-    "assumes roughly normal values: when some seeds collapse it is too optimistic, and the dots and the worst seed say "
-    "more.",
+    "t interval": "{percent}: mean ± t({quantile:.12g}, n − 1) · std / √n, the uncertainty of the mean, from three "
+    "seeds on. It assumes roughly normal values: when some seeds collapse it is too optimistic, and the dots and the "
+    "worst seed say more.",
     "Median, worst, best": "Over the seeds that ended ok. The worst of many seeds is lower than the worst of few: "
     "compare at equal n.",
     "Validation, test": "Two different numbers of the benchmark table, never averaged. Validation is what a search may "
@@ -70,7 +71,7 @@ _DEFINITIONS_OF_TABLES = {
     "Run, seed": "One row of a method and its hyperparameters with one seed; rows that differ in the data set alone "
     "are "
     "one run with several values. What a seed draws, the table does not say.",
-    **{name: _DEFINITIONS[name] for name in ("95 % t interval", "Median, worst, best", "Bootstrap interval")},
+    **{name: _DEFINITIONS[name] for name in ("t interval", "Median, worst, best", "Bootstrap interval")},
     "Mean ± std": "Mean and standard deviation (ddof = 1) over the seeds of one variant that have a value. The std "
     "says "
     "how far single runs lie apart; it is not the uncertainty of the mean.",
@@ -83,35 +84,42 @@ _DEFINITIONS_OF_TABLES = {
 
 @dataclass(frozen=True)
 class Options:
-    """What a reader may choose: when a search has collapsed, which difference matters (points), a benchmark table, and
-    values whose time to reach them is asked for.
+    """What a reader may choose: when a search has collapsed, which difference matters (points), a benchmark table,
+    values whose time to reach them is asked for, and the level of tests, which intervals are of 1 less.
 
     ``table`` gives the mean over all cells, which is what random sampling expects; None leaves it unknown. Raises
-    ConfigError where ``margin`` is no number of points.
+    ConfigError where ``margin`` is no number of points, or ``alpha`` no level.
     """
 
     collapse: Collapse = field(default_factory=Collapse)
     margin: float = MARGIN
     table: BenchmarkTable | None = None
     targets: Sequence[float] = ()
+    alpha: float = ALPHA
 
     def __post_init__(self) -> None:
-        checked(self.margin)
+        margins.checked(self.margin)
+        levels.checked(self.alpha)
+
+    @property
+    def level(self) -> float:
+        """Confidence of every interval, a fraction."""
+        return 1 - self.alpha
 
 
 def build(results: Results, options: Options) -> list[Section]:
     """All sections of the page after its summary. Draws figures: call it inside style.style()."""
-    trials, rule = results.trials, options.collapse
+    trials = results.trials
     return [
-        accuracy(trials),
+        accuracy(trials, options.level),
         *_courses(results, options),
         cells(trials),
-        tables(trials),
+        tables(trials, options.level),
         robustness(trials, options),
-        planning(trials, options.margin, results.paired),
+        planning(trials, options, results.paired),
         printed(trials),
         failed(trials),
-        Section("notes", "Method: what each number is", "", definitions=_definitions(trials, rule)),
+        Section("notes", "Method: what each number is", "", definitions=_definitions(trials, options)),
         provenance(results),
         Section("checklist", "Checklist", "What a reviewer asks of a NAS study.", tables=[checklist(results)]),
     ]
@@ -119,47 +127,52 @@ def build(results: Results, options: Options) -> list[Section]:
 
 def _courses(results: Results, options: Options) -> list[Section]:
     """What the epochs say; they are let go of before the rest is made."""
-    trials, rule = results.trials, options.collapse
+    trials, rule, level = results.trials, options.collapse, options.level
     looked_at = [rule.epoch_column(trials), accuracies.headline_lookup(trials) if options.targets else None]
     epochs = results.course([*course_sections.EPOCH_COLUMNS, *(column for column in looked_at if column)])
     onsets = collapse_onsets(trials, epochs, rule)
     return [
-        *([course_sections.targets(results, epochs, options.targets)] if options.targets else []),
-        course_sections.regret(trials, epochs, rule, onsets),
-        course_sections.cost(trials, epochs, results.study),
-        course_sections.skips(trials, epochs, onsets),
-        course_sections.diagnostics(trials, epochs, accuracies.headline_lookup(trials)),
+        *([course_sections.targets(results, epochs, options.targets, level)] if options.targets else []),
+        course_sections.regret(trials, epochs, rule, onsets, level),
+        course_sections.cost(trials, epochs, results.study, level),
+        course_sections.skips(trials, epochs, onsets, level),
+        course_sections.diagnostics(trials, epochs, accuracies.headline_lookup(trials), level),
     ]
 
 
-def _definitions(trials: pd.DataFrame, rule: Collapse) -> dict[str, str]:
-    if accuracies.foreign_columns(trials):
-        return _DEFINITIONS_OF_TABLES
+def _definitions(trials: pd.DataFrame, options: Options) -> dict[str, str]:
+    rule, foreign = options.collapse, bool(accuracies.foreign_columns(trials))
+    told = _DEFINITIONS_OF_TABLES if foreign else _DEFINITIONS
+    numbers = {"percent": percent(options.level), "quantile": 1 - options.alpha / 2}
+    filled = {name: text.format(**numbers) for name, text in told.items()}
+    if foreign:
+        return filled
     what = "An outcome" if rule.below is not None else "Here only a fact about the derived cell, not its accuracy"
-    return {**_DEFINITIONS, "Collapse": f"{what}: {rule.words(trials)}."}
+    return {**filled, "Collapse": f"{what}: {rule.words(trials)}."}
 
 
-def accuracy(trials: pd.DataFrame) -> Section:
+def accuracy(trials: pd.DataFrame, level: float) -> Section:
     """Every seed's accuracy, validation and test apart."""
     known = accuracies.known(trials)
     drawn = figures.drawn(trials)
     if not known:
         return Section("accuracy", "Accuracy over seeds", absent="no trial ended with an accuracy")
     lead = (
-        "One dot is one seed. The diamond is their mean, the bar its 95 % Student-t interval (three seeds or more); "
-        f"from {drawings.BOX_FROM} seeds on, a box shows median and quartiles." + figures.drawn_note(trials)
+        f"One dot is one seed. The diamond is their mean, the bar its {percent(level)} Student-t interval (three "
+        f"seeds or more); from {drawings.BOX_FROM} seeds on, a box shows median and quartiles."
+        + figures.drawn_note(trials)
     )
-    shown = [figures.seeds(drawn, column) for column in known]
+    shown = [figures.seeds(drawn, column, level) for column in known]
     return Section("accuracy", "Accuracy over seeds", lead + _unknown_note(trials), shown)
 
 
-def tables(trials: pd.DataFrame) -> Section:
+def tables(trials: pd.DataFrame, level: float) -> Section:
     """All numbers."""
     noise, cost = summary_tables.training_noise(trials), summary_tables.cost(trials)
     known = accuracies.known(trials)
     shown = [
         *([summary_tables.overview(trials)] if known else []),
-        *(_folded(summary_tables.detail(trials, c), c != accuracies.headline(trials)) for c in known),
+        *(_folded(summary_tables.detail(trials, c, level), c != accuracies.headline(trials)) for c in known),
         *([noise] if noise else []),
         *([cost] if cost else []),
     ]
@@ -173,17 +186,17 @@ def tables(trials: pd.DataFrame) -> Section:
 def robustness(trials: pd.DataFrame, options: Options) -> Section:
     """How the seeds of a variant hold up: tails, rates, collapse, agreement, sources of variance."""
     known = accuracies.known(trials)
-    has_cells = accuracies.is_known(trials, "genotype")
-    variance = robustness_tables.variance_sources(trials)
+    rule, has_cells = options.collapse, accuracies.is_known(trials, "genotype")
+    variance = robustness_tables.variance_sources(trials, options.level)
     foreign = bool(accuracies.foreign_columns(trials))
     shown = [
-        *([] if foreign else [summary_tables.counts(trials), robustness_tables.lost(trials)]),
-        *([robustness_tables.collapse(trials, options.collapse)] if options.collapse.is_judged(trials) else []),
+        *([] if foreign else [summary_tables.counts(trials), robustness_tables.lost(trials, options.level)]),
+        *([robustness_tables.collapse(trials, rule, options.level)] if rule.is_judged(trials) else []),
         *([robustness_tables.agreement_table(trials), summary_tables.cell_kinds(trials)] if has_cells else []),
         *([variance] if variance else []),
     ]
     for column in known:
-        table = robustness_tables.tails(trials, column, baseline(trials, column, options.table))
+        table = robustness_tables.tails(trials, column, baseline(trials, column, options.table), options.level)
         shown.append(_folded(table, column != accuracies.headline(trials)))
     lead = "What a mean hides. Trials without a result stay in every denominator that is named n."
     if not foreign:
@@ -196,14 +209,14 @@ def _folded(table: Table, folded: bool) -> Table:
     return replace(table, folded=folded)
 
 
-def planning(trials: pd.DataFrame, margin: float, paired: bool) -> Section:
+def planning(trials: pd.DataFrame, options: Options, paired: bool) -> Section:
     """How many seeds the next study needs; ``paired``: equal seeds are claimed to be pairs."""
-    plan = robustness_tables.plan(trials, accuracies.headline(trials), margin, paired)
+    plan = robustness_tables.plan(trials, accuracies.headline(trials), options.margin, paired, options.alpha)
     if plan is None:
         return Section("planning", "Seeds needed", absent="a plan needs a variant with at least three seeds")
     lead = (
-        f"For the next study: what it takes to know a mean to within, or to detect a difference of, {margin:g} points. "
-        "Spreads of few seeds are known poorly, so the plan uses the upper end of what they may be."
+        f"For the next study: what it takes to know a mean to within, or to detect a difference of, {options.margin:g} "
+        "points. Spreads of few seeds are known poorly, so the plan uses the upper end of what they may be."
     )
     return Section("planning", "Seeds needed", lead, tables=[plan])
 

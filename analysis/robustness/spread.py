@@ -15,7 +15,7 @@ from analysis.results import accuracies
 from analysis.robustness.derived import space_of
 from analysis.robustness.summary import LOST
 from analysis.statistics.bootstrap import bootstrap_interval, studentised_interval
-from analysis.statistics.estimate import NAN, Estimate
+from analysis.statistics.estimate import LEVEL, NAN, Estimate
 from analysis.statistics.intervals import median_interval, relative_improvement, std_interval, t_interval
 from analysis.statistics.proportions import proportion_interval
 from analysis.statistics.summary import describe, iqm
@@ -43,26 +43,26 @@ def spread(trials: pd.DataFrame, column: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def intervals(trials: pd.DataFrame, column: str, generator: np.random.Generator) -> pd.DataFrame:
+def intervals(trials: pd.DataFrame, column: str, generator: np.random.Generator, level: float = LEVEL) -> pd.DataFrame:
     """Every interval on offer, one row a variant and interval: variant, estimate, low, high, n, method, note."""
     rows = []
     for variant, values in values_of(trials, column).items():
-        found = [t_interval(values), std_interval(values), median_interval(values)]
+        found = [t_interval(values, level), std_interval(values, level), median_interval(values, level)]
         if np.isfinite(values).sum() <= RESAMPLED_UP_TO:
             found += [
-                studentised_interval(values, generator),
-                bootstrap_interval(values, iqm, generator, kind="bca"),
-                bootstrap_interval(values, iqm, generator, kind="percentile"),
+                studentised_interval(values, generator, level=level),
+                bootstrap_interval(values, iqm, generator, kind="bca", level=level),
+                bootstrap_interval(values, iqm, generator, kind="percentile", level=level),
             ]
         names = ("mean", "std", "median", "mean", "IQM", "IQM")
         rows += [{"variant": variant, "of": name, **asdict(e)} for name, e in zip(names, found, strict=False)]
     return pd.DataFrame(rows).drop(columns="dropped")
 
 
-def rates(trials: pd.DataFrame) -> pd.DataFrame:
+def rates(trials: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
     """How often a trial gave no result, of all that were recorded.
 
-    Columns: variant, n, and for ``failed`` and ``diverged`` the count, ``<status>_share`` (percent) with its 95 %
+    Columns: variant, n, and for ``failed`` and ``diverged`` the count, ``<status>_share`` (percent) with its
     Clopper-Pearson interval ``<status>_low``, ``<status>_high``.
     """
     rows = []
@@ -70,14 +70,14 @@ def rates(trials: pd.DataFrame) -> pd.DataFrame:
         row: dict[str, object] = {"variant": str(variant), "n": len(part)}
         for status in LOST:
             count = int((part["status"] == status).sum())
-            found = proportion_interval(count, len(part))
+            found = proportion_interval(count, len(part), level)
             row |= {status: count, f"{status}_share": 100 * found.estimate}
             row |= {f"{status}_low": 100 * found.low, f"{status}_high": 100 * found.high}
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def regrets(trials: pd.DataFrame, column: str) -> pd.DataFrame:
+def regrets(trials: pd.DataFrame, column: str, level: float = LEVEL) -> pd.DataFrame:
     """Mean distance to the benchmark's best cell (oracle) and to the best value seen in this study (seen), in points.
 
     Columns: variant; oracle, oracle_low, oracle_high (NaN without a table); seen, seen_low, seen_high.
@@ -88,7 +88,8 @@ def regrets(trials: pd.DataFrame, column: str) -> pd.DataFrame:
     to_oracle = values_of(trials, known) if known in trials else {}
     rows = []
     for variant, values in values_of(trials, column).items():
-        seen, oracle = t_interval(best - sign * values), t_interval(to_oracle.get(variant, np.array([])))
+        seen = t_interval(best - sign * values, level)
+        oracle = t_interval(to_oracle.get(variant, np.array([])), level)
         rows.append({"variant": variant, **_columns("oracle", oracle), **_columns("seen", seen)})
     return pd.DataFrame(rows)
 
@@ -126,20 +127,23 @@ def baseline(trials: pd.DataFrame, column: str, table: BenchmarkTable | None) ->
     return Baseline(float(everything.mean()), f"the mean of all {NUM_CELLS:,} cells of the table")
 
 
-def improvement(trials: pd.DataFrame, column: str, reference: Baseline) -> pd.DataFrame:
+def improvement(trials: pd.DataFrame, column: str, reference: Baseline, level: float = LEVEL) -> pd.DataFrame:
     """Percent by which the mean is above random sampling: variant, estimate, low, high, n."""
-    found = {v: relative_improvement(values, reference.mean) for v, values in values_of(trials, column).items()}
+    values = values_of(trials, column)
+    found = {variant: relative_improvement(own, reference.mean, level) for variant, own in values.items()}
     return pd.DataFrame(
         [{"variant": v, "estimate": e.estimate, "low": e.low, "high": e.high, "n": e.n} for v, e in found.items()]
     )
 
 
-def variance_components(trials: pd.DataFrame, accuracy: Accuracy) -> dict[str, VarianceComponents]:
+def variance_components(
+    trials: pd.DataFrame, accuracy: Accuracy, level: float = LEVEL
+) -> dict[str, VarianceComponents]:
     """Variant -> search-seed variance apart from training-seed variance of an accuracy of the table (points²)."""
     columns = accuracy.seeds
     ok = trials.loc[trials["status"] == "ok", ["variant", *columns]]
     return {
-        str(variant): nested(part[columns].astype(float).to_numpy())
+        str(variant): nested(part[columns].astype(float).to_numpy(), level)
         for variant, part in ok.groupby("variant", observed=True)
     }
 

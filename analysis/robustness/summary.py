@@ -14,6 +14,7 @@ import pandas as pd
 
 from analysis.results.accuracies import headline, headline_regret, lower_is_better, title
 from analysis.robustness.derived import derived, space_of
+from analysis.statistics.estimate import LEVEL
 from analysis.statistics.intervals import MINIMUM_N, t_multiplier
 from study.store.schema import STATUSES
 from trainables.benchmarks.accuracies import Accuracy
@@ -31,16 +32,16 @@ def accounting(trials: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(seeds=grouped["seed"].nunique()).reset_index()
 
 
-def summarise(trials: pd.DataFrame, column: str) -> pd.DataFrame:
+def summarise(trials: pd.DataFrame, column: str, level: float = LEVEL) -> pd.DataFrame:
     """``column`` over the search seeds of each variant; missing numbers are NaN.
 
     Columns: variant; n and one column a status (trials); values (ok trials where the column is known); mean; std
-    (ddof=1, NaN below 2 values); low, high (Student-t 95 % interval of the mean, NaN below 3 values: two seeds give a
+    (ddof=1, NaN below 2 values); low, high (Student-t interval of the mean, NaN below 3 values: two seeds give a
     multiplier of 12.7, which informs nobody); median; worst and best (where less is better worst is the largest).
     """
     values = trials[column].where(trials["status"] == "ok").groupby(trials["variant"], observed=True)
     frame = values.agg(["count", "mean", "std", "median", "min", "max"])
-    multiplier = [t_multiplier(int(n)) if n >= MINIMUM_N else float("nan") for n in frame["count"]]
+    multiplier = [t_multiplier(int(n), level) if n >= MINIMUM_N else float("nan") for n in frame["count"]]
     half = multiplier * frame["std"] / np.sqrt(frame["count"].where(frame["count"] > 0))
     lowest, highest = frame["min"], frame["max"]
     worst, best = (highest, lowest) if lower_is_better(column) else (lowest, highest)

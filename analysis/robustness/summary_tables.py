@@ -19,6 +19,7 @@ from analysis.robustness.summary import (
     summarise,
     training_seed_spread,
 )
+from analysis.statistics.estimate import LEVEL, percent
 
 MOST_ROWS = 1_000
 """Rows of a table of trials that are shown; its file has all."""
@@ -89,16 +90,16 @@ def overview(trials: pd.DataFrame) -> Table:
     return Table("accuracy_overview", "Accuracy of the derived cells", caption, shown, data)
 
 
-def detail(trials: pd.DataFrame, column: str) -> Table:
+def detail(trials: pd.DataFrame, column: str, level: float = LEVEL) -> Table:
     """Everything about one accuracy: spread, interval, median, extremes and regret."""
-    summary, unit = summarise(trials, column), accuracies.unit(column)
+    summary, unit = summarise(trials, column, level), accuracies.unit(column)
     absent = absent_seeds(trials)
     totals = [n + absent[str(variant)] for variant, n in zip(summary["variant"], summary["n"], strict=True)]
     shown = _variants(trials).assign(
         **{
             "seeds": [f"{values} of {total}" for values, total in zip(summary["values"], totals, strict=True)],
             f"mean ± std{unit}": _each(summary, _mean_std),
-            f"95 % t interval{unit}": _each(summary, lambda row: interval(row["low"], row["high"])),
+            f"{percent(level)} t interval{unit}": _each(summary, lambda row: interval(row["low"], row["high"])),
             f"median{unit}": summary["median"].map(number),
             f"worst seed{unit}": summary["worst"].map(number),
             f"best seed{unit}": summary["best"].map(number),
@@ -174,7 +175,7 @@ def cost(trials: pd.DataFrame) -> Table | None:
     return Table("cost", "Cost", caption, shown, data, prose=("device",))
 
 
-def early_stopping(data: pd.DataFrame, onsets: pd.DataFrame, column: str) -> Table:
+def early_stopping(data: pd.DataFrame, onsets: pd.DataFrame, column: str, level: float = LEVEL) -> Table:
     """anytime.early_stopping and the epochs of collapse (anytime.collapse_onsets), for people."""
     shown = pd.DataFrame()
     if len(data):
@@ -195,9 +196,9 @@ def early_stopping(data: pd.DataFrame, onsets: pd.DataFrame, column: str) -> Tab
         )
     caption = (
         f"{accuracies.title(column)}, means over search seeds. Best epoch: the lowest regret on the way, which only "
-        "the benchmark knows; early-stopping regret: last minus best, 95 % t interval, what a perfect choice of the "
-        "epoch would have gained. Best epoch is: median over seeds, of epochs or queries. Collapse epoch: median of "
-        "the seeds that collapse and stay so."
+        f"the benchmark knows; early-stopping regret: last minus best, {percent(level)} t interval, what a perfect "
+        "choice of the epoch would have gained. Best epoch is: median over seeds, of epochs or queries. Collapse "
+        "epoch: median of the seeds that collapse and stay so."
     )
     return Table(f"early_stopping_{column}", f"Early stopping: {accuracies.title(column)}", caption, shown, data)
 

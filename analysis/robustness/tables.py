@@ -17,14 +17,16 @@ from analysis.robustness.planning import plan_seeds
 from analysis.robustness.printed import printed_for
 from analysis.robustness.spread import Baseline, improvement, intervals, rates, regrets, spread, variance_components
 from analysis.robustness.summary import LOST, summarise
+from analysis.statistics.estimate import ALPHA, LEVEL, percent
+from analysis.statistics.intervals import smallest_n_for_median
 from analysis.statistics.summary import IQM_INTERVAL_FROM
 from trainables.benchmarks.accuracies import ACCURACIES
 
 
-def tails(trials: pd.DataFrame, column: str, reference: Baseline | None) -> Table:
+def tails(trials: pd.DataFrame, column: str, reference: Baseline | None, level: float = LEVEL) -> Table:
     """Robust centre, worst tail, distance to the best cells, and gain over random sampling, of one accuracy."""
-    summary, distance = spread(trials, column), regrets(trials, column)
-    found = intervals(trials, column, np.random.default_rng(0))
+    summary, distance = spread(trials, column), regrets(trials, column, level)
+    found = intervals(trials, column, np.random.default_rng(0), level)
     enough = found[found["n"] >= IQM_INTERVAL_FROM]
     of_iqm = enough[(enough["of"] == "IQM") & enough["method"].str.contains("percentile")].set_index("variant")
     of_median = found[found["of"] == "median"].set_index("variant")
@@ -40,33 +42,33 @@ def tails(trials: pd.DataFrame, column: str, reference: Baseline | None) -> Tabl
     caption = (
         f"Of {what}, over n {accuracies.seeds(column)} that ended ok; {accuracies.direction(column)}. IQM: mean of the "
         "middle values after a quarter is cut at each "
-        f"end, with its 95 % percentile bootstrap interval from {IQM_INTERVAL_FROM} seeds on; below four seeds it is "
-        "the mean. Median interval: exact, of order statistics, from six seeds on. "
-        f"CVaR {tail:g}: mean of the worst {100 * tail:g} % of the seeds, up to five seeds the worst one."
+        f"end, with its {percent(level)} percentile bootstrap interval from {IQM_INTERVAL_FROM} seeds on; below four "
+        f"seeds it is the mean. Median interval: exact, of order statistics, from {smallest_n_for_median(level)} seeds "
+        f"on. CVaR {tail:g}: mean of the worst {100 * tail:g} % of the seeds, up to five seeds the worst one."
     )
     if distance["oracle"].notna().any():
         shown["regret to oracle (points)"] = [_estimate(r, "oracle") for r in distance.to_dict("records")]
     shown["regret to best seen (points)"] = [_estimate(r, "seen") for r in distance.to_dict("records")]
     best = "value of any run" if accuracies.is_foreign(column) else "cell (of the table, of this study)"
-    caption += f" Regrets: mean points to the best {best}, 95 % t interval."
+    caption += f" Regrets: mean points to the best {best}, {percent(level)} t interval."
     if reference is not None:
-        gain = improvement(trials, column, reference)
+        gain = improvement(trials, column, reference, level)
         shown["over random (%)"] = [_estimate(r, "estimate") for r in gain.to_dict("records")]
         data["improvement over random (%)"] = gain["estimate"]
         data["improvement low (%)"], data["improvement high (%)"] = gain["low"], gain["high"]
         data["random sampling mean (%)"] = reference.mean
         caption += (
             f" Over random: relative improvement over random sampling, which reaches {number(reference.mean)} % "
-            f"({reference.words}), 95 % t interval with that number taken as exact."
+            f"({reference.words}), {percent(level)} t interval with that number taken as exact."
         )
     elif not accuracies.is_foreign(column):
         caption += " What random sampling reaches is unknown here."
     return Table(f"robustness_{accuracies.slug(column)}", f"Robustness: {what}", caption, shown, data)
 
 
-def lost(trials: pd.DataFrame) -> Table:
+def lost(trials: pd.DataFrame, level: float = LEVEL) -> Table:
     """Failure and divergence rates."""
-    data = rates(trials)
+    data = rates(trials, level)
     shown = data[["variant", "n"]].copy()
     for status in LOST:
         shown[status] = data[status]
@@ -74,24 +76,25 @@ def lost(trials: pd.DataFrame) -> Table:
         shown[f"{status} interval (%)"] = [
             interval(low, high, 0) for low, high in data[[f"{status}_low", f"{status}_high"]].to_numpy()
         ]
-    caption = "Of all recorded trials (n), with the exact (Clopper-Pearson) 95 % interval of that probability."
+    exact = f"exact (Clopper-Pearson) {percent(level)} interval"
+    caption = f"Of all recorded trials (n), with the {exact} of that probability."
     return Table("failure_rates", "Failure and divergence", caption, shown, data)
 
 
-def collapse(trials: pd.DataFrame, rule: Collapse) -> Table:
+def collapse(trials: pd.DataFrame, rule: Collapse, level: float = LEVEL) -> Table:
     """Probability of collapse."""
-    data = collapse_probability(trials, rule)
+    data = collapse_probability(trials, rule, level)
     shown = pd.DataFrame(
         {
             "variant": data["variant"].astype(str),
             rule.heading(trials): [f"{k} of {n}" for k, n in data[["collapsed", "judged"]].to_numpy()],
             "share (%)": data["share"].map(lambda share: number(share, 0)),
-            "95 % interval (%)": [interval(low, high, 0) for low, high in data[["low", "high"]].to_numpy()],
+            f"{percent(level)} interval (%)": [interval(a, b, 0) for a, b in data[["low", "high"]].to_numpy()],
         }
     )
     caption = (
-        f"Collapsed means here: {rule.words(trials)}. Of the trials that ended ok, with the exact (Clopper-Pearson) 95 "
-        "% interval of the probability of collapse."
+        f"Collapsed means here: {rule.words(trials)}. Of the trials that ended ok, with the exact (Clopper-Pearson) "
+        f"{percent(level)} interval of the probability of collapse."
     )
     return Table("collapse", "Probability of collapse", caption, shown, data.assign(rule=rule.words(trials)))
 
@@ -118,12 +121,12 @@ def agreement_table(trials: pd.DataFrame) -> Table:
     return Table("agreement", "Agreement of the derived cells", caption, shown, data)
 
 
-def variance_sources(trials: pd.DataFrame) -> Table | None:
+def variance_sources(trials: pd.DataFrame, level: float = LEVEL) -> Table | None:
     """Search-seed spread apart from the benchmark's training-seed spread; None where no training seeds are known."""
     shown_rows, rows = [], []
     for accuracy in ACCURACIES:
         words = accuracies.words(accuracy.column)
-        for variant, found in variance_components(trials, accuracy).items():
+        for variant, found in variance_components(trials, accuracy, level).items():
             if np.isnan(found.search):
                 continue
             share = found.icc
@@ -145,16 +148,16 @@ def variance_sources(trials: pd.DataFrame) -> Table | None:
     caption = (
         "Two spreads, never one ±: std over search seeds were each cell trained infinitely often, and std over "
         "trainings of one cell. One-way random effects by the method of moments over the table's single trainings; a "
-        "negative search variance is shown as 0. Share of search: of the variance of a single training's accuracy, 95 "
-        "% F interval."
+        "negative search variance is shown as 0. Share of search: of the variance of a single training's accuracy, "
+        f"{percent(level)} F interval."
     )
     shown, data = pd.DataFrame(shown_rows), pd.DataFrame(rows)
     return Table("variance_sources", "Search seeds against training seeds", caption, shown, data)
 
 
-def plan(trials: pd.DataFrame, column: str, margin: float, paired: bool) -> Table | None:
+def plan(trials: pd.DataFrame, column: str, margin: float, paired: bool, alpha: float = ALPHA) -> Table | None:
     """Seeds needed, with those of pairs where seeds are ``paired``; None where no variant has three values."""
-    data = plan_seeds(trials, column, margin, paired=paired)
+    data = plan_seeds(trials, column, margin, paired=paired, alpha=alpha)
     if data.empty:
         return None
     shown = pd.DataFrame(
@@ -177,10 +180,10 @@ def plan(trials: pd.DataFrame, column: str, margin: float, paired: bool) -> Tabl
         )
     caption = (
         f"Seeds needed in {accuracies.title(column)}, planned with the upper 80 % limit of each variant's std. For "
-        f"± {margin:g}: until the 95 % t interval of the mean has that half-width in points. To detect {margin:g} "
-        f"points: seeds in each of two arms of this spread (two-sample t test){against}; two-sided at 0.05, power 0.8. "
-        "Detectable now: the smallest difference that the present seeds would find in two arms. A "
-        "plan for the next study, not a test of this one."
+        f"± {margin:g}: until the {percent(1 - alpha)} t interval of the mean has that half-width in points. To detect "
+        f"{margin:g} points: seeds in each of two arms of this spread (two-sample t test){against}; two-sided at "
+        f"{alpha:g}, power 0.8. Detectable now: the smallest difference that the present seeds would find in two arms. "
+        "A plan for the next study, not a test of this one."
     )
     return Table("seeds_needed", "Seeds needed", caption, shown, data, prose=("rival",) if paired else ())
 

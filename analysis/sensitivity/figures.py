@@ -120,7 +120,7 @@ def default_against_tuned(found: Sensitivity) -> Plot | None:
     return Plot(
         "default_tuned",
         f"Default (dot) and best setting (cross) of each method, {accuracies.direction(found.column)}, n = "
-        f"{_seeds(found)}. Bar: 95 % interval of the gain "
+        f"{_seeds(found)}. Bar: {found.interval} of the gain "
         "(jackknife over seeds). The best is chosen on one half of the seeds and scored on the other, where there are "
         "two or more.",
         f"Dot plot of default and tuned {found.title} for {len(known)} methods.",

@@ -8,7 +8,7 @@ from math import isnan
 from analysis.pages.words import equals, listed, number
 from analysis.sensitivity.numbers import Tunability
 from analysis.sensitivity.study import MethodSensitivity, Sensitivity, largest
-from analysis.statistics.estimate import ALPHA
+from analysis.statistics.estimate import percent
 
 EPS = 1.0
 """Points below the best within which a setting is called good."""
@@ -107,13 +107,18 @@ def _importance(one: MethodSensitivity) -> str:
     top = largest(found)
     if isnan(top["importance"]):
         return f"{one.name}: importances could not be computed ({found.note})."
-    if not (found.table["p"] <= ALPHA).any():
+    if not (found.table["p"] <= one.alpha).any():
+        if found.smallest_p > one.alpha:
+            return (
+                f"{one.name}: no hyperparameter could be shown to matter; {top['hyperparameter']} is first "
+                f"({found.evaluator}; the smallest p of its shuffles is {number(found.smallest_p, 4)}, Holm)."
+            )
         tested = "nothing is left to test it against" if isnan(top["p"]) else f"p {equals(top['p'])}, Holm"
         return (
             f"{one.name}: no hyperparameter is shown to matter; {top['hyperparameter']} is first "
             f"({found.evaluator}; {tested})."
         )
-    others = [row.hyperparameter for row in found.table.iloc[1:].itertuples() if row.p <= ALPHA]
+    others = [row.hyperparameter for row in found.table.iloc[1:].itertuples() if row.p <= one.alpha]
     beside = f" {listed(others)} {'matters' if len(others) == 1 else 'matter'}, too." if others else ""
     if found is one.ped_anova:
         return (
@@ -122,7 +127,7 @@ def _importance(one: MethodSensitivity) -> str:
         )
     share = number(100 * top["importance"], 0)
     bounds = (
-        f", 95 % interval {number(100 * top['low'], 0)} to {number(100 * top['high'], 0)} %"
+        f", {percent(1 - one.alpha)} interval {number(100 * top['low'], 0)} to {number(100 * top['high'], 0)} %"
         if top["low"] <= top["high"]
         else ""
     )
@@ -141,7 +146,8 @@ def _tuning(one: MethodSensitivity) -> str:
         "gap": number(t.gap.estimate),
         "loss": number(-t.gap.estimate),
         "naive": number(t.naive_gap),
-        "interval": f"95 % interval {number(t.gap.low)} to {number(t.gap.high)}, chosen and scored on different seeds",
+        "interval": f"{percent(1 - one.alpha)} interval {number(t.gap.low)} to {number(t.gap.high)}, chosen and scored "
+        "on different seeds",
     }
     return f"{one.name}: {text.format(**words)}"
 

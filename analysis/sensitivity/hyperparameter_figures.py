@@ -18,6 +18,7 @@ from analysis.results import accuracies
 from analysis.results.accuracies import slug
 from analysis.sensitivity.numbers import lines
 from analysis.sensitivity.study import MethodSensitivity
+from analysis.statistics.estimate import percent
 
 BLUE, RED = "#0173b2", "#d55e00"
 MOST_LINES = 60
@@ -51,10 +52,11 @@ def importance(one: MethodSensitivity) -> Plot | None:
     widest = np.nanmax([5 / 1.05, *shares, *(100 * table["high"].astype(float))])
     axes.set_xlim(0, 1.05 * float(widest))
     top = table.iloc[0]
+    grey = f" Grey: what chance gives to one that does not matter, in {percent(1 - one.alpha)} of cases."
     return Plot(
         f"importance_{slug(one.name)}",
         f"Importance of the hyperparameters of {one.name}, n = {found.n} seeds, {found.settings:,} settings; "
-        f"{found.method}.{' Grey: what chance gives to one that does not matter, in 95 % of cases.' if banded else ''} "
+        f"{found.method}.{grey if banded else ''} "
         "Hatched: interactions, and what a surrogate misses.",
         f"Bar chart of importances; largest {top['hyperparameter']}, {number(100 * top['importance'], 0)} %.",
         figure,

@@ -15,6 +15,7 @@ from analysis.sensitivity.findings import cautions, findings
 from analysis.sensitivity.sections import build
 from analysis.sensitivity.study import analyse
 from analysis.sensitivity.tables import overview
+from analysis.statistics.estimate import ALPHA
 from trainables.hyperparameters import Scalar
 
 
@@ -24,12 +25,13 @@ def write_sensitivity(
     *,
     method: str | None = None,
     column: str | None = None,
+    alpha: float = ALPHA,
     default: Mapping[str, Scalar] | None = None,
 ) -> Path:
     """Write the page at ``output`` (.html) and its files beside it.
 
-    ``method``: only this one. ``column``: the value, by default the study's headline. ``default``: in place of
-    the declared one, by hyperparameter. Raises ConfigError and StoreError; see study.analyse.
+    ``method``: only this one. ``column``: the value, by default the study's headline. ``alpha``: the level of tests.
+    ``default``: in place of the declared one, by hyperparameter. Raises ConfigError and StoreError; see study.analyse.
     """
     output = check_output(output)
     trials = results.trials
@@ -38,6 +40,7 @@ def write_sensitivity(
         found = analyse(
             trials,
             chosen,
+            alpha=alpha,
             method=method,
             default=default,
             datasets=accuracies.on_all_datasets(trials, chosen),

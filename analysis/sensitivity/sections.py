@@ -7,6 +7,7 @@ from analysis.pages.page import Section
 from analysis.pages.table import Table
 from analysis.sensitivity import figures, hyperparameter_figures, tables
 from analysis.sensitivity.study import MOST_FOREST_SETTINGS, Sensitivity
+from analysis.statistics.estimate import percent
 
 _DEFINITIONS = {
     "Setting": "One combination of hyperparameters. Its value is the mean over its seeds; the unit of replication is "
@@ -19,11 +20,11 @@ _DEFINITIONS = {
     "another question, and other numbers by design.",
     "p of an importance": "Of that hyperparameter's own null hypothesis, that its levels share one mean whatever the "
     "others do: F test against the seeds within settings on a full grid, else F test of leaving it out of an additive "
-    "model of the settings; Holm over the hyperparameters of the method. By chance: the share that it has in one case "
-    "of twenty if it does not matter. PED-ANOVA's p is of its own null, whole settings shuffled, with Holm too.",
+    "model of the settings; Holm over the hyperparameters of the method. By chance: the share that it exceeds in "
+    "{alpha} of cases if it does not matter. PED-ANOVA's p is of its own null, whole settings shuffled, with Holm too.",
     "Cross-fitting": "The best of many means is too high by luck. Every half of the seeds chooses, the other half "
     "scores; naive numbers choose and score on all seeds.",
-    "Intervals": "95 %, over seeds: Student's t with the jackknife's standard error, or of per-seed curves. From "
+    "Intervals": "{percent}, over seeds: Student's t with the jackknife's standard error, or of per-seed curves. From "
     "three seeds.",
     "Robustness profile": "ρ(ε): share of settings whose mean is within ε points of the best; its area up to 5 points "
     "is in the legend.",
@@ -44,8 +45,13 @@ def build(found: Sensitivity) -> list[Section]:
         _tuning(found),
         _budget(found),
         _transfer(found),
-        Section("methods", "Methods", "What each number is.", definitions=_DEFINITIONS),
+        Section("methods", "Methods", "What each number is.", definitions=_definitions(found)),
     ]
+
+
+def _definitions(found: Sensitivity) -> dict[str, str]:
+    level = {"alpha": percent(found.alpha), "percent": percent(1 - found.alpha)}
+    return {name: text.format(**level) for name, text in _DEFINITIONS.items()}
 
 
 def _variance(found: Sensitivity) -> Section:

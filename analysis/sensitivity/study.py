@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
+from math import ceil
 
 import numpy as np
 import pandas as pd
 
 from analysis.results import accuracies
+from analysis.results import level as levels
 from analysis.sensitivity.numbers import (
     Ablation,
     Anova,
@@ -42,7 +44,7 @@ from analysis.sensitivity.numbers import (
     tunability,
     variance_decomposition,
 )
-from analysis.statistics.estimate import NAN
+from analysis.statistics.estimate import ALPHA, NAN, percent
 from trainables.errors import ConfigError, StoreError, choose
 from trainables.hyperparameters import Scalar
 
@@ -52,6 +54,7 @@ SURFACES = 3
 """Pairs of hyperparameters drawn for a method: those of the largest interactions, or of the largest importances."""
 _PED_WORK = 600_000
 """Settings times shuffles that PED-ANOVA is given."""
+_MOST_SHUFFLES = 2_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +66,7 @@ class MethodSensitivity:
     """
 
     column: str
+    alpha: float
     settings: Settings
     default: Mapping[str, Scalar] | None
     importances: Importances | None
@@ -94,6 +98,8 @@ class Sensitivity:
     """A study in one value."""
 
     column: str
+    alpha: float
+    """The level of tests; intervals are of 1 - ``alpha``."""
     methods: list[MethodSensitivity]
     constant: list[str]
     """Methods with one setting."""
@@ -106,6 +112,11 @@ class Sensitivity:
     """Values with which transfer was looked at."""
 
     @property
+    def interval(self) -> str:
+        """``95 % interval``."""
+        return f"{percent(1 - self.alpha)} interval"
+
+    @property
     def title(self) -> str:
         return accuracies.title(self.column)
 
@@ -114,6 +125,7 @@ def analyse(
     trials: pd.DataFrame,
     column: str,
     *,
+    alpha: float = ALPHA,
     method: str | None = None,
     default: Mapping[str, Scalar] | None = None,
     datasets: list[str] | None = None,
@@ -123,10 +135,12 @@ def analyse(
     """Analyse ``method``, or every method of which several settings were run, in ``column``.
 
     ``default`` takes the place of the declared default of every method that has its hyperparameters; ``datasets`` are
-    the columns of the same value on every data set; ``shared_seeds``: equal seeds are claimed to draw the same. Raises
-    StoreError where no method has two settings with values, or ``default`` was not run, and ConfigError where it names
-    what no method varies or leaves out what one does.
+    the columns of the same value on every data set; ``shared_seeds``: equal seeds are claimed to draw the same. Tests
+    are at ``alpha``, intervals of 1 - ``alpha``. Raises StoreError where no method has two settings with values, or
+    ``default`` was not run, and ConfigError where it names what no method varies or leaves out what one does, or
+    ``alpha`` is no level.
     """
+    level = 1 - levels.checked(alpha)
     generator = np.random.default_rng(seed)
     known = list(dict.fromkeys(trials["method"].astype(str)))
     if method is not None and method not in known:
@@ -146,14 +160,15 @@ def analyse(
     for name in varied if len(columns) > 1 else ():
         each = [s for s in (_read(trials, name, c, shared_seeds) for c in columns) if s is not None]
         if len(each) > 1:
-            transfers[name] = transfer(each, generator)
+            transfers[name] = transfer(each, generator, level)
     methods = list(varied.values())
     return Sensitivity(
         column=column,
-        methods=[_analyse(column, settings, default, generator) for settings in methods],
+        alpha=alpha,
+        methods=[_analyse(column, settings, default, generator, alpha) for settings in methods],
         constant=[name for name in chosen if name not in varied and read[name] is not None],
         unknown=[name for name in chosen if read[name] is None],
-        variance=variance_decomposition(methods, generator),
+        variance=variance_decomposition(methods, generator, level),
         stability=rank_stability(methods, generator) if len(methods) > 1 else None,
         transfers=transfers,
         datasets=columns,
@@ -201,34 +216,36 @@ def _check_default(given: Mapping[str, Scalar], varied: list[Settings]) -> None:
 
 
 def _analyse(
-    column: str, settings: Settings, given: Mapping[str, Scalar] | None, generator: np.random.Generator
+    column: str, settings: Settings, given: Mapping[str, Scalar] | None, generator: np.random.Generator, alpha: float
 ) -> MethodSensitivity:
-    default = declared_defaults(settings)
+    default, level = declared_defaults(settings), 1 - alpha
     if given is not None and set(settings.names) <= set(given):
         default = settings.setting(settings.position(given))
     count = len(settings.table)
     exact = settings.is_full_grid
-    decomposition = anova(settings) if exact else None
-    found = importances(settings, generator) if exact or count <= MOST_FOREST_SETTINGS else None
+    decomposition = anova(settings, level) if exact else None
+    found = importances(settings, generator, alpha) if exact or count <= MOST_FOREST_SETTINGS else None
     # So many that the smallest p that shuffles can give is below the level after Holm, up to five hyperparameters.
-    fewest = 20 * min(max(len(settings.names), 1), 5)
-    ped = ped_anova_importances(settings, generator, permutations=int(np.clip(_PED_WORK // count, fewest, 200)))
-    effects = main_effects(settings, generator)
+    fewest = min(ceil(min(max(len(settings.names), 1), 5) / alpha), _MOST_SHUFFLES)
+    shuffles = int(np.clip(_PED_WORK // count, fewest, max(fewest, 200)))
+    ped = ped_anova_importances(settings, generator, alpha, permutations=shuffles)
+    effects = main_effects(settings, generator, level)
     pairs = _largest_pairs(settings, decomposition, found or ped) if not effects.table.empty else []
     return MethodSensitivity(
         column=column,
+        alpha=alpha,
         settings=settings,
         default=default,
         importances=found,
         ped_anova=ped,
         anova=decomposition,
         effects=effects,
-        surfaces={pair: pairwise_effect(settings, *pair, generator) for pair in pairs},
-        profile=robustness_profile(settings, generator),
-        budget=expected_best(settings, generator),
-        neighbourhood=tail_of_neighbourhoods(settings, default, generator),
-        tunability=tunability(settings, default, generator) if default is not None else None,
-        ablation=ablation_path(settings, default) if default is not None and settings.n else None,
+        surfaces={pair: pairwise_effect(settings, *pair, generator, level) for pair in pairs},
+        profile=robustness_profile(settings, generator, level),
+        budget=expected_best(settings, generator, level),
+        neighbourhood=tail_of_neighbourhoods(settings, default, generator, level),
+        tunability=tunability(settings, default, generator, level) if default is not None else None,
+        ablation=ablation_path(settings, default, level) if default is not None and settings.n else None,
     )
 
 

@@ -50,8 +50,8 @@ def overview(found: Sensitivity) -> Table:
     caption = (
         f"{found.title}, {accuracies.direction(found.column)}. Best setting: best mean over seeds, too good by luck. "
         "Within 1 point: share of "
-        "the settings that close to it. Tuning gain: best over default, chosen and scored on different seeds, 95 "
-        "% interval."
+        "the settings that close to it. Tuning gain: best over default, chosen and scored on different seeds, "
+        f"{found.interval}."
     )
     return Table("overview", "What was varied", caption, shown, data)
 
@@ -65,7 +65,7 @@ def variance(found: Sensitivity) -> Table | None:
             "component": table["component"],
             "std (points)": (table["variance"] ** 0.5).map(number),
             "share (%)": (100 * table["share"]).map(lambda v: number(v, 1)),
-            "95 % interval (%)": [interval(100 * row.low, 100 * row.high, 1) for row in table.itertuples()],
+            f"{found.interval} (%)": [interval(100 * row.low, 100 * row.high, 1) for row in table.itertuples()],
         }
     )
     test = found.variance.test
@@ -213,8 +213,8 @@ def transfer(found: Sensitivity) -> Table | None:
     )
     caption = (
         "Regret: points lost on a data set with the best setting of another, both chosen on one half of the seeds and "
-        "scored on the other, 95 % interval. τ: agreement of the rankings of all settings, and between two halves of "
-        "the seeds."
+        f"scored on the other, {found.interval}. τ: agreement of the rankings of all settings, and between two halves "
+        "of the seeds."
     )
     return Table("transfer", "Transfer between data sets", caption, shown, data)
 

@@ -32,7 +32,7 @@ class Course:
     method: str
 
 
-def course(budget: npt.ArrayLike, values: npt.ArrayLike) -> Course:
+def course(budget: npt.ArrayLike, values: npt.ArrayLike, level: float = LEVEL) -> Course:
     """Mean, standard error and interval of ``values`` [seeds, points] at every point."""
     matrix = np.asarray(values, dtype=np.float64)
     known = np.isfinite(matrix)
@@ -41,8 +41,8 @@ def course(budget: npt.ArrayLike, values: npt.ArrayLike) -> Course:
     mean = np.divide(total.sum(axis=0), n, out=np.full(n.shape, np.nan), where=n > 0)
     squares = np.where(known, (matrix - mean) ** 2, 0.0).sum(axis=0)
     se = np.sqrt(np.divide(squares, n * (n - 1.0), out=np.full(n.shape, np.nan), where=n > 1))
-    multiplier = np.array([t_multiplier(int(count)) if count >= MINIMUM_N else np.nan for count in n])
-    method = f"mean over seeds with pointwise {percent(LEVEL)} Student-t interval"
+    multiplier = np.array([t_multiplier(int(count), level) if count >= MINIMUM_N else np.nan for count in n])
+    method = f"mean over seeds with pointwise {percent(level)} Student-t interval"
     grid = np.asarray(budget, dtype=np.float64)
     return Course(grid, mean, se, mean - multiplier * se, mean + multiplier * se, n, method)
 

@@ -14,7 +14,7 @@ from analysis.statistics.estimate import ALPHA
 
 @dataclass(frozen=True)
 class Attainable:
-    """What an exact two-sided test can reach at n seeds, one of ``family`` tests under Holm's correction."""
+    """What an exact two-sided test of n seeds can reach, one of ``family`` tests under Holm's correction."""
 
     n: int
     """Pairs of seeds, or the seeds of the smaller arm."""
@@ -31,17 +31,6 @@ class Attainable:
     def reachable(self) -> bool:
         """Whether any data of this size could reach the level."""
         return self.smallest_adjusted_p <= self.alpha
-
-    @property
-    def sentence(self) -> str:
-        """The verdict for a report."""
-        holm = f" under Holm over {self.family} tests" if self.family > 1 else ""
-        if self.reachable:
-            return f"can reach {self.alpha:g} at n = {self.n}{holm} (smallest p {self.smallest_adjusted_p:.3g})"
-        return (
-            f"cannot reach {self.alpha:g} at n = {self.n}{holm} (smallest p {self.smallest_adjusted_p:.3g}); "
-            f"needs n >= {self.needed_n}"
-        )
 
 
 def attainable_paired(n: int, family: int = 1, smallest_p: float | None = None, alpha: float = ALPHA) -> Attainable:

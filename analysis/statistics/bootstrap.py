@@ -78,11 +78,12 @@ def studentised_interval(
     *,
     resamples: int = RESAMPLES,
     minimum: int = MINIMUM_N,
+    level: float = LEVEL,
 ) -> Estimate:
     """The mean [n] with its bootstrap-t interval: the resamples' own t statistics take the place of Student's t."""
     data, dropped = finite(values)
     n = len(data)
-    method = f"mean with {percent(LEVEL)} studentised bootstrap interval, {resampling_words(n, resamples)}"
+    method = f"mean with {percent(level)} studentised bootstrap interval, {resampling_words(n, resamples)}"
     estimate = float(data.mean()) if n else NAN
     if n < minimum:
         return Estimate(estimate, NAN, NAN, n, method, dropped, f"the bootstrap {too_few(minimum, n, 'seeds')}")
@@ -97,7 +98,7 @@ def studentised_interval(
 
     drawn, weights = resample(data, t_statistic, generator, resamples)
     with np.errstate(invalid="ignore"):  # between two infinite statistics there is no quantile
-        upper, lower = weighted_quantiles(drawn, weights, np.array([(1 + LEVEL) / 2, (1 - LEVEL) / 2]))
+        upper, lower = weighted_quantiles(drawn, weights, np.array([(1 + level) / 2, (1 - level) / 2]))
     low, high = estimate - upper * error, estimate - lower * error
     if not np.isfinite([low, high]).all():
         note = "too many resamples hold one value only"

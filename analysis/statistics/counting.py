@@ -5,8 +5,8 @@ distribution of the sum over the first seeds gives that over one more (Streitber
 kept as the distance below the largest sum there is, and no further than the observed sum: far tails are cheapest.
 
 Values that lie on no such grid are put on one so fine that no sum moves by more than TOLERANCE standard deviations, and
-the observed sum moves inwards by as much as any did. So p is never too small, and at most about 1 + z TOLERANCE times
-too large, z being the observed sum in standard deviations.
+the observed sum moves inwards by as much as any did. So p is never too small, and about 1 + z TOLERANCE times too large
+at most, z being the observed sum in standard deviations; more where a few far values make most of the spread.
 
 Source: Streitberg and Röhmel, "Exact distributions for permutation and rank tests", Statistical Software Newsletter
 1986.

@@ -36,35 +36,35 @@ def t_interval(values: npt.ArrayLike, level: float = LEVEL) -> Estimate:
     return Estimate(mean, float(mean - half), float(mean + half), n, method, dropped, note)
 
 
-def std_interval(values: npt.ArrayLike) -> Estimate:
+def std_interval(values: npt.ArrayLike, level: float = LEVEL) -> Estimate:
     """The standard deviation (ddof = 1) with its chi-squared interval, which holds for normal values only."""
     sample, dropped = finite(values)
     n = len(sample)
-    method = f"standard deviation with {percent(LEVEL)} chi-squared interval (for normal values)"
+    method = f"standard deviation with {percent(level)} chi-squared interval (for normal values)"
     std = float(np.std(sample, ddof=1)) if n > 1 else NAN
     if n < MINIMUM_N:
         return Estimate(std, NAN, NAN, n, method, dropped, f"the interval {too_few(MINIMUM_N, n)}")
-    upper, lower = stats.chi2.ppf([(1 + LEVEL) / 2, (1 - LEVEL) / 2], n - 1)
+    upper, lower = stats.chi2.ppf([(1 + level) / 2, (1 - level) / 2], n - 1)
     low, high = std * np.sqrt((n - 1) / np.array([upper, lower]))
     return Estimate(std, float(low), float(high), n, method, dropped)
 
 
-def median_interval(values: npt.ArrayLike) -> Estimate:
+def median_interval(values: npt.ArrayLike, level: float = LEVEL) -> Estimate:
     """The median between two order statistics: free of any distribution, and its coverage is known exactly.
 
     Below n = 6 even the smallest and the largest value do not make a 95 % interval.
     """
     sample, dropped = finite(values)
     n = len(sample)
-    method = f"median with {percent(LEVEL)} order-statistic interval"
+    method = f"median with {percent(level)} order-statistic interval"
     if n == 0:
         return Estimate(NAN, NAN, NAN, 0, method, dropped, too_few(1, 0))
     median = float(np.median(sample))
-    rank = int(stats.binom.ppf((1 - LEVEL) / 2, n, 0.5))  # the first rank whose tail is too heavy
+    rank = int(stats.binom.ppf((1 - level) / 2, n, 0.5))  # the first rank whose tail is too heavy
     if rank < 1:
         widest = 100 * median_coverage(n, 1)
-        needed = smallest_n_for_median()
-        note = f"{percent(LEVEL)} needs n >= {needed}; from smallest to largest of {n} covers {widest:.1f} %"
+        needed = smallest_n_for_median(level)
+        note = f"{percent(level)} needs n >= {needed}; from smallest to largest of {n} covers {widest:.1f} %"
         return Estimate(median, NAN, NAN, n, method, dropped, note)
     coverage = 100 * median_coverage(n, rank)
     method += f" (values {rank} and {n + 1 - rank} of {n} in order; exact coverage {coverage:.1f} %)"
@@ -76,18 +76,18 @@ def median_coverage(n: int, rank: int) -> float:
     return 1 - 2 * float(stats.binom.cdf(rank - 1, n, 0.5))
 
 
-def smallest_n_for_median() -> int:
-    """The smallest n at which the extremes cover the median often enough, 1 - 2 / 2**n >= LEVEL."""
-    return int(np.ceil(np.log2(2 / (1 - LEVEL)) - 1e-9))
+def smallest_n_for_median(level: float = LEVEL) -> int:
+    """The smallest n at which the extremes cover the median often enough, 1 - 2 / 2**n >= ``level``."""
+    return int(np.ceil(np.log2(2 / (1 - level)) - 1e-9))
 
 
-def relative_improvement(values: npt.ArrayLike, baseline: float) -> Estimate:
+def relative_improvement(values: npt.ArrayLike, baseline: float, level: float = LEVEL) -> Estimate:
     """Percent by which the mean exceeds ``baseline``, a mean known exactly, with its Student-t interval.
 
     ``baseline`` is the mean over all architectures of the benchmark's table, which is what random sampling expects.
     Source: Yang, Esperança and Carlucci, "NAS Evaluation is Frustratingly Hard", ICLR 2020.
     """
-    mean = t_interval(values)
+    mean = t_interval(values, level)
     estimate, low, high = (100 * (value / baseline - 1) for value in (mean.estimate, mean.low, mean.high))
-    method = f"relative improvement with {percent(LEVEL)} Student-t interval"
+    method = f"relative improvement with {percent(level)} Student-t interval"
     return replace(mean, estimate=estimate, low=low, high=high, method=method)

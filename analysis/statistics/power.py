@@ -62,20 +62,20 @@ def seeds_to_detect_unpaired(effect: float, *, family: int = 1, alpha: float = A
     return _plan(exact, attainable_unpaired(2, 2, family, alpha).needed_n, method)
 
 
-def seeds_for_half_width(std: float, half_width: float) -> SeedsNeeded:
+def seeds_for_half_width(std: float, half_width: float, level: float = LEVEL) -> SeedsNeeded:
     """Seeds until the Student-t interval of the mean is ± ``half_width``, in the unit of ``std``.
 
     The interval of the next sample is that wide on average over its own standard deviation, so about half of the time.
     """
-    method = f"{percent(LEVEL)} Student-t interval of ± {half_width:g} at a standard deviation of {std:g}"
+    method = f"{percent(level)} Student-t interval of ± {half_width:g} at a standard deviation of {std:g}"
     low, high = MINIMUM_N - 1, MINIMUM_N
-    while t_multiplier(high) * std / sqrt(high) > half_width:
+    while t_multiplier(high, level) * std / sqrt(high) > half_width:
         low, high = high, 2 * high
         if high > LARGEST_N:
             return SeedsNeeded(LARGEST_N, inf, method)
     while high - low > 1:
         middle = (low + high) // 2
-        if t_multiplier(middle) * std / sqrt(middle) > half_width:
+        if t_multiplier(middle, level) * std / sqrt(middle) > half_width:
             low = middle
         else:
             high = middle

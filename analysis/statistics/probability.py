@@ -61,9 +61,8 @@ def cliffs_delta(a: npt.ArrayLike, b: npt.ArrayLike) -> Estimate:
 
 @dataclass(frozen=True, eq=False)
 class Profile:
-    """The share of runs above each threshold."""
+    """The share of runs above each threshold, in the order given."""
 
-    thresholds: FloatArray
     share: FloatArray
     low: FloatArray
     high: FloatArray
@@ -86,13 +85,13 @@ def performance_profile(scores: npt.ArrayLike, thresholds: npt.ArrayLike, level:
     method += f"all resamples of {n} whole seeds"
     unknown = np.full(len(taus), NAN)
     if n == 0:
-        return Profile(taus, unknown, unknown, unknown, 0, method, dropped, too_few(1, 0, "seeds"))
+        return Profile(unknown, unknown, unknown, 0, method, dropped, too_few(1, 0, "seeds"))
     share = 1 - np.searchsorted(data, taus, side="right") / n
     if n < MINIMUM_N:
         note = f"the band {too_few(MINIMUM_N, n, 'seeds')}"
-        return Profile(taus, share, unknown, unknown, n, method, dropped, note)
+        return Profile(share, unknown, unknown, n, method, dropped, note)
     low, high = (stats.binom.ppf(tail, n, share) / n for tail in ((1 - level) / 2, (1 + level) / 2))
-    return Profile(taus, share, low, high, n, method, dropped)
+    return Profile(share, low, high, n, method, dropped)
 
 
 def _share(x: FloatArray, y: FloatArray) -> float:

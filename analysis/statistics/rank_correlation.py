@@ -21,13 +21,12 @@ MINIMUM_N = 5
 """Below, an interval is refused: leaving one out leaves too few."""
 TOP = 0.1
 """The share of the architectures that a reader of a list looks at."""
-_METHOD = f"{percent(LEVEL)} jackknife interval on Fisher's z"
 
 
-def kendall(x: npt.ArrayLike, y: npt.ArrayLike) -> Estimate:
+def kendall(x: npt.ArrayLike, y: npt.ArrayLike, level: float = LEVEL) -> Estimate:
     """Kendall's tau-b of the pairs [n] that are complete; NaN where either value is constant."""
     a, b, dropped = _pairs(x, y)
-    method = f"Kendall's tau-b with {_METHOD}"
+    method = f"Kendall's tau-b with {_words(level)}"
     if note := _refusal(a, b):
         return Estimate(NAN, NAN, NAN, len(a), method, dropped, note)
     estimate = float(stats.kendalltau(a, b).statistic)
@@ -35,13 +34,13 @@ def kendall(x: npt.ArrayLike, y: npt.ArrayLike) -> Estimate:
     untied_a, untied_b = n - _tied(a), n - _tied(b)
     agreement = score.sum() / 2 - score
     pairs = (untied_a.sum() / 2 - untied_a) * (untied_b.sum() / 2 - untied_b)
-    return _with_interval(estimate, _ratio(agreement, pairs), method, dropped)
+    return _with_interval(estimate, _ratio(agreement, pairs), level, method, dropped)
 
 
-def spearman(x: npt.ArrayLike, y: npt.ArrayLike) -> Estimate:
+def spearman(x: npt.ArrayLike, y: npt.ArrayLike, level: float = LEVEL) -> Estimate:
     """Spearman's rho, of midranks, of the pairs [n] that are complete; NaN where either value is constant."""
     a, b, dropped = _pairs(x, y)
-    method = f"Spearman's rho with {_METHOD}"
+    method = f"Spearman's rho with {_words(level)}"
     if note := _refusal(a, b):
         return Estimate(NAN, NAN, NAN, len(a), method, dropped, note)
     n, r, q = len(a), stats.rankdata(a), stats.rankdata(b)
@@ -55,9 +54,8 @@ def spearman(x: npt.ArrayLike, y: npt.ArrayLike) -> Estimate:
         for own, values, signs in ((r, a, signs_a), (q, b, signs_b))
     ]
     centre = (n - 1) * (n / 2) ** 2
-    return _with_interval(
-        estimate, _ratio(products - centre, (squares[0] - centre) * (squares[1] - centre)), method, dropped
-    )
+    without = _ratio(products - centre, (squares[0] - centre) * (squares[1] - centre))
+    return _with_interval(estimate, without, level, method, dropped)
 
 
 def top_precision(predicted: npt.ArrayLike, true: npt.ArrayLike, share: float = TOP) -> float:
@@ -138,7 +136,11 @@ def _ratio(products: FloatArray, squares: FloatArray) -> FloatArray:
     return products / np.sqrt(np.where(squares > 1e-9, squares, NAN))
 
 
-def _with_interval(estimate: float, without: FloatArray, method: str, dropped: int) -> Estimate:
+def _words(level: float) -> str:
+    return f"{percent(level)} jackknife interval on Fisher's z"
+
+
+def _with_interval(estimate: float, without: FloatArray, level: float, method: str, dropped: int) -> Estimate:
     n = len(without)
     if n < MINIMUM_N:
         return Estimate(estimate, NAN, NAN, n, method, dropped, f"an interval {too_few(MINIMUM_N, n, 'architectures')}")
@@ -147,6 +149,6 @@ def _with_interval(estimate: float, without: FloatArray, method: str, dropped: i
     if np.isnan(without).any():
         return Estimate(estimate, NAN, NAN, n, method, dropped, "one architecture alone differs from all others")
     error = np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum()) / (1 - estimate**2)
-    half = t_multiplier(n) * error
+    half = t_multiplier(n, level) * error
     low, high = np.tanh(np.arctanh(estimate) + np.array([-half, half]))
     return Estimate(estimate, float(low), float(high), n, method, dropped)

@@ -17,7 +17,7 @@ from analysis.statistics.estimate import LEVEL, NAN, Estimate, percent, too_few
 from analysis.statistics.intervals import MINIMUM_N, t_multiplier
 
 
-def expected_running_time(spent: npt.ArrayLike, reached: npt.ArrayLike) -> Estimate:
+def expected_running_time(spent: npt.ArrayLike, reached: npt.ArrayLike, level: float = LEVEL) -> Estimate:
     """Of runs [n] with the budgets ``spent`` until the target or the end; infinite where no run ``reached`` it.
 
     Runs of unknown budget are left out. An interval needs two runs that reached it: without one of them the time would
@@ -28,7 +28,7 @@ def expected_running_time(spent: npt.ArrayLike, reached: npt.ArrayLike) -> Estim
     dropped = int((~known).sum())
     budget, success = budget[known], success[known]
     n, successes, total = len(budget), int(success.sum()), float(budget.sum())
-    method = f"expected running time with {percent(LEVEL)} jackknife interval of its logarithm"
+    method = f"expected running time with {percent(level)} jackknife interval of its logarithm"
 
     def without_interval(estimate: float, note: str) -> Estimate:
         return Estimate(estimate, NAN, NAN, n, method, dropped, note)
@@ -45,5 +45,5 @@ def expected_running_time(spent: npt.ArrayLike, reached: npt.ArrayLike) -> Estim
     if estimate == 0 or not (left > 0).all() or (np.ptp(budget) == 0 and success.all()):
         return without_interval(estimate, "all runs spent the same, so no spread is known")
     without = np.log(left / (successes - success))
-    half = t_multiplier(n) * np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum())
+    half = t_multiplier(n, level) * np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum())
     return Estimate(estimate, float(estimate * np.exp(-half)), float(estimate * np.exp(half)), n, method, dropped)

@@ -49,7 +49,7 @@ class VarianceComponents:
         return float(np.sqrt(self.training))
 
 
-def nested(values: npt.ArrayLike) -> VarianceComponents:
+def nested(values: npt.ArrayLike, level: float = LEVEL) -> VarianceComponents:
     """Take ``values`` [search seeds, training seeds] apart; a training that was never made is NaN.
 
     The interval of ``icc`` is exact for normal values and equal groups.
@@ -68,14 +68,16 @@ def nested(values: npt.ArrayLike) -> VarianceComponents:
     between = float(sizes @ (means - grand) ** 2) / (groups - 1)
     size = (total - float(sizes @ sizes) / total) / (groups - 1)
     raw = (between - within) / size
-    icc = _intraclass_correlation(between, within, size, groups, total)
+    icc = _intraclass_correlation(between, within, size, groups, total, level)
     method = f"one-way random effects by the method of moments, {groups} search seeds, {total} trainings"
     note = "the search variance came out negative and is set to 0" if raw < 0 else ""
     return VarianceComponents(max(raw, 0.0), raw, within, icc, groups, total, method, note)
 
 
-def _intraclass_correlation(between: float, within: float, size: float, groups: int, total: int) -> Estimate:
-    method = f"intraclass correlation with {percent(LEVEL)} F interval"
+def _intraclass_correlation(
+    between: float, within: float, size: float, groups: int, total: int, level: float
+) -> Estimate:
+    method = f"intraclass correlation with {percent(level)} F interval"
     if between + within == 0:
         return Estimate(NAN, NAN, NAN, groups, method, note="no value differs from another")
     if within == 0:
@@ -86,5 +88,5 @@ def _intraclass_correlation(between: float, within: float, size: float, groups: 
 
     f = between / within
     freedom = groups - 1, total - groups
-    upper, lower = stats.f.ppf([(1 + LEVEL) / 2, (1 - LEVEL) / 2], *freedom)
+    upper, lower = stats.f.ppf([(1 + level) / 2, (1 - level) / 2], *freedom)
     return Estimate(share(f), share(f / upper), share(f / lower), groups, method)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table as RichTable
 
-from study.cli.options import OutputOption, StudyOption
+from study.cli.options import AlphaOption, OutputOption, StudyOption
 from study.cli.printing import console
 from trainables.errors import ConfigError
 
@@ -30,6 +30,7 @@ def correlate(
         list[str] | None, typer.Option(help="A column named after a loss or a cost of which more is better.")
     ] = None,
     study: StudyOption = None,
+    alpha: AlphaOption = 0.05,
     output: OutputOption = None,
 ) -> None:
     """Rank correlation of columns over architectures: supernet or proxy against truth, with intervals."""
@@ -53,7 +54,7 @@ def correlate(
         )
     else:
         of = architectures.from_study(source, study, columns, by=by)
-    found = numbers.correlate(of, x, y)
+    found = numbers.correlate(of, x, y, alpha)
     written = None if output is None else write_correlation(of, found, output)
     table, out = correlations(of, found), console(soft_wrap=True)
     shown = RichTable(title=table.title)

@@ -40,7 +40,7 @@ ColumnOption = Annotated[
 ]
 AlphaOption = Annotated[
     float,
-    typer.Option(help="The level of all tests together; intervals are of 1 - alpha. Above 0, up to 0.5."),
+    typer.Option(help="The level of tests; intervals are of 1 - alpha. Above 0, up to 0.5."),
 ]
 OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="The HTML file to write.")]
 PairedOption = Annotated[

@@ -44,6 +44,7 @@ def report(
         float | None, typer.Option(help="Instead: the accuracy (%) below which a search has collapsed.")
     ] = None,
     margin: Annotated[float, typer.Option(help="Points that matter: seeds are planned for them.")] = 0.5,
+    alpha: AlphaOption = 0.05,
     target: Annotated[
         list[float] | None,
         typer.Option(help="A value: how long do runs take to reach it? Several: --target 93 --target 94."),
@@ -55,7 +56,8 @@ def report(
     from analysis.robustness.sections import Options
     from trainables.benchmarks.table import open_table
 
-    options = Options(Collapse(collapse_skips, collapse_below), margin, open_table(benchmark), target or ())
+    rule = Collapse(collapse_skips, collapse_below)
+    options = Options(rule, margin, open_table(benchmark), target or (), alpha)
     results, beside = _results(store, study, table, value, lower_is_better, paired, "report")
     console(soft_wrap=True).print(f"report: {write_report(results, output or beside, options)}")
 
@@ -99,6 +101,7 @@ def sensitivity(
     lower_is_better: DirectionOption = None,
     paired: PairedOption = None,
     column: ColumnOption = None,
+    alpha: AlphaOption = 0.05,
     method: Annotated[str | None, typer.Option(help="Only this method.")] = None,
     default: Annotated[str | None, typer.Option(help="Instead of the declared default: lr=0.1,depth=2.")] = None,
 ) -> None:
@@ -107,7 +110,7 @@ def sensitivity(
 
     results, beside = _results(store, study, table, value, lower_is_better, paired, "sensitivity")
     reference = None if default is None else _setting(default)
-    written = write_sensitivity(results, output or beside, method=method, column=column, default=reference)
+    written = write_sensitivity(results, output or beside, method=method, column=column, alpha=alpha, default=reference)
     console(soft_wrap=True).print(f"sensitivity: {written}")
 
 

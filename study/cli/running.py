@@ -17,6 +17,7 @@ from study.cli.reporting import report_path
 from trainables.errors import ConfigError, choose, shown
 
 if TYPE_CHECKING:
+    from study.config import Study
     from study.preparation import Prepared
     from study.running.runner import Outcome
     from trainables.benchmarks.table import BenchmarkTable
@@ -47,45 +48,25 @@ def run(
     dry_run: Annotated[bool, typer.Option(help="Show the trials, their cost and what is done; run nothing.")] = False,
 ) -> None:
     """Run a study, or go on with it: trials that are finished are never run again."""
-    from study import environment
-    from study.config import load, parse
     from study.preparation import prepare
     from study.running import runner
     from study.running.stopping import Budget
-    from study.store.relooking import look_up_again
 
     out = console()
-    chosen = load(study, override)
-    if seeds is not None:
-        chosen = parse(chosen.model_dump(exclude_none=True) | {"seeds": _seeds(seeds)})
-    if methods is not None:
-        chosen = parse(chosen.model_dump(exclude_none=True) | {"methods": _selected(chosen.methods, methods)})
+    chosen = _chosen(study, override, seeds, methods)
     prepared = prepare(chosen, store, data=data, benchmark=benchmark, address=address)
     for phrase in prepared.unread or ():
         console(soft_wrap=True).print(f"images: {phrase}")
     if dry_run:
         _print_plan(out, prepared)
         return
-    prepared.store.prepare()
-    table = prepared.surroundings.table()
-    found = environment.environment(prepared.fingerprints, table.fingerprint, table.sources, prepared.unread)
-    environment.save(prepared.store, chosen, found)
-    if (news := look_up_again(prepared.store, table)) is not None:
-        out.print(news)
-    if retry_failed:
-        rows = prepared.store.finished()
-        prepared.store.remove(i for i, row in rows.items() if row["status"] in ("failed", "diverged"))
+    table = _opened(out, prepared, retry_failed)
     outcome = runner.run(
         chosen, prepared.plan, prepared.store, prepared.surroundings, address=address, console=out,
         budget=Budget(max_hours, max_trials), callbacks=_logs(tensorboard, chosen.name),
     )  # fmt: skip
     if outcome.exit_code == 3:
-        out.print(
-            Text("ended early", "yellow"),
-            f"({outcome.ended_early}): {outcome.left} trials are left, {outcome.begun} of them saved at the epoch they "
-            "had reached; the same command goes on with them",
-            soft_wrap=True,
-        )
+        _interrupted(out, outcome)
     else:
         _conclude(out, prepared.store.path, outcome, table)
     raise typer.Exit(outcome.exit_code)
@@ -116,6 +97,35 @@ def compact(store: StoreArgument = "store", study: StudyOption = None) -> None:
     for found in studies(store, study):
         found.compact()
         console(soft_wrap=True).print(f"{found.path}: {len(found.finished())} trials")
+
+
+def _chosen(study: str, override: list[str] | None, seeds: str | None, methods: str | None) -> Study:
+    """The study that the options ask for."""
+    from study.loading import load, parse
+
+    chosen = load(study, override)
+    if seeds is not None:
+        chosen = parse(chosen.model_dump(exclude_none=True) | {"seeds": _seeds(seeds)})
+    if methods is not None:
+        chosen = parse(chosen.model_dump(exclude_none=True) | {"methods": _selected(chosen.methods, methods)})
+    return chosen
+
+
+def _opened(out: Console, prepared: Prepared, retry_failed: bool) -> BenchmarkTable:
+    """Make the store ready: what is run is written down, and what lacks an accuracy or failed is looked after."""
+    from study import environment
+    from study.store.relooking import look_up_again
+
+    prepared.store.prepare()
+    table = prepared.surroundings.table()
+    found = environment.environment(prepared.fingerprints, table.fingerprint, table.sources, prepared.unread)
+    environment.save(prepared.store, prepared.study, found)
+    if (news := look_up_again(prepared.store, table)) is not None:
+        out.print(news)
+    if retry_failed:
+        rows = prepared.store.finished()
+        prepared.store.remove(i for i, row in rows.items() if row["status"] in ("failed", "diverged"))
+    return table
 
 
 def _logs(folder: Path | None, study: str) -> list[Any]:
@@ -158,6 +168,15 @@ def _print_plan(out: Console, prepared: Prepared) -> None:
     out.print(shown)
     rest = sum(line.rest_s for line in lines)
     out.print(f"left: {sum(line.trials - line.done for line in lines)} trials, {rest / 3600:.2f} hours on one slot")
+
+
+def _interrupted(out: Console, outcome: Outcome) -> None:
+    out.print(
+        Text("ended early", "yellow"),
+        f"({outcome.ended_early}): {outcome.left} trials are left, {outcome.begun} of them saved at the epoch they "
+        "had reached; the same command goes on with them",
+        soft_wrap=True,
+    )
 
 
 def _conclude(out: Console, path: str, outcome: Outcome, table: BenchmarkTable) -> None:

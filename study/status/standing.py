@@ -6,8 +6,8 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-from study.config import parse
 from study.environment import recorded
+from study.loading import parse
 from study.plan import Fingerprints, plan
 from study.status.pace import Pace
 from study.store.arrow import Row

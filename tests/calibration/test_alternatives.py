@@ -6,18 +6,14 @@ import numpy as np
 import pytest
 from alternatives import (
     PROPORTION_INTERVALS,
-    almost_stochastic_order,
     brunner_munzel_interval,
     compare_proportions,
     iman_davenport,
     mean_of_stratified_seeds,
     mean_of_whole_seeds,
-    probability_over_datasets,
-    violation,
 )
 
 from analysis.statistics.bootstrap import bootstrap_interval
-from analysis.statistics.probability import probability_of_improvement
 from analysis.statistics.summary import mean
 
 A = np.array([93.42, 93.89, 93.13, 92.78, 94.03, 93.61, 93.17, 93.74, 92.95, 93.52])
@@ -39,17 +35,6 @@ def test_whole_seeds_stay_together() -> None:
     assert np.isnan(mean_of_stratified_seeds(copies[:4], generator(), 999).low)
 
 
-def test_probability_over_data_sets_is_the_mean_of_theirs() -> None:
-    x, y = generator(1).normal(0.5, 1, (6, 3)).round(1), generator(2).normal(0, 1, (7, 3)).round(1)
-    found = probability_over_datasets(x, y, generator(), 999)
-    each = [probability_of_improvement(a, b) for a, b in zip(x.T, y.T, strict=True)]
-    assert found.estimate == pytest.approx(np.mean([one.estimate for one in each]))
-    assert 0 < found.low < found.estimate < found.high < 1
-    apart = probability_over_datasets(x + 10, y, generator(), 999)
-    assert (apart.low, apart.estimate, apart.high) == (1, 1, 1)
-    assert np.isnan(probability_over_datasets(x[:4], y, generator(), 999).low)
-
-
 def test_brunner_munzel_interval_is_statsmodels() -> None:
     found = brunner_munzel_interval(A, B, logit=False)
     assert (found.estimate, found.low, found.high) == pytest.approx((0.6, 0.316194702, 0.883805298))
@@ -59,22 +44,6 @@ def test_brunner_munzel_interval_is_statsmodels() -> None:
     separate = brunner_munzel_interval(A + 9, B, logit=True)
     assert separate.estimate == 1 and np.isnan(separate.low)
     assert np.isnan(brunner_munzel_interval(np.ones(3), np.ones(3), logit=False).low)
-
-
-def test_stochastic_order_has_a_bound_from_ten_seeds_on() -> None:
-    assert almost_stochastic_order(A, B, generator(), 999).high == pytest.approx(0.351, abs=0.1)
-    assert almost_stochastic_order(B, A, generator(), 999).high == pytest.approx(1, abs=0.1)
-    assert np.isnan(almost_stochastic_order(A[:9], B, generator(), 999).high)
-    assert np.isnan(almost_stochastic_order(A, A, generator(), 999).high)
-
-
-def test_violation_is_the_integral_over_quantile_levels() -> None:
-    a, b = np.sort(generator(1).normal(size=7)), np.sort(generator(2).normal(0.3, 1, size=4))
-    levels = (np.arange(28_000) + 0.5) / 28_000
-    gap = b[(levels * 4).astype(int)] - a[(levels * 7).astype(int)]
-    assert violation(a, b) == pytest.approx((np.maximum(gap, 0) ** 2).sum() / (gap**2).sum())
-    assert violation(a, b) + violation(b, a) == pytest.approx(1.0)
-    assert violation(a, a - 1.0) == 0.0
 
 
 def test_iman_davenport_is_that_of_demsars_example() -> None:

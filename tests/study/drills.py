@@ -19,7 +19,7 @@ import yaml
 from ray import tune
 from rich.console import Console
 
-from study.config import parse
+from study.loading import parse
 from study.preparation import prepare
 from study.running import runner
 from study.running.runner import Outcome

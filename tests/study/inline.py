@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from study.config import parse
+from study.loading import parse
 from study.preparation import prepare
 from study.running.dispatch import Dispatcher, Fixed, Result
 from study.running.stopping import Budget, Stop

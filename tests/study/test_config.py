@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from study.config import load, parse, shipped
+from study.loading import load, parse, shipped
 from trainables.errors import ConfigError
 
 

@@ -10,8 +10,8 @@ import optuna
 import pytest
 from inline import Inline
 
-from study.config import parse
 from study.early_stopping import RULES, rungs
+from study.loading import parse
 from study.plan import Fingerprints, plan
 from study.running.stopping import Budget
 from study.store.store import Store

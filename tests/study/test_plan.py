@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from study.config import parse
+from study.loading import parse
 from study.plan import Fingerprints, plan
 from trainables.batch import suggest
 from trainables.errors import ConfigError

@@ -16,8 +16,8 @@ import torch
 from analysis import load
 from analysis.robustness.report import write_report
 from study import cli
-from study.config import parse
 from study.environment import environment, save
+from study.loading import parse
 from study.plan import Fingerprints, plan
 from study.store.store import Store
 from trainables.batch import Assignment, Batch, Work

@@ -9,7 +9,7 @@ import torch
 from golden import golden
 from tiny_trials import tiny_trial
 
-from study.config import parse
+from study.loading import parse
 from study.plan import Fingerprints, plan
 from trainables.errors import ConfigError
 from trainables.methods.diagnostics import held_out

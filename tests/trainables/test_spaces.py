@@ -13,7 +13,7 @@ from test_conformance import IMAGE_CASES, SHORT, finish, name_of, result_of
 from tiny_trials import tiny_trial
 from twin_space import TwinSpace
 
-from study.config import parse
+from study.loading import parse
 from study.plan import Fingerprints, plan
 from trainables.benchmarks.accuracies import MEAN_COLUMNS
 from trainables.benchmarks.table import open_table

@@ -281,15 +281,18 @@ def test_informed_search_beats_random_search_on_the_real_table() -> None:
 def test_simulated_seconds_on_the_short_signal_give_the_published_accuracies(
     name: str, published: tuple[float, float]
 ) -> None:
-    """NAS-Bench-201, table 5: 12,000 s on CIFAR-10; validation and test accuracy, standard deviations 0.3 to 0.4."""
+    """NAS-Bench-201, table 5: 12,000 s on CIFAR-10; validation and test accuracy, standard deviations 0.3 to 0.4.
+
+    Over 500 runs, as there, so that a mean has a standard error of 0.02. Over 60 it moved by 0.17 between 20 such runs.
+    """
     if not REAL_FILE.exists():
         pytest.skip(f"needs the 12-epoch and test accuracies of the real NAS-Bench-201 table at {REAL_FILE}")
     table = open_table(REAL_FILE)
     signal, cells = read_signal(table, "cifar10", 12), []
-    for seed in range(60):
+    for seed in range(500):
         search = searcher(name, signal.accuracy, seed, signal.cost_s, budget="time", signal_epochs=12)
         run(search)
         cells.append(search.derive().index)
     for split, accuracy in zip(("valid", "test"), published, strict=True):
         found = table.accuracy("cifar10", split, np.array(cells))
-        assert found.mean() == pytest.approx(accuracy, abs=0.15) and 0.2 < found.std() < 0.5
+        assert found.mean() == pytest.approx(accuracy, abs=0.12) and 0.25 < found.std() < 0.55

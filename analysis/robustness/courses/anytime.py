@@ -18,6 +18,7 @@ from analysis.results.grids import Grid
 from analysis.robustness.collapse import Collapse
 from analysis.robustness.courses.curves import POINTS, Course, Curves, by_variant, carried, collected, held, joined
 from analysis.statistics import anytime
+from analysis.statistics.estimate import LEVEL
 from analysis.statistics.intervals import t_interval
 
 TIMES = ("wall_s", "simulated_s")
@@ -62,21 +63,21 @@ def hours_factor(study: dict[str, Any], trials: pd.DataFrame) -> tuple[float | p
     return (float(gpu), "GPU-hours") if gpu else (float(cpu), "CPU-hours")
 
 
-def against_seconds(trials: pd.DataFrame, epochs: Epochs, column: str) -> Curves:
+def against_seconds(trials: pd.DataFrame, epochs: Epochs, column: str, level: float = LEVEL) -> Curves:
     """``column`` of each variant against ``seconds``, held until it changes.
 
     Each variant has one logarithmic grid from the first to the last budget at which any of its seeds has a value;
     before a seed's own first value it has none. Variants with fewer than two budgets have no course.
     """
     timed = (_timed(trials, grid, column) for grid in epochs.read(trials, [column, *TIMES]))
-    return collected(_on_budgets(by_variant(timed)), trials)
+    return collected(_on_budgets(by_variant(timed)), trials, level)
 
 
-def early_stopping(trials: pd.DataFrame, epochs: Epochs, column: str) -> pd.DataFrame:
+def early_stopping(trials: pd.DataFrame, epochs: Epochs, column: str, level: float = LEVEL) -> pd.DataFrame:
     """What a perfect choice of the epoch would have gained over the last one, one row a variant, by name.
 
     Columns: variant; seeds; last (mean regret of the last epoch); lowest (mean over seeds of the lowest regret on the
-    way, which only the benchmark knows); gap, low, high (last less lowest, with its 95 % t interval); best_epoch
+    way, which only the benchmark knows); gap, low, high (last less lowest, with its t interval); best_epoch
     (median over seeds of the first epoch of lowest regret); epochs (of the longest search). Points of regret.
     """
     out = []
@@ -85,7 +86,7 @@ def early_stopping(trials: pd.DataFrame, epochs: Epochs, column: str) -> pd.Data
         gap = np.concatenate([anytime.early_stopping_regret(one.values.T) for one in courses])[order]
         lowest = np.concatenate([np.fmin.reduce(one.values) for one in courses])[order]
         best = np.concatenate([one.at[np.nanargmin(one.values, axis=0)] for one in courses])
-        estimate = t_interval(gap)
+        estimate = t_interval(gap, level)
         out.append(
             {
                 "variant": courses[0].variant,

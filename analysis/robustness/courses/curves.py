@@ -7,7 +7,7 @@ NaN before a seed's first record.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from analysis.results.epochs import Epochs
 from analysis.results.grids import Grid
 from analysis.robustness.drawings import LINES_UP_TO
 from analysis.statistics import anytime
+from analysis.statistics.estimate import LEVEL
 
 OF_TRIALS = ["trial_id", "variant", "status", "protocol"]
 """Columns of the trials that a course needs: choosing among whole rows would copy a gigabyte of a million trials."""
@@ -47,11 +48,12 @@ class Curves:
 
     ``lines`` are those of the seeds: variant, trial_id, budget, value; none of a variant with more than LINES_UP_TO
     seeds, which is drawn as a band. ``summary`` has variant, budget, values, mean, std (ddof=1), low, high (pointwise
-    Student-t 95 % interval of the mean, from three seeds on), p10, p90 (percentiles of the seeds).
+    Student-t interval of the mean, of ``level``, from three seeds on), p10, p90 (percentiles of the seeds).
     """
 
     lines: pd.DataFrame
     summary: pd.DataFrame
+    level: float
 
     def in_unit(self, factor: float | pd.Series, divisor: float) -> Curves:
         """The same against budgets times ``factor``, of all or by variant, / ``divisor``."""
@@ -60,7 +62,7 @@ class Curves:
             by = factor if isinstance(factor, float) else frame["variant"].astype(str).map(factor).astype(float)
             return frame.assign(budget=frame["budget"] * by / divisor)
 
-        return Curves(scaled(self.lines), scaled(self.summary))
+        return replace(self, lines=scaled(self.lines), summary=scaled(self.summary))
 
 
 def held(grid: Grid, values: np.ndarray) -> Course | None:
@@ -110,22 +112,22 @@ def thinned(variants: Iterable[list[Course]]) -> Iterator[Course]:
             yield joined(courses, at[keep])
 
 
-def curves(trials: pd.DataFrame, epochs: Epochs, column: str, less: str | None = None) -> Curves:
+def curves(trials: pd.DataFrame, epochs: Epochs, column: str, less: str | None = None, level: float = LEVEL) -> Curves:
     """``column`` of ``trials`` against epochs or queries spent; ``less`` is a column that is subtracted from it."""
     grids = epochs.read(trials, [column] if less is None else [column, less])
     found = (held(g, g.values[column] if less is None else g.values[column] - g.values[less]) for g in grids)
-    return collected(thinned(by_variant(found)), trials)
+    return collected(thinned(by_variant(found)), trials, level)
 
 
-def collected(courses: Iterable[Course], trials: pd.DataFrame) -> Curves:
+def collected(courses: Iterable[Course], trials: pd.DataFrame, level: float = LEVEL) -> Curves:
     """The lines and the summary of courses that need not be in memory together."""
     lines: list[pd.DataFrame] = []
     summaries: list[pd.DataFrame] = []
     for one in courses:
-        summaries.append(_summary(one))
+        summaries.append(_summary(one, level))
         if len(one.trials) <= LINES_UP_TO:
             lines.append(_lines(one, trials["trial_id"]))
-    return Curves(_of_variants(lines, trials, _LINES), _of_variants(summaries, trials, _SUMMARY))
+    return Curves(_of_variants(lines, trials, _LINES), _of_variants(summaries, trials, _SUMMARY), level)
 
 
 _LINES = ("variant", "trial_id", "budget", "value")
@@ -138,13 +140,13 @@ def _lines(one: Course, ids: pd.Series) -> pd.DataFrame:
     return frame.assign(trial_id=np.repeat(names, len(one.at)), variant=one.variant).dropna()
 
 
-def _summary(one: Course) -> pd.DataFrame:
+def _summary(one: Course, level: float) -> pd.DataFrame:
     """A block of points at a time: of a million seeds a few have to do."""
     step = max(1, _BLOCK // len(one.trials))
     parts = []
     for start in range(0, len(one.at), step):
         block = one.values[start : start + step]
-        found = anytime.course(one.at[start : start + step], block.T)
+        found = anytime.course(one.at[start : start + step], block.T, level)
         frame = {"values": found.n, "mean": found.mean, "std": found.se * np.sqrt(found.n)}
         frame |= {"low": found.low, "high": found.high}
         frame["p10"], frame["p90"] = np.transpose([_tails(values[~np.isnan(values)]) for values in block])

@@ -15,6 +15,7 @@ from analysis.results.epochs import Epochs
 from analysis.robustness import drawings
 from analysis.robustness.courses.curves import OF_TRIALS, Curves, curves
 from analysis.robustness.figures import MOST_VARIANTS, count_range, panels
+from analysis.statistics.estimate import LEVEL, percent
 from trainables.metrics import DIAGNOSTICS, Metric
 
 GAP = Metric("gap", "relaxed_accuracy less discrete_accuracy", "Discretisation gap", "relaxed - derived (points)")
@@ -35,7 +36,7 @@ def by_time(curve: Curves, column: str) -> Plot | None:
     figure = drawings.curves_figure(
         minutes.lines, minutes.summary, logarithmic=True, x="minutes of search", y=label, logarithmic_x=True
     )
-    return panels(f"{column}_by_time", f"{accuracies.title(column)} against minutes of search", figure, minutes.summary)
+    return panels(f"{column}_by_time", f"{accuracies.title(column)} against minutes of search", figure, minutes)
 
 
 def by_cost(curve: Curves, column: str, factor: float | pd.Series | None, unit: str) -> Plot | None:
@@ -66,7 +67,8 @@ def by_cost(curve: Curves, column: str, factor: float | pd.Series | None, unit: 
     last = summary.groupby("variant", observed=True).tail(1)
     ends = [f"{r['variant']} {number(r['mean'])} at {r['budget']:.2g}" for r in last.to_dict("records")]
     caption = f"Mean {accuracies.title(column)} against cost, n = {count_range(last['values'])} seeds a variant"
-    caption += "; bands: pointwise 95 % t interval." if len(variants) <= _BANDS_UP_TO else "; intervals in the CSV."
+    bands = f"; bands: pointwise {percent(curve.level)} t interval."
+    caption += bands if len(variants) <= _BANDS_UP_TO else "; intervals in the CSV."
     caption += f" Cost: time times what a trial occupied, in {unit}."
     alternative = f"Line plot of the mean {accuracies.title(column)} against {unit}. Ends: "
     alternative += f"{listed(ends, most=MOST_VARIANTS)}."
@@ -135,15 +137,15 @@ def _share_within(runs: pd.DataFrame, spent: str, end: float) -> pd.DataFrame:
     return pd.DataFrame({"budget": [0.0, *at, end], "share": [*share, share[-1]]})
 
 
-def diagnostics(trials: pd.DataFrame, epochs: Epochs) -> list[Plot]:
+def diagnostics(trials: pd.DataFrame, epochs: Epochs, level: float = LEVEL) -> list[Plot]:
     """One figure for the gap and each of DIAGNOSTICS with a title that was recorded, against the epoch."""
     shown = []
     trained = trials.loc[trials["protocol"].notna(), OF_TRIALS]
     for metric in (GAP, *(metric for metric in DIAGNOSTICS if metric.title)):
-        both = ("relaxed_accuracy", "discrete_accuracy") if metric is GAP else (metric.name,)
-        found = curves(trained, epochs, *both)
+        column, less = ("relaxed_accuracy", "discrete_accuracy") if metric is GAP else (metric.name, None)
+        found = curves(trained, epochs, column, less, level)
         if found.summary.empty:
             continue
         figure = drawings.curves_figure(found.lines, found.summary, logarithmic=False, x="search epochs", y=metric.axis)
-        shown.append(panels(metric.name, f"{metric.title} against search epochs", figure, found.summary))
+        shown.append(panels(metric.name, f"{metric.title} against search epochs", figure, found))
     return shown

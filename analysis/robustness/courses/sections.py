@@ -21,6 +21,7 @@ from analysis.robustness.courses import figures as course_figures
 from analysis.robustness.courses import targets as time_to_target
 from analysis.robustness.derived import space_of
 from analysis.robustness.summary_tables import early_stopping
+from analysis.statistics.estimate import LEVEL, percent
 from trainables.benchmarks.accuracies import DATASETS, Accuracy
 from trainables.metrics import DIAGNOSTICS
 
@@ -35,7 +36,7 @@ _NO_EPOCHS = "no cells of epochs are recorded"
 _NO_REGRET = "there was no benchmark table to look the cells of epochs up in"
 
 
-def regret(trials: pd.DataFrame, epochs: Epochs, rule: Collapse, onsets: pd.DataFrame) -> Section:
+def regret(trials: pd.DataFrame, epochs: Epochs, rule: Collapse, onsets: pd.DataFrame, level: float = LEVEL) -> Section:
     """Regret of the cell that would be derived at each epoch; test where the table has it."""
     columns, absent = _regret_columns(epochs)
     if not columns:
@@ -44,20 +45,22 @@ def regret(trials: pd.DataFrame, epochs: Epochs, rule: Collapse, onsets: pd.Data
         "How far the cell that would be derived at each epoch lies below the best cell of the table; it is looked up, "
         f"and no search that trains ever sees it. Thin lines are search seeds (above {drawings.LINES_UP_TO} seeds, a "
         "band from the 10th to the 90th percentile), the thick line is the mean of the trials that ended ok, the dark "
-        "band its pointwise 95 % t interval; the grey band spans the means of all variants. A cross marks the epoch "
-        f"from which on a seed stays collapsed ({rule.words(trials)}). The axis is logarithmic above 0.1 points."
+        f"band its pointwise {percent(level)} t interval; the grey band spans the means of all variants. A cross marks "
+        f"the epoch from which on a seed stays collapsed ({rule.words(trials)}). The axis is logarithmic above 0.1 "
+        "points."
     )
     own = accuracies.own_dataset(trials)
     shown, tables = [], []
     for column in columns:
-        shown += figures.course(figures.drawn(trials), epochs, column, onsets)
-        table = early_stopping(anytime.early_stopping(trials, epochs, column), onsets, column)
+        shown += figures.course(figures.drawn(trials), epochs, column, onsets, level)
+        stopped = anytime.early_stopping(trials, epochs, column, level)
+        table = early_stopping(stopped, onsets, column, level)
         tables.append(replace(table, folded=not column.startswith(f"{own}_")))
     lead += f" Unknown for {listed(absent)}." if absent else ""
     return Section("regret", "Regret against epoch", lead + figures.drawn_note(trials), shown, _with_rows(tables))
 
 
-def cost(trials: pd.DataFrame, epochs: Epochs, study: dict[str, Any]) -> Section:
+def cost(trials: pd.DataFrame, epochs: Epochs, study: dict[str, Any], level: float = LEVEL) -> Section:
     """Regret against time and cost, on the study's own data set."""
     title = "Regret against time and cost"
     columns, _ = _regret_columns(epochs)
@@ -66,7 +69,7 @@ def cost(trials: pd.DataFrame, epochs: Epochs, study: dict[str, Any]) -> Section
     if not column:
         return Section("cost-course", title, absent=_NO_REGRET if epochs else _NO_EPOCHS)
     drawn = figures.drawn(trials)
-    curve = anytime.against_seconds(drawn, epochs, column)
+    curve = anytime.against_seconds(drawn, epochs, column, level)
     factor, unit = anytime.hours_factor(study, trials)
     found = [course_figures.by_time(curve, column), course_figures.by_cost(curve, column, factor, unit)]
     if not (shown := [plot for plot in found if plot]):
@@ -82,9 +85,9 @@ def cost(trials: pd.DataFrame, epochs: Epochs, study: dict[str, Any]) -> Section
     return Section("cost-course", title, lead + figures.drawn_note(trials), shown)
 
 
-def skips(trials: pd.DataFrame, epochs: Epochs, onsets: pd.DataFrame) -> Section:
+def skips(trials: pd.DataFrame, epochs: Epochs, onsets: pd.DataFrame, level: float = LEVEL) -> Section:
     """Share of skip connections over the search."""
-    shown = figures.course(figures.drawn(trials), epochs, "skip_share", onsets)
+    shown = figures.course(figures.drawn(trials), epochs, "skip_share", onsets, level)
     title = "Skip connections over the search"
     if not shown:
         return Section("skips", title, absent="no skip connections are recorded" if epochs else _NO_EPOCHS)
@@ -96,10 +99,10 @@ def skips(trials: pd.DataFrame, epochs: Epochs, onsets: pd.DataFrame) -> Section
     return Section("skips", title, lead, shown)
 
 
-def diagnostics(trials: pd.DataFrame, epochs: Epochs, column: str) -> Section:
+def diagnostics(trials: pd.DataFrame, epochs: Epochs, column: str, level: float = LEVEL) -> Section:
     """What the supernet says of itself, and what training-free scores say of the derived cells."""
     title = "Diagnostics"
-    shown = course_figures.diagnostics(figures.drawn(trials), epochs)
+    shown = course_figures.diagnostics(figures.drawn(trials), epochs, level)
     scores = proxies.proxy_table(trials, column) if column in accuracies.TABLE else None
     if not shown and scores is None:
         absent = "no discretisation gap, entropy, Hessian eigenvalue or training-free score is recorded"
@@ -113,7 +116,7 @@ def diagnostics(trials: pd.DataFrame, epochs: Epochs, column: str) -> Section:
     return Section("diagnostics", title, lead, shown, [scores] if scores else [])
 
 
-def targets(results: Results, epochs: Epochs, asked: Sequence[float]) -> Section:
+def targets(results: Results, epochs: Epochs, asked: Sequence[float], level: float = LEVEL) -> Section:
     """How long runs take to reach each target ``asked`` for. Raises ConfigError; see targets.checked."""
     columns = time_to_target.looked_at(results, epochs)
     wanted = time_to_target.checked(asked, results, columns)
@@ -124,7 +127,7 @@ def targets(results: Results, epochs: Epochs, asked: Sequence[float]) -> Section
         runs = time_to_target.runs_to(results, epochs, column, wanted)
         units = [*runs["unit"].unique(), "seconds"]
         shown += [plot for unit in units if (plot := course_figures.reached(runs, column, unit, drawn))]
-        tables.append(time_to_target.targets_table(runs, column))
+        tables.append(time_to_target.targets_table(runs, column, level))
         said += time_to_target.told(runs, column)
     lead = (
         "A run has reached a target at its first value as good, though nothing told it so, and whether it kept it or "

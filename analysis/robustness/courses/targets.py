@@ -18,7 +18,7 @@ from analysis.results import accuracies
 from analysis.results.epochs import Epochs
 from analysis.results.from_store import Results
 from analysis.robustness.courses.anytime import TIMES, seconds
-from analysis.statistics.estimate import Estimate
+from analysis.statistics.estimate import LEVEL, Estimate, percent
 from analysis.statistics.proportions import proportion_interval
 from analysis.statistics.running_time import expected_running_time
 from trainables.errors import ConfigError
@@ -79,14 +79,14 @@ def runs_to(results: Results, epochs: Epochs, column: str, targets: Sequence[flo
     return pd.concat(parts, ignore_index=True)
 
 
-def targets_table(runs: pd.DataFrame, column: str) -> Table:
+def targets_table(runs: pd.DataFrame, column: str, level: float = LEVEL) -> Table:
     """One row a variant, unit and target."""
     data, shown = [], []
     timed = runs["spent_s"].notna().any()
     for (target, variant, unit), own in runs.groupby(["target", "variant", "unit"], sort=False):
         n, k = len(own), int(own["reached"].sum())
-        share = proportion_interval(k, n)
-        steps, times = (expected_running_time(own[name], own["reached"]) for name in ("spent", "spent_s"))
+        share = proportion_interval(k, n, level)
+        steps, times = (expected_running_time(own[name], own["reached"], level) for name in ("spent", "spent_s"))
         data.append(
             {
                 "target": target, "variant": variant, "unit": unit, "runs": n, "reached": k, "share_lo": share.low,
@@ -109,9 +109,9 @@ def targets_table(runs: pd.DataFrame, column: str) -> Table:
         )
     caption = (
         f"{accuracies.heading(column)}, {accuracies.direction(column)}. Reached: runs that had a value as good, with "
-        "the exact 95 % interval of the share. Median: over all runs, ∞ where fewer than half reached the target. "
-        "Expected: the budget of all runs until the target or their end, per run that reached it, with its 95 % "
-        "jackknife interval."
+        f"the exact {percent(level)} interval of the share. Median: over all runs, ∞ where fewer than half reached the "
+        "target. Expected: the budget of all runs until the target or their end, per run that reached it, with its "
+        f"{percent(level)} jackknife interval."
     )
     frames = pd.DataFrame(shown).fillna(UNKNOWN), pd.DataFrame(data)
     return Table(f"targets_{accuracies.slug(column)}", f"Time to target, {accuracies.title(column)}", caption, *frames)

@@ -17,9 +17,8 @@ import pandas as pd
 
 from analysis.sensitivity.numbers.games import coalitions, shapley_values
 from analysis.sensitivity.numbers.settings import Settings
-from analysis.statistics.estimate import NAN
+from analysis.statistics.estimate import LEVEL, NAN
 from analysis.statistics.intervals import t_interval
-from trainables.hyperparameters import Scalar
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +26,6 @@ class Ablation:
     """``table``, one row a step: hyperparameter, before, after (its levels), value (mean after the step), gain, low and
     high (Student-t, of the seeds' paired differences), shapley (NaN where combinations were not run)."""
 
-    start: Mapping[str, Scalar]
-    target: Mapping[str, Scalar]
     start_value: float
     table: pd.DataFrame
     n: int
@@ -36,7 +33,7 @@ class Ablation:
     note: str = ""
 
 
-def ablation_path(settings: Settings, start: Mapping[str, Any]) -> Ablation:
+def ablation_path(settings: Settings, start: Mapping[str, Any], level: float = LEVEL) -> Ablation:
     """Walk from ``start`` to the setting of the highest mean.
 
     The path ends early where no next setting was run. Raises StoreError where ``start`` was not run.
@@ -53,7 +50,7 @@ def ablation_path(settings: Settings, start: Mapping[str, Any]) -> Ablation:
         chosen = max(candidates, key=lambda j: settings.means[rows[done | {j}]])
         done = done | {chosen}
         there, hyperparameter = rows[done], settings.hyperparameters[chosen]
-        gain = t_interval(settings.values[there] - settings.values[here])
+        gain = t_interval(settings.values[there] - settings.values[here], level)
         steps.append(
             {
                 "hyperparameter": hyperparameter.name,
@@ -68,13 +65,12 @@ def ablation_path(settings: Settings, start: Mapping[str, Any]) -> Ablation:
         )
     columns = ["hyperparameter", "before", "after", "value", "gain", "low", "high", "shapley"]
     short = "" if len(done) == len(differing) else f"no setting after step {len(done)} of {len(differing)} was run"
+    interval = t_interval([], level).method
     return Ablation(
-        start=settings.setting(first),
-        target=settings.setting(last),
         start_value=float(settings.means[first]),
         table=pd.DataFrame(steps, columns=columns),
         n=settings.n,
-        method=f"greedy ablation over settings that were run; {t_interval([]).method} of paired differences over seeds",
+        method=f"greedy ablation over settings that were run; {interval} of paired differences over seeds",
         note=short,
     )
 

@@ -24,7 +24,7 @@ from scipy import special
 from analysis.sensitivity.numbers.crossfit import halves, in_sample
 from analysis.sensitivity.numbers.jackknife import jackknife
 from analysis.sensitivity.numbers.settings import Settings
-from analysis.statistics.estimate import NAN, FloatArray, too_few
+from analysis.statistics.estimate import LEVEL, NAN, FloatArray, too_few
 from analysis.statistics.intervals import t_multiplier
 
 POINTS = 40
@@ -41,7 +41,12 @@ class BudgetCurve:
     note: str = ""
 
 
-def expected_best(settings: Settings, generator: np.random.Generator, ks: Sequence[int] | None = None) -> BudgetCurve:
+def expected_best(
+    settings: Settings,
+    generator: np.random.Generator,
+    level: float = LEVEL,
+    ks: Sequence[int] | None = None,
+) -> BudgetCurve:
     """The curve over ``ks``, by default about POINTS of them from 1 to the number of settings that have a value.
 
     Intervals are the jackknife's over seeds, and where settings are a sample, over settings too.
@@ -59,11 +64,11 @@ def expected_best(settings: Settings, generator: np.random.Generator, ks: Sequen
             return np.full(len(budgets), NAN)
         return halves(values, np.random.default_rng(seed)).ranked(weights)
 
-    found = jackknife(settings.values, numbers)
+    found = jackknife(settings.values, numbers, level)
     half = found.high - found.estimate
     sampled = ""
     if not settings.is_complete:
-        half = np.hypot(half, t_multiplier(max(settings.n, 2)) * sampling_error(settings.means, budgets))
+        half = np.hypot(half, t_multiplier(max(settings.n, 2), level) * sampling_error(settings.means, budgets))
         sampled = " and over settings, none beyond half of them"
     ascending = np.sort(settings.means[np.isfinite(settings.means)])
     table = pd.DataFrame(

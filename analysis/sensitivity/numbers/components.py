@@ -50,7 +50,9 @@ class VarianceDecomposition:
     note: str = ""
 
 
-def variance_decomposition(methods: Sequence[Settings], generator: np.random.Generator) -> VarianceDecomposition:
+def variance_decomposition(
+    methods: Sequence[Settings], generator: np.random.Generator, level: float = LEVEL
+) -> VarianceDecomposition:
     """Decompose the values of one or more methods on one data set. Raises StoreError where it is more than one."""
     if len({settings.dataset for settings in methods}) != 1:
         found = sorted({settings.dataset for settings in methods})
@@ -58,7 +60,7 @@ def variance_decomposition(methods: Sequence[Settings], generator: np.random.Gen
     shared = all(s.shared_seeds for s in methods) and len({s.seeds for s in methods}) == 1
     values = [settings.values for settings in methods]
     if len({of_method.shape[1] for of_method in values}) == 1 and not any(np.isnan(v).any() for v in values):
-        return _by_moments(values, shared, generator)
+        return _by_moments(values, shared, generator, level)
     return _by_reml(methods, shared)
 
 
@@ -96,7 +98,9 @@ def moments(squares: Mapping[str, Any], counts: Sequence[int], n: int) -> dict[s
     return {name: found[name] for name in (METHOD, SETTING, SEED) if name in found} | {ERROR: squares[ERROR]}
 
 
-def _by_moments(values: Sequence[FloatArray], shared: bool, generator: np.random.Generator) -> VarianceDecomposition:
+def _by_moments(
+    values: Sequence[FloatArray], shared: bool, generator: np.random.Generator, level: float
+) -> VarianceDecomposition:
     counts, n = [len(of_method) for of_method in values], values[0].shape[1]
     squares, freedom = mean_squares(values, shared and sum(counts) > 1)
     if ERROR not in squares:
@@ -108,12 +112,12 @@ def _by_moments(values: Sequence[FloatArray], shared: bool, generator: np.random
     possible = np.maximum(np.array(list(moments(drawn, counts, n).values())), 0.0)
     total = possible.sum(axis=0)
     shares = np.divide(possible, total, out=np.full_like(possible, NAN), where=total > 0)
-    low, high = np.quantile(shares, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=1)
+    low, high = np.quantile(shares, [(1 - level) / 2, (1 + level) / 2], axis=1)
     equal = len(set(counts)) == 1
     each = f"{counts[0]} settings" if equal else f"{min(counts)} to {max(counts)} settings"
     method = (
         f"analysis of variance of {len(counts)} × {each} × {n} seeds, {'' if SEED in raw else 'not '}shared by all "
-        f"settings; shares with {percent(LEVEL)} generalised confidence intervals"
+        f"settings; shares with {percent(level)} generalised confidence intervals"
         f"{'' if equal else ', that of the method approximate'}"
     )
     test = _f_test(squares, freedom, sum(counts))

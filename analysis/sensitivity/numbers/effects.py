@@ -17,10 +17,10 @@ from sklearn.ensemble import RandomForestRegressor
 
 from analysis.sensitivity.numbers.grid import effect
 from analysis.sensitivity.numbers.importance import MINIMUM_SETTINGS
-from analysis.sensitivity.numbers.jackknife import T_OVER_SEEDS, seed_groups, t_bands
+from analysis.sensitivity.numbers.jackknife import seed_groups, t_bands
 from analysis.sensitivity.numbers.settings import Settings, seed_means
 from analysis.sensitivity.numbers.surrogate import fit_forest, held_out_r2, partial_dependence
-from analysis.statistics.estimate import NAN, FloatArray, too_few
+from analysis.statistics.estimate import LEVEL, NAN, FloatArray, too_few
 from analysis.statistics.intervals import MINIMUM_N
 from trainables.hyperparameters import Scalar
 
@@ -40,30 +40,36 @@ class Effects:
     """
 
     table: pd.DataFrame
-    exact: bool
-    r2: float
-    """Held-out R² of the surrogate; NaN where the means are exact."""
     n: int
     method: str
     note: str = ""
 
 
-def main_effects(settings: Settings, generator: np.random.Generator, minimum_r2: float = MINIMUM_R2) -> Effects:
+def main_effects(
+    settings: Settings, generator: np.random.Generator, level: float = LEVEL, *, minimum_r2: float = MINIMUM_R2
+) -> Effects:
     """The curve of every hyperparameter that varies, in the order of ``settings.names``."""
-    averages = _Averages.of(settings, generator, minimum_r2)
+    averages = _Averages.of(settings, generator, level, minimum_r2)
     empty = pd.DataFrame(columns=["hyperparameter", "level", "mean", "low", "high"])
     frames = [empty]
     for place, name in enumerate(settings.names if not averages.note else ()):
         (levels,), curves = averages.curves([place], POINTS)
-        frames.append(pd.DataFrame({"hyperparameter": name, "level": pd.Series(levels, dtype=object), **_band(curves)}))
+        along = pd.DataFrame({"hyperparameter": name, "level": pd.Series(levels, dtype=object)})
+        frames.append(along.assign(**averages.band(curves)))
     return averages.result(pd.concat(frames[1:] or frames, ignore_index=True))
 
 
 def pairwise_effect(
-    settings: Settings, first: str, second: str, generator: np.random.Generator, minimum_r2: float = MINIMUM_R2
+    settings: Settings,
+    first: str,
+    second: str,
+    generator: np.random.Generator,
+    level: float = LEVEL,
+    *,
+    minimum_r2: float = MINIMUM_R2,
 ) -> Effects:
     """The surface of two hyperparameters that vary."""
-    averages = _Averages.of(settings, generator, minimum_r2)
+    averages = _Averages.of(settings, generator, level, minimum_r2)
     if averages.note:
         columns = ["first", "second", "mean", "low", "high", "interaction"]
         return averages.result(pd.DataFrame(columns=columns))
@@ -71,7 +77,7 @@ def pairwise_effect(
     axes, curves = averages.curves(places, PAIR_POINTS)
     levels = pd.DataFrame(list(product(*axes)), columns=["first", "second"], dtype=object)
     interaction = effect(curves.mean(axis=0), (0, 1)).ravel()
-    return averages.result(levels.assign(**_band(curves.reshape(len(curves), -1)), interaction=interaction))
+    return averages.result(levels.assign(**averages.band(curves.reshape(len(curves), -1)), interaction=interaction))
 
 
 def lines(settings: Settings, name: str) -> pd.DataFrame:
@@ -91,23 +97,24 @@ class _Averages:
     """Each seed's values averaged over all hyperparameters but some: exactly on a full grid, else by forests."""
 
     settings: Settings
+    level: float
     seed: int
     r2: float
     note: str
 
     @classmethod
-    def of(cls, settings: Settings, generator: np.random.Generator, minimum_r2: float) -> _Averages:
+    def of(cls, settings: Settings, generator: np.random.Generator, level: float, minimum_r2: float) -> _Averages:
         seed = int(generator.integers(2**31))
         if settings.is_full_grid:
-            return cls(settings, seed, NAN, "")
+            return cls(settings, level, seed, NAN, "")
         known = int(np.isfinite(settings.values).sum(axis=0).max())
         if known < MINIMUM_SETTINGS:
-            return cls(settings, seed, NAN, f"a surrogate {too_few(MINIMUM_SETTINGS, known, 'settings')}")
+            return cls(settings, level, seed, NAN, f"a surrogate {too_few(MINIMUM_SETTINGS, known, 'settings')}")
         r2 = held_out_r2(settings.unit, settings.means, seed)
         short = (
             f"a surrogate needs a held-out R² of {minimum_r2:g}, but it is {r2:.2f}; run more settings or a full grid"
         )
-        return cls(settings, seed, r2, "" if r2 >= minimum_r2 else short)
+        return cls(settings, level, seed, r2, "" if r2 >= minimum_r2 else short)
 
     @cached_property
     def forests(self) -> list[RandomForestRegressor]:
@@ -128,13 +135,15 @@ class _Averages:
         return [levels for levels, _ in axes], np.reshape(surfaces, (-1, *(len(unit) for _, unit in axes)))
 
     def result(self, table: pd.DataFrame) -> Effects:
-        exact, count = self.settings.is_full_grid, len(self.settings.table)
-        how = f"exact marginal means of {count} combinations" if exact else f"forests fitted to {count} settings"
+        count = len(self.settings.table)
+        how = f"exact marginal means of {count} combinations"
+        if not self.settings.is_full_grid:
+            how = f"forests fitted to {count} settings, held-out R² {self.r2:.2f}"
         few = f"the band {too_few(MINIMUM_N, self.settings.n, 'seeds')}" if self.settings.n < MINIMUM_N else ""
-        return Effects(table, exact, self.r2, self.settings.n, f"{how}; {T_OVER_SEEDS}", self.note or few)
+        interval = t_bands(np.empty((self.settings.n, 0)), self.level).method
+        return Effects(table, self.settings.n, f"{how}; {interval}", self.note or few)
 
-
-def _band(curves: FloatArray) -> dict[str, FloatArray]:
-    """The columns of curves [n, points]."""
-    bands = t_bands(curves)
-    return {"mean": bands.estimate, "low": bands.low, "high": bands.high}
+    def band(self, curves: FloatArray) -> dict[str, FloatArray]:
+        """The columns of curves [n, points]."""
+        bands = t_bands(curves, self.level)
+        return {"mean": bands.estimate, "low": bands.low, "high": bands.high}

@@ -24,7 +24,7 @@ from scipy import stats
 
 from analysis.sensitivity.numbers.jackknife import jackknife
 from analysis.sensitivity.numbers.settings import Settings
-from analysis.statistics.estimate import FloatArray, too_few
+from analysis.statistics.estimate import LEVEL, FloatArray, too_few
 
 SEEDS = "seeds"
 CROSS = " × "
@@ -48,7 +48,7 @@ class Anova:
     note: str = ""
 
 
-def anova(settings: Settings) -> Anova:
+def anova(settings: Settings, level: float = LEVEL) -> Anova:
     """Decompose a full grid: a row for each hyperparameter, and for each combination of them.
 
     With a single seed there is nothing to test against: omega2, f and p are NaN. Raises StoreError off a full grid.
@@ -70,7 +70,7 @@ def anova(settings: Settings) -> Anova:
     ss, within, within_df = sums(values), _within(values), values.size - len(values)
     with np.errstate(divide="ignore", invalid="ignore"):  # seeds that all agree
         f = ss / df / mean_square_within(values)
-        shares = jackknife(values, omega2, bounds=(0, 1))
+        shares = jackknife(values, omega2, level, bounds=(0, 1))
         table = pd.DataFrame(
             {
                 "term": [*terms, SEEDS],

@@ -5,8 +5,9 @@ another question, which hyperparameters decide whether a setting is among the be
 Settings should come from a grid or be drawn at random: an optimiser's trials say where it went.
 
 Beside a share stands the test of that hyperparameter (``importance_tests``) and the share that chance gives it in one
-case of twenty. PED-ANOVA's null is its own: the same number when whole settings are shuffled, so that the best are any.
-On 20 settings of noise, importances that are normalised to 1 name a winner at .55 to .85.
+case of 1 / alpha, twenty unless told otherwise. PED-ANOVA's null is its own: the same number when whole settings are
+shuffled, so that the best are any. On 20 settings of noise, importances that are normalised to 1 name a winner at .55
+to .85.
 
 Sources: Hutter, Hoos and Leyton-Brown, ICML 2014 (fANOVA); Watanabe, Bansal and Hutter, "PED-ANOVA", IJCAI 2023;
 Phipson and Smyth, "Permutation p-values should never be zero", 2010.
@@ -15,7 +16,7 @@ Phipson and Smyth, "Permutation p-values should never be zero", 2010.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ from analysis.sensitivity.numbers.noise import noise_share
 from analysis.sensitivity.numbers.optuna_importance import OptunaImportance
 from analysis.sensitivity.numbers.settings import Settings, seed_means
 from analysis.sensitivity.numbers.surrogate import TREES, held_out_r2
-from analysis.statistics.estimate import LEVEL, NAN, FloatArray, too_few
+from analysis.statistics.estimate import ALPHA, NAN, FloatArray, too_few
 from analysis.statistics.multiplicity import adjust
 
 MINIMUM_SETTINGS = 10
@@ -41,7 +42,7 @@ class Importances:
     """The importance of each hyperparameter of one method on one data set.
 
     ``table``: hyperparameter, importance (largest first), low, high (over seeds), null (the importance that chance
-    gives it in one case of twenty; NaN for fANOVA), p (after Holm over the hyperparameters). One that does not
+    gives it in one case of 1 / alpha; NaN for fANOVA), p (after Holm over the hyperparameters). One that does not
     vary has importance 0.
     """
 
@@ -52,20 +53,22 @@ class Importances:
     misses. NaN for PED-ANOVA, whose numbers are no shares."""
     noise: float
     """Share of the variance between settings that seeds alone make, whatever the hyperparameters; NaN for one seed."""
-    r2: float
-    """Held-out R² of the surrogate; NaN where there is none."""
     settings: int
     n: int
     method: str
+    smallest_p: float = 0.0
+    """The smallest p, after Holm, that the shuffles behind it could give; 0 where there are none."""
     note: str = ""
 
 
-def importances(settings: Settings, generator: np.random.Generator) -> Importances:
+def importances(settings: Settings, generator: np.random.Generator, alpha: float = ALPHA) -> Importances:
     """Shares of the variance between settings: exact on a full grid, by fANOVA elsewhere."""
-    return exact_importances(settings) if settings.is_full_grid else fanova_importances(settings, generator)
+    return (
+        exact_importances(settings, alpha) if settings.is_full_grid else fanova_importances(settings, generator, alpha)
+    )
 
 
-def exact_importances(settings: Settings) -> Importances:
+def exact_importances(settings: Settings, alpha: float = ALPHA) -> Importances:
     """Exact main-effect shares of the variance between the settings' means. Raises StoreError off a full grid."""
     settings.grid()
     subsets = subsets_of(len(settings.names), order=1)
@@ -74,10 +77,12 @@ def exact_importances(settings: Settings) -> Importances:
         return effect_sums(means.reshape(settings.levels), subsets) / (means.size * means.var())
 
     method = f"exact ANOVA of all {len(settings.table)} combinations, main effects"
-    return _tested(_Evaluator(EXACT, method, shares, (0, 1)), settings)
+    return _tested(_Evaluator(EXACT, method, shares, (0, 1)), settings, alpha)
 
 
-def fanova_importances(settings: Settings, generator: np.random.Generator, *, trees: int = TREES) -> Importances:
+def fanova_importances(
+    settings: Settings, generator: np.random.Generator, alpha: float = ALPHA, *, trees: int = TREES
+) -> Importances:
     """Main-effect shares of the variance that a random forest of ``trees`` trees finds between the settings' means.
 
     One forest is needed for each seed. The time grows with the square of the settings: about 3 s for 64 trees at 300
@@ -85,19 +90,24 @@ def fanova_importances(settings: Settings, generator: np.random.Generator, *, tr
     """
     seed = int(generator.integers(2**31))
     study = OptunaImportance(settings)
-    method = f"fANOVA (Optuna, {trees} trees) of {_known(settings)} settings, main effects"
+    r2 = held_out_r2(settings.unit, settings.means, seed, trees)
+    method = f"fANOVA (Optuna, {trees} trees, held-out R² {r2:.2f}) of {_known(settings)} settings, main effects"
     evaluator = _Evaluator(
         FANOVA,
         method,
         statistic=lambda means: study.fanova(means, trees, seed),
         bounds=(0, 1),
-        r2=held_out_r2(settings.unit, settings.means, seed, trees),
     )
-    return _tested(evaluator, settings)
+    return _tested(evaluator, settings, alpha)
 
 
 def ped_anova_importances(
-    settings: Settings, generator: np.random.Generator, *, permutations: int = 200, quantile: float = 0.1
+    settings: Settings,
+    generator: np.random.Generator,
+    alpha: float = ALPHA,
+    *,
+    permutations: int = 200,
+    quantile: float = 0.1,
 ) -> Importances:
     """Which hyperparameters decide whether a setting is among the best ``quantile``, at least the best five.
 
@@ -111,7 +121,7 @@ def ped_anova_importances(
     def divergences(means: FloatArray) -> FloatArray:
         return study.ped_anova(means, top)
 
-    return _shuffled(_Evaluator(PED_ANOVA, method, divergences, (0, np.inf)), settings, generator, permutations)
+    return _shuffled(_Evaluator(PED_ANOVA, method, divergences, (0, np.inf)), settings, generator, alpha, permutations)
 
 
 @dataclass(frozen=True)
@@ -121,21 +131,20 @@ class _Evaluator:
     statistic: Callable[[FloatArray], FloatArray]
     """Means [H], not all equal -> importances [p]."""
     bounds: tuple[float, float]
-    r2: float = NAN
 
 
-def _tested(evaluator: _Evaluator, settings: Settings) -> Importances:
+def _tested(evaluator: _Evaluator, settings: Settings, alpha: float) -> Importances:
     """With the tests of the main effects."""
     if evaluator.name != EXACT and _known(settings) < MINIMUM_SETTINGS:
         return _refused(evaluator, settings)
-    tests = tests_of_each(settings)
+    tests = tests_of_each(settings, alpha)
     if evaluator.name != EXACT:  # a forest's shares are not those of the model
         tests = MainEffects(tests.p, np.full(len(settings.names), NAN), tests.method)
-    return _evaluate(evaluator, settings, tests.p, tests.by_chance, f"p of the {tests.method}")
+    return _evaluate(evaluator, settings, tests.p, tests.by_chance, f"p of the {tests.method}", 1 - alpha)
 
 
 def _shuffled(
-    evaluator: _Evaluator, settings: Settings, generator: np.random.Generator, permutations: int
+    evaluator: _Evaluator, settings: Settings, generator: np.random.Generator, alpha: float, permutations: int
 ) -> Importances:
     """With a null of ``permutations`` shuffles of whole settings."""
     means, known, count = settings.means, np.isfinite(settings.means), len(settings.names)
@@ -150,16 +159,12 @@ def _shuffled(
     null = np.array([by_chance() for _ in range(permutations)]).reshape(permutations, count)
     observed = _unless_flat(evaluator.statistic, means, count)
     if not permutations:
-        return _evaluate(evaluator, settings, np.full(count, NAN), np.full(count, NAN), "no test")
+        return _evaluate(evaluator, settings, np.full(count, NAN), np.full(count, NAN), "no test", 1 - alpha)
     p = adjust((1 + (null >= observed - 1e-12).sum(axis=0)) / (1 + permutations)).p
     holm = f", Holm over {count}" if count > 1 else ""
-    return _evaluate(
-        evaluator,
-        settings,
-        p,
-        np.quantile(null, LEVEL, axis=0),
-        f"null and p from {permutations} shuffles of the settings{holm}",
-    )
+    tested = f"null and p from {permutations:,} shuffles of the settings{holm}"
+    found = _evaluate(evaluator, settings, p, np.quantile(null, 1 - alpha, axis=0), tested, 1 - alpha)
+    return replace(found, smallest_p=min(1.0, count / (1 + permutations)))
 
 
 def _refused(evaluator: _Evaluator, settings: Settings) -> Importances:
@@ -168,24 +173,25 @@ def _refused(evaluator: _Evaluator, settings: Settings) -> Importances:
     nothing = np.full(len(settings.names), NAN)
     table = _table(settings, found, nothing, nothing)
     return Importances(
-        evaluator.name, table, NAN, noise_share(settings), evaluator.r2, _known(settings), settings.n,
-        f"{note}: not computed", note,
+        evaluator.name, table, NAN, noise_share(settings), _known(settings), settings.n,
+        f"{note}: not computed", note=note,
     )  # fmt: skip
 
 
-def _evaluate(evaluator: _Evaluator, settings: Settings, p: FloatArray, null: FloatArray, tested: str) -> Importances:
+def _evaluate(
+    evaluator: _Evaluator, settings: Settings, p: FloatArray, null: FloatArray, tested: str, level: float
+) -> Importances:
     def observed(values: FloatArray) -> FloatArray:
         return _unless_flat(evaluator.statistic, seed_means(values), len(settings.names))
 
     means = settings.means[np.isfinite(settings.means)]
     flat = len(means) == 0 or np.ptp(means) == 0
-    found = jackknife(settings.values, observed, bounds=evaluator.bounds)
+    found = jackknife(settings.values, observed, level, bounds=evaluator.bounds)
     return Importances(
         evaluator=evaluator.name,
         table=_table(settings, found, p, null),
         unexplained=NAN if flat or evaluator.name == PED_ANOVA else float(1 - found.estimate.sum()),
         noise=noise_share(settings),
-        r2=evaluator.r2,
         settings=len(means),
         n=settings.n,
         method=f"{evaluator.method}; {found.method}; {tested}",

@@ -23,7 +23,7 @@ from scipy import stats
 
 from analysis.sensitivity.numbers.grid import effect_sums, mean_square_within, subsets_of
 from analysis.sensitivity.numbers.settings import Settings
-from analysis.statistics.estimate import LEVEL, NAN, FloatArray
+from analysis.statistics.estimate import ALPHA, NAN, FloatArray
 from analysis.statistics.multiplicity import adjust
 
 
@@ -34,11 +34,11 @@ class MainEffects:
     p: FloatArray
     """After Holm; NaN where there is nothing to test against."""
     by_chance: FloatArray
-    """The share of the variance between settings that it has in one case of twenty if it does not matter."""
+    """The share of the variance between settings that it exceeds in a share alpha of cases if it does not matter."""
     method: str
 
 
-def tests_of_each(settings: Settings) -> MainEffects:
+def tests_of_each(settings: Settings, alpha: float = ALPHA) -> MainEffects:
     """Test every hyperparameter of ``settings`` for a main effect."""
     if settings.is_full_grid and settings.n > 1 and np.ptp(settings.values, axis=1).any():
         sums, df, square, rest = _against_seeds(settings)
@@ -53,7 +53,7 @@ def tests_of_each(settings: Settings) -> MainEffects:
         return MainEffects(nothing, nothing, f"{method}: none, for nothing is left to test against")
     with np.errstate(divide="ignore", invalid="ignore"):  # seeds that all agree
         p = stats.f.sf(sums / df / square, df, rest)
-    by_chance = np.minimum(stats.f.ppf(LEVEL, df, rest) * df * square / between, 1.0)
+    by_chance = np.minimum(stats.f.isf(alpha, df, rest) * df * square / between, 1.0)
     holm = f", Holm over {len(sums)}" if len(sums) > 1 else ""
     return MainEffects(adjust(p).p, by_chance, f"{method}{holm}")
 

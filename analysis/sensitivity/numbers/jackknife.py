@@ -19,8 +19,6 @@ import numpy as np
 from analysis.statistics.estimate import LEVEL, NAN, Estimate, FloatArray, percent, too_few
 from analysis.statistics.intervals import MINIMUM_N, t_multiplier
 
-JACKKNIFE = f"{percent(LEVEL)} Student-t interval from the jackknife over seeds"
-T_OVER_SEEDS = f"mean with {percent(LEVEL)} Student-t interval over seeds, pointwise"
 GROUPS = 30
 Statistic = Callable[[FloatArray], FloatArray]
 """Values [H, any number of seeds] -> numbers of a fixed shape."""
@@ -43,23 +41,25 @@ class Bands:
         return Estimate(float(self.estimate[index]), low, high, self.n, self.method, note=self.note)
 
 
-def jackknife(values: FloatArray, statistic: Statistic, *, bounds: tuple[float, float] | None = None) -> Bands:
+def jackknife(
+    values: FloatArray, statistic: Statistic, level: float = LEVEL, *, bounds: tuple[float, float] | None = None
+) -> Bands:
     """``statistic`` of ``values`` [H, n] with its interval, estimate ± t(n - 1) times the jackknife's standard error.
 
     More than GROUPS seeds are left out in so many groups. ``bounds`` are those of what is estimated: an interval is cut
     off there. Below three seeds there is none.
     """
-    n = values.shape[1]
+    n, method = values.shape[1], f"{percent(level)} Student-t interval from the jackknife over seeds"
     estimate = np.asarray(statistic(values), dtype=float)
     if n < MINIMUM_N:
-        return _without_interval(estimate, n, JACKKNIFE)
+        return _without_interval(estimate, n, method)
     groups = seed_groups(n)
     left_out = np.array([statistic(np.delete(values, group, axis=1)) for group in groups])
-    half = t_multiplier(len(groups)) * np.sqrt((len(groups) - 1) * left_out.var(axis=0))
+    half = t_multiplier(len(groups), level) * np.sqrt((len(groups) - 1) * left_out.var(axis=0))
     low, high = estimate - half, estimate + half
     if bounds is not None:
         low, high = np.clip(low, *bounds), np.clip(high, *bounds)
-    return Bands(estimate, low, high, n, JACKKNIFE)
+    return Bands(estimate, low, high, n, method)
 
 
 def seed_groups(n: int) -> list[np.ndarray]:
@@ -67,14 +67,14 @@ def seed_groups(n: int) -> list[np.ndarray]:
     return np.array_split(np.arange(n), min(n, GROUPS))
 
 
-def t_bands(curves: FloatArray) -> Bands:
+def t_bands(curves: FloatArray, level: float = LEVEL) -> Bands:
     """The mean of ``curves`` [n, ...], one a seed, with its pointwise Student-t interval, [...]."""
-    n = len(curves)
+    n, method = len(curves), f"mean with {percent(level)} Student-t interval over seeds, pointwise"
     mean = curves.mean(axis=0)
     if n < MINIMUM_N:
-        return _without_interval(mean, n, T_OVER_SEEDS)
-    half = t_multiplier(n) * curves.std(axis=0, ddof=1) / np.sqrt(n)
-    return Bands(mean, mean - half, mean + half, n, T_OVER_SEEDS)
+        return _without_interval(mean, n, method)
+    half = t_multiplier(n, level) * curves.std(axis=0, ddof=1) / np.sqrt(n)
+    return Bands(mean, mean - half, mean + half, n, method)
 
 
 def no_bands(shape: tuple[int, ...], n: int, note: str) -> Bands:

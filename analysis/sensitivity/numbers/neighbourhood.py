@@ -17,9 +17,8 @@ import pandas as pd
 from analysis.sensitivity.numbers.crossfit import halves, in_sample, worst_only
 from analysis.sensitivity.numbers.jackknife import jackknife
 from analysis.sensitivity.numbers.settings import Settings
-from analysis.statistics.estimate import NAN, FloatArray, too_few
+from analysis.statistics.estimate import LEVEL, NAN, FloatArray, too_few
 from analysis.statistics.summary import TAIL
-from trainables.hyperparameters import Scalar
 
 NEAR, ALL = "one at a time", "all settings"
 
@@ -30,9 +29,6 @@ class Neighbourhood:
     value), lost (settings that never had one), estimate (percent), low, high, naive."""
 
     table: pd.DataFrame
-    worst: Mapping[str, Mapping[str, Scalar]]
-    """The setting of the lowest mean of each neighbourhood."""
-    tail: float
     n: int
     method: str
     note: str = ""
@@ -45,7 +41,12 @@ def neighbours(settings: Settings, default: Mapping[str, Any]) -> np.ndarray:
 
 
 def tail_of_neighbourhoods(
-    settings: Settings, default: Mapping[str, Any] | None, generator: np.random.Generator, tail: float = TAIL
+    settings: Settings,
+    default: Mapping[str, Any] | None,
+    generator: np.random.Generator,
+    level: float = LEVEL,
+    *,
+    tail: float = TAIL,
 ) -> Neighbourhood:
     """Mean, CVaR (mean of the worst ``tail`` of the settings) and worst; without a default, of all settings only."""
     every = np.arange(len(settings.table))
@@ -61,7 +62,7 @@ def tail_of_neighbourhoods(
         split = halves(values, np.random.default_rng(seed))
         return np.array([split.ranked(weights, members) for members in rows.values()])
 
-    found = jackknife(settings.values, numbers)
+    found = jackknife(settings.values, numbers, level)
     parts = []
     for place, (name, members) in enumerate(rows.items()):
         known = int(np.isfinite(settings.means[members]).sum())
@@ -76,12 +77,9 @@ def tail_of_neighbourhoods(
             "naive": in_sample(settings.means).ranked(weights, members),
         }
         parts.append(pd.DataFrame(part))
-    lowest = {name: members[np.nanargmin(settings.means[members])] for name, members in rows.items()}
     few = f"choosing and scoring {too_few(2, settings.n, 'seeds')}" if settings.n < 2 else found.note
     return Neighbourhood(
         table=pd.concat(parts, ignore_index=True),
-        worst={name: settings.setting(int(row)) for name, row in lowest.items()},
-        tail=tail,
         n=settings.n,
         method=f"CVaR {tail:g}: mean of the worst {100 * tail:g} % of the settings, cross-fitted; {found.method}",
         note=few,

@@ -18,7 +18,7 @@ import pandas as pd
 from analysis.sensitivity.numbers.jackknife import Bands, jackknife
 from analysis.sensitivity.numbers.noise import seed_variance
 from analysis.sensitivity.numbers.settings import Settings, seed_means
-from analysis.statistics.estimate import DECIMALS, NAN, Estimate, FloatArray
+from analysis.statistics.estimate import DECIMALS, LEVEL, NAN, Estimate, FloatArray
 from analysis.statistics.intervals import t_multiplier
 
 LIMIT = 5.0
@@ -47,7 +47,7 @@ class RobustnessProfile:
         return float(_shares(self.gaps, np.array([eps]))[0])
 
 
-def robustness_profile(settings: Settings, generator: np.random.Generator) -> RobustnessProfile:
+def robustness_profile(settings: Settings, generator: np.random.Generator, level: float = LEVEL) -> RobustnessProfile:
     """The profile below the method's own best mean.
 
     Intervals are the jackknife's over seeds; where settings are a sample and not a full grid, the error of drawing
@@ -63,8 +63,8 @@ def robustness_profile(settings: Settings, generator: np.random.Generator) -> Ro
         below = _gaps(seed_means(values))
         return np.append(_area(below).mean(), _shares(below, eps))
 
-    found = jackknife(settings.values, numbers)
-    found = _widened(found, _sampling_error(gaps, eps) if not settings.is_complete else 0.0)
+    found = jackknife(settings.values, numbers, level)
+    found = _widened(found, _sampling_error(gaps, eps) if not settings.is_complete else 0.0, level)
     null = _null(settings, eps, generator)
     sampled = "" if settings.is_complete else ", and the error of drawing settings"
     method = f"share of {len(gaps)} settings within eps of the best of them; pointwise {found.method}{sampled}"
@@ -101,9 +101,9 @@ def _sampling_error(gaps: FloatArray, eps: FloatArray) -> FloatArray:
     return np.sqrt(np.append(_area(gaps).var(), shares * (1 - shares)) / len(gaps))
 
 
-def _widened(bands: Bands, error: FloatArray | float) -> Bands:
+def _widened(bands: Bands, error: FloatArray | float, level: float) -> Bands:
     """The intervals with an independent standard error added, within 0 and 1."""
-    extra = t_multiplier(bands.n) * error
+    extra = t_multiplier(bands.n, level) * error
     low = bands.estimate - np.hypot(bands.estimate - bands.low, extra)
     high = bands.estimate + np.hypot(bands.high - bands.estimate, extra)
     return replace(bands, low=np.clip(low, 0, 1), high=np.clip(high, 0, 1))

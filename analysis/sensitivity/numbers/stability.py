@@ -2,8 +2,7 @@
 
 A simulated study draws k settings of every method without replacement, chooses the best of them on one half of the
 seeds, scores it on the other half and ranks the methods. Where methods share their seeds, the same halves are used for
-all. Reported at each k: how often each method is first, its mean rank, its mean score, and how far the rankings agree
-with the order of the mean scores (Kendall's tau: 1 always the same order, 0 no relation).
+all. Reported at each k: how often each method is first, its mean rank and its mean score.
 """
 
 from __future__ import annotations
@@ -26,11 +25,9 @@ STUDIES = 2_000
 
 @dataclass(frozen=True, eq=False)
 class RankStability:
-    """``table``: k, method, first (share of studies, ties split), mean_rank, score (percent). ``agreement``: k, tau."""
+    """``table``: k, method, first (share of studies, ties split), mean_rank, score (percent)."""
 
     table: pd.DataFrame
-    agreement: pd.DataFrame
-    studies: int
     n: int
     method: str
     note: str = ""
@@ -54,19 +51,17 @@ def rank_stability(
     if n < 2:
         table = pd.DataFrame(columns=["k", "method", "first", "mean_rank", "score"])
         note = f"choosing and scoring {too_few(2, n, 'seeds of every method')}"
-        return RankStability(table, pd.DataFrame(columns=["k", "tau"]), 0, n, words, note)
+        return RankStability(table, n, words, note)
     paired = all(s.shared_seeds for s in methods) and len({s.seeds for s in methods}) == 1
     ladders = [_ladders(settings, generator) for settings in methods]
     most = min(len(ladder) for splits in ladders for ladder in splits)
-    parts, taus = [], []
+    parts = []
     for k in default_budgets(most) if ks is None else [k for k in ks if k <= most]:
         common = generator.random(studies)
         scores = [_scores(splits, k, common if paired else generator.random(studies), generator) for splits in ladders]
-        summary, tau = _rankings(np.column_stack(scores))
-        parts.append(pd.DataFrame({"k": k, "method": names, **summary}))
-        taus.append({"k": k, "tau": tau})
+        parts.append(pd.DataFrame({"k": k, "method": names, **_rankings(np.column_stack(scores))}))
     how = "the same halves for all methods" if paired else "halves drawn for each method"
-    return RankStability(pd.concat(parts, ignore_index=True), pd.DataFrame(taus), studies, n, f"{words}; {how}")
+    return RankStability(pd.concat(parts, ignore_index=True), n, f"{words}; {how}")
 
 
 def _ladders(settings: Settings, generator: np.random.Generator) -> list[FloatArray]:
@@ -91,16 +86,12 @@ def _scores(splits: Sequence[FloatArray], k: int, which: FloatArray, generator: 
     return scores
 
 
-def _rankings(scores: FloatArray) -> tuple[dict[str, FloatArray], float]:
-    """What ``scores`` [studies, methods] say of each method, and their mean tau with the order of the mean scores."""
+def _rankings(scores: FloatArray) -> dict[str, FloatArray]:
+    """What ``scores`` [studies, methods] say of each method."""
     scores = scores.round(DECIMALS)
     best = scores == scores.max(axis=1, keepdims=True)
-    expected = scores.mean(axis=0)
-    first, second = np.triu_indices(scores.shape[1], 1)
-    agree = np.sign(scores[:, first] - scores[:, second]) * np.sign(expected[first] - expected[second])
-    summary = {
+    return {
         "first": (best / best.sum(axis=1, keepdims=True)).mean(axis=0),
         "mean_rank": stats.rankdata(-scores, axis=1).mean(axis=0),
-        "score": expected,
+        "score": scores.mean(axis=0),
     }
-    return summary, float(agree.mean())

@@ -12,7 +12,7 @@ Sources: Mehta et al., "NAS-Bench-Suite", ICLR 2022 (transfer of hyperparameters
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -23,9 +23,8 @@ from scipy import stats
 from analysis.sensitivity.numbers.crossfit import Halves, halves, in_sample
 from analysis.sensitivity.numbers.jackknife import Bands, jackknife, no_bands
 from analysis.sensitivity.numbers.settings import Settings, seed_means
-from analysis.statistics.estimate import DECIMALS, NAN, FloatArray
+from analysis.statistics.estimate import LEVEL, NAN, FloatArray
 from trainables.errors import StoreError
-from trainables.hyperparameters import Scalar
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,24 +32,17 @@ class Transfer:
     """Of the C settings of one method that were run, with a value, on each of D data sets.
 
     ``regret``: source, target, regret (points), low, high, naive. ``tau``: first, second, tau (Kendall's tau-b of the
-    means), p, ceiling (geometric mean of the two data sets'). ``defaults``: dataset, regret (of the default that the
-    other data sets choose), low, high, naive, ceiling (the data set's own).
+    means), p, ceiling (geometric mean of the two data sets').
     """
 
     regret: pd.DataFrame
     tau: pd.DataFrame
-    kendall_w: float
-    """Agreement of the rankings of all data sets, 0 to 1."""
-    defaults: pd.DataFrame
-    default: Mapping[str, Scalar]
-    """The setting whose mean shortfall from the best is the smallest over all data sets."""
-    settings: int
     n: int
     method: str
     note: str = ""
 
 
-def transfer(datasets: Sequence[Settings], generator: np.random.Generator) -> Transfer:
+def transfer(datasets: Sequence[Settings], generator: np.random.Generator, level: float = LEVEL) -> Transfer:
     """Compare the settings that all ``datasets`` have in common.
 
     Cross-fitted regrets and noise ceilings need two or more seeds, as many on every data set; where data sets share
@@ -67,6 +59,7 @@ def transfer(datasets: Sequence[Settings], generator: np.random.Generator) -> Tr
         found = jackknife(
             np.concatenate(values),
             lambda stacked: _regrets([halves(p, np.random.default_rng(seed)) for p in np.split(stacked, len(names))]),
+            level,
         )
         ceilings = [_ceiling(split) for split in splits]
     else:
@@ -78,16 +71,10 @@ def transfer(datasets: Sequence[Settings], generator: np.random.Generator) -> Tr
         for b, target in enumerate(names)
         if a != b
     ]
-    last = [{"dataset": d, **_regret(found, naive, b, -1), "ceiling": ceilings[b]} for b, d in enumerate(names)]
-    best = int(_shortfalls(np.array(means)).mean(axis=0).argmax())
     method = f"best of {len(table)} settings, chosen on half of the seeds and scored on the others; {found.method}"
     return Transfer(
         regret=pd.DataFrame(rows),
         tau=_taus(names, means, ceilings),
-        kendall_w=_kendall_w(np.array(means)),
-        defaults=pd.DataFrame(last),
-        default=table.iloc[best].to_dict(),
-        settings=len(table),
         n=n,
         method=method,
         note=found.note,
@@ -117,23 +104,16 @@ def _aligned(datasets: Sequence[Settings]) -> tuple[pd.DataFrame, list[FloatArra
 
 
 def _regrets(splits: Sequence[Halves]) -> FloatArray:
-    """[target, source] and, in a last column, of the default that all data sets but the target choose."""
+    """[target, source]."""
     chosen_on = np.array([np.where(np.isfinite(split.chosen_on), split.chosen_on, -np.inf) for split in splits])
     best = chosen_on.argmax(axis=1)  # [data sets, splits]
     place = np.arange(best.shape[1])
-    regrets = np.empty((len(splits), len(splits) + 1))
+    regrets = np.empty((len(splits), len(splits)))
     for target, split in enumerate(splits):
-        others = _shortfalls(np.delete(chosen_on, target, axis=0)).mean(axis=0).argmax(axis=0)
-        choices = np.vstack([best, others])
-        gaps = split.scored_on[best[target], place] - split.scored_on[choices, place]
+        gaps = split.scored_on[best[target], place] - split.scored_on[best, place]
         known = np.isfinite(gaps)
         regrets[target] = np.where(known, gaps, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     return regrets
-
-
-def _shortfalls(means: FloatArray) -> FloatArray:
-    """Points below each data set's best, at most 0, of means [data sets, settings, ...]."""
-    return means - means.max(axis=1, keepdims=True)
 
 
 def _regret(found: Bands, naive: FloatArray, target: int, source: int) -> dict[str, float]:
@@ -158,13 +138,3 @@ def _taus(names: Sequence[str], means: Sequence[FloatArray], ceilings: Sequence[
         ceiling = float(np.sqrt(max(ceilings[a], 0.0) * max(ceilings[b], 0.0)))
         rows.append({"first": names[a], "second": names[b], "tau": tau, "p": p, "ceiling": ceiling})
     return pd.DataFrame(rows)
-
-
-def _kendall_w(means: FloatArray) -> float:
-    """Agreement of the rankings of means [data sets, settings], corrected for ties; NaN where all are tied."""
-    judges, items = means.shape
-    ranks = stats.rankdata(np.round(means, DECIMALS), axis=1)
-    ties = sum(float(np.sum(sizes**3 - sizes)) for row in ranks for sizes in [np.unique(row, return_counts=True)[1]])
-    spread = float(np.square(ranks.sum(axis=0) - judges * (items + 1) / 2).sum())
-    largest = judges**2 * (items**3 - items) - judges * ties
-    return 12 * spread / largest if largest > 0 else NAN

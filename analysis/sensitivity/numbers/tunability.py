@@ -26,7 +26,7 @@ from analysis.sensitivity.numbers.jackknife import jackknife
 from analysis.sensitivity.numbers.noise import seed_variance
 from analysis.sensitivity.numbers.scales import declared_default
 from analysis.sensitivity.numbers.settings import Settings
-from analysis.statistics.estimate import NAN, Estimate, FloatArray, too_few
+from analysis.statistics.estimate import LEVEL, NAN, Estimate, FloatArray, too_few
 from analysis.statistics.intervals import t_interval
 from analysis.statistics.selection import expected_inflation
 from trainables.hyperparameters import Scalar
@@ -62,7 +62,9 @@ def declared_defaults(settings: Settings) -> dict[str, Scalar] | None:
     return None if row is None else settings.setting(row)
 
 
-def tunability(settings: Settings, default: Mapping[str, Any], generator: np.random.Generator) -> Tunability:
+def tunability(
+    settings: Settings, default: Mapping[str, Any], generator: np.random.Generator, level: float = LEVEL
+) -> Tunability:
     """Compare the best settings with ``default``, which gives every varying hyperparameter a value.
 
     Raises StoreError where the default was not run. With a single seed only the naive numbers are known.
@@ -79,7 +81,7 @@ def tunability(settings: Settings, default: Mapping[str, Any], generator: np.ran
 
     rows = _rows(settings.names, complete)
     naive = _gains(in_sample(settings.means), allowed, players, complete)
-    found = jackknife(settings.values, cross_fitted)
+    found = jackknife(settings.values, cross_fitted, level)
     note = f"choosing and scoring {too_few(2, settings.n, 'seeds')}" if settings.n == 1 else found.note
     table = pd.DataFrame(rows, columns=["measure", "hyperparameter"])
     table = table.assign(gain=found.estimate[1:], low=found.low[1:], high=found.high[1:], naive=naive[1:])
@@ -91,7 +93,7 @@ def tunability(settings: Settings, default: Mapping[str, Any], generator: np.ran
     return Tunability(
         default=settings.setting(start),
         best=settings.setting(int(np.nanargmax(settings.means))),
-        default_value=t_interval(settings.values[start]),
+        default_value=t_interval(settings.values[start], level),
         gap=replace(found.at(0), method=method, note=note),
         naive_gap=float(naive[0]),
         inflation=float(naive[0] - found.estimate[0]),

@@ -50,6 +50,17 @@ def test_pure_noise_names_no_winner(study: Study) -> None:
     assert "no hyperparameter is shown to matter" in " ".join(findings(analyse(study(rows).trials, COLUMN), "demo"))
 
 
+def test_what_shuffles_cannot_show_is_not_called_unshown(study: Study) -> None:
+    found = analyse(study(grid()).trials, COLUMN)
+    one = found.methods[0]
+    assert one.importances is not None
+    shuffled = replace(one.importances, table=one.importances.table.assign(p=0.004), smallest_p=0.004)
+    sampled = [replace(one, importances=None, ped_anova=shuffled, alpha=alpha) for alpha in (0.05, 0.001)]
+    usual, strict = (" ".join(findings(replace(found, methods=[one]), "demo")) for one in sampled)
+    assert "matters, too" in usual and "could be shown" not in usual
+    assert "no hyperparameter could be shown to matter" in strict and "smallest p of its shuffles is 0.004" in strict
+
+
 def test_failures_and_missing_defaults_are_said(study: Study) -> None:
     rows = [r for r in grid("other") if not (r["seed"] == 0 and r["hp.arch_lr"] == RATES[0])]
     lost = [r | {"status": "failed"} for r in grid("other")[:1]]

@@ -65,11 +65,10 @@ def test_smallest_attainable_p_matches_golden() -> None:
     assert dict(zip(raw, adjust(list(raw.values())).p, strict=True)) == case.approx("five_seed_example_p_holm")
 
 
-def test_the_guard_speaks() -> None:
+def test_what_a_family_can_reach() -> None:
     guard = attainable_paired(5, 3)
-    assert not guard.reachable
-    assert guard.sentence == "cannot reach 0.05 at n = 5 under Holm over 3 tests (smallest p 0.188); needs n >= 7"
-    assert attainable_paired(6).sentence == "can reach 0.05 at n = 6 (smallest p 0.0312)"
+    assert not guard.reachable and guard.needed_n == 7 and guard.smallest_adjusted_p == 3 * 2 / 2**5
+    assert attainable_paired(6).reachable and not attainable_paired(6, alpha=0.01).reachable
     assert attainable_unpaired(3, 3).needed_n == 4 and not attainable_unpaired(3, 3).reachable
     assert attainable_unpaired(3, 5).smallest_p == pytest.approx(1 / 56)
     assert attainable_paired(7, 2, smallest_p=2 / 2**5).smallest_adjusted_p == 4 / 2**5

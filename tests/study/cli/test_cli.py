@@ -27,12 +27,12 @@ SURFACE = {
     "--max-hours --max-trials --tensorboard --dry-run --no-dry-run",
     "status": "store --study --watch --every",
     "report": "store --output -o --study --table --value --lower-is-better --higher-is-better --paired --unpaired "
-    "--benchmark --collapse-skips --collapse-below --margin --target",
+    "--benchmark --collapse-skips --collapse-below --margin --alpha --target",
     "compare": "store --output -o --study --table --value --lower-is-better --higher-is-better --paired --unpaired "
     "--column --margin --alpha --against --pairs --baseline-of",
     "sensitivity": "store --output -o --study --table --value --lower-is-better --higher-is-better --paired --unpaired "
-    "--column --method --default",
-    "correlate": "source --x --y --by --architecture --lower-is-better --higher-is-better --study --output -o",
+    "--column --alpha --method --default",
+    "correlate": "source --x --y --by --architecture --lower-is-better --higher-is-better --study --alpha --output -o",
     "compact": "store --study",
     "spaces": "show count",
     "spaces show": "name",
@@ -63,9 +63,9 @@ def test_the_surface_is_frozen() -> None:
 def test_defaults_are_those_of_the_reports() -> None:
     """They stand in the command line, too, since it shows its help without loading a report."""
     commands = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
-    given = {name: {one.name: one.default for one in commands[name].params} for name in ("report", "compare")}
+    given = {name: {one.name: one.default for one in commands[name].params} for name in commands}
     assert given["report"]["margin"] == given["compare"]["margin"] == MARGIN
-    assert given["compare"]["alpha"] == ALPHA
+    assert all(given[name]["alpha"] == ALPHA for name in ("report", "compare", "sensitivity", "correlate"))
     assert (given["report"]["collapse_skips"], given["report"]["collapse_below"]) == astuple(Collapse())
 
 

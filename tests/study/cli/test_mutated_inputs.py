@@ -1,7 +1,8 @@
 """Every entrance of the command line, given what once was right and is a little wrong: an answer, never a traceback.
 
 The examples are the same each time. To look further than the suite does:
-``NAS_STUDY_MUTATIONS=100 pytest tests/study/cli/test_mutated_inputs.py``.
+``NAS_STUDY_MUTATIONS=100 pytest --timeout 0 -o faulthandler_timeout=0 tests/study/cli/test_mutated_inputs.py``, for
+some of these tests then take longer than a test may.
 """
 
 from __future__ import annotations

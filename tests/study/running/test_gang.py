@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from study.config import parse
+from study.loading import parse
 from study.preparation import prepare
 from study.store.schema import VOLATILE
 from study.store.store import Store

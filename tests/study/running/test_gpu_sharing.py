@@ -17,7 +17,7 @@ from inline import Inline
 from rich.console import Console
 from simulated_gpu import Simulated
 
-from study.config import parse
+from study.loading import parse
 from study.plan import Fingerprints, plan
 from study.preparation import prepare
 from study.running import runner

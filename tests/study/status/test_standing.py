@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from study.config import Study, parse
+from study.config import Study
+from study.loading import parse
 from study.plan import Fingerprints, plan
 from study.status import watching
 from study.status.pace import LATEST, Pace

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from study.config import parse
+from study.loading import parse
 from study.plan import Fingerprints, plan
 from study.store import claims
 from study.store.claims import Claim

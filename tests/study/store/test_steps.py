@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from analysis import load
-from study.config import parse
+from study.loading import parse
 from study.plan import Fingerprints, plan
 from study.store import claims
 from study.store.files import Files

@@ -20,7 +20,7 @@ from faulty_s3 import Fault, FaultyS3
 from sabotage import Ledger
 
 from analysis import load
-from study.config import parse as parse_study
+from study.loading import parse as parse_study
 from study.plan import Fingerprints, plan
 from study.store import claims, files
 from study.store.claims import parse

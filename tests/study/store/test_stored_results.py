@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from study.config import load
+from study.loading import load
 from study.plan import Fingerprints, plan
 from study.store.store import Store
 

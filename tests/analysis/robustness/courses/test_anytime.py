@@ -96,7 +96,7 @@ def test_cost_of_measured_shares_is_that_of_each_variant() -> None:
     shares, unit = hours_factor(study, trials.assign(gpu_share=[0.25, 0.5, 1.0]))
     assert unit == "GPU-hours" and isinstance(shares, pd.Series) and shares.to_dict() == {"a": 0.375, "b": 1.0}
     frame = pd.DataFrame({"variant": pd.Categorical(["a", "b"]), "budget": [3600.0, 7200.0]})
-    assert Curves(frame, frame).in_unit(shares, 3600).summary["budget"].tolist() == [0.375, 2.0]
+    assert Curves(frame, frame, 0.95).in_unit(shares, 3600).summary["budget"].tolist() == [0.375, 2.0]
 
 
 def test_a_study_of_measured_shares_has_a_report(study: Study, tmp_path: Path) -> None:

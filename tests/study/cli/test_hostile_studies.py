@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from inline import Inline
+from refusals import refused
 
-from study import cli
 from study.environment import environment, save
 
 NasStudy = Any
 
 INPUTS = Path(__file__).parents[4] / "shared" / "inputs" / "trust"
 STUDY = "name: x\ndataset: cifar10\nmethods: {random_search: {queries: 20}}\nseeds: 2\n"
-
-
-def refused(call: tuple[int, str, str]) -> str:
-    """The sentence."""
-    code, out, err = call
-    assert code == 2 and out == "" and err.startswith("error: ") and err.count("\n") == 1, (code, out, err)
-    return err
 
 
 def dry_run(nas_study: NasStudy, path: Path, *options: str) -> tuple[int, str, str]:
@@ -189,17 +178,6 @@ def test_pauses_out_of_all_bounds(nas_study: NasStudy, value: str) -> None:
     assert code == 2 and "--every" in err
 
 
-@pytest.mark.parametrize("command", ["status", "report", "compact"])
-@pytest.mark.parametrize("store", ["file", "loop", "[/b]", "~nosuchuser", "s3://", "\udcff", "x" * 5000])
-def test_a_store_that_is_none(
-    nas_study: NasStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, store: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("file").write_text("")
-    Path("loop").symlink_to("loop")
-    assert "store must" in refused(nas_study(command, store))
-
-
 def test_several_settings_of_a_method_are_a_list(nas_study: NasStudy, tmp_path: Path) -> None:
     study = tmp_path / "study.yaml"
     study.write_text(STUDY.replace("{queries: 20}", "[{queries: 20}, {queries: [30, 40]}, null]"))
@@ -211,196 +189,6 @@ def test_too_many_trials_are_counted_not_made(nas_study: NasStudy, tmp_path: Pat
     study = tmp_path / "study.yaml"
     study.write_text(STUDY.replace("20", str(list(range(1, 100)))).replace("seeds: 2", "seeds: 20000"))
     assert "at most 1000000 trials, but this one has 1980000" in refused(dry_run(nas_study, study))
-
-
-def test_names_are_shown_as_they_are(nas_study: NasStudy, tmp_path: Path) -> None:
-    """Square brackets and colons are no markup."""
-    study = tmp_path / "study.yaml"
-    study.write_text(STUDY)
-    code, out, _ = nas_study("run", str(study), "--dry-run", "--store", str(tmp_path / "[" / "b]:smile:[x]"))
-    assert code == 0 and "b]:smile:[x]" in "".join(line.strip() for line in out.splitlines())
-
-
-@pytest.mark.parametrize("name", ["study.yaml", "environment.json"])
-@pytest.mark.parametrize("content", [b"", b"\0\0\0", b"[1, 2]", b"{", b"a: &a [*a]", b"\xff"])
-def test_what_describes_a_stored_study_is_named_where_it_is_damaged(
-    nas_study: NasStudy, table_study: dict[str, Any], tmp_path: Path, name: str, content: bytes
-) -> None:
-    """By whoever reads it; once it is deleted, the study runs."""
-    prepared = Inline(table_study | {"seeds": 1}, tmp_path / "store").prepared
-    save(prepared.store, prepared.study, environment(prepared.fingerprints, "", {}))
-    (tmp_path / "table.yaml").write_text(prepared.study.as_yaml())
-    damaged = tmp_path / "store" / "table" / name
-    damaged.write_bytes(content)
-    run = ("run", str(tmp_path / "table.yaml"), "--dry-run", "--store", str(tmp_path / "store"))
-    for command in (run, ("status", str(tmp_path / "store"))):
-        said = refused(nas_study(*command))
-        assert f"a study's {name} must be whole" in said and str(damaged.parent) in said and "delete it" in said
-    damaged.unlink()
-    assert nas_study(*run)[0] == 0
-
-
-@pytest.mark.parametrize("name", ["study.yaml", "environment.json"])
-def test_a_pipe_in_a_store_is_not_waited_for(
-    nas_study: NasStudy, table_study: dict[str, Any], tmp_path: Path, name: str
-) -> None:
-    prepared = Inline(table_study | {"seeds": 1}, tmp_path).prepared
-    save(prepared.store, prepared.study, environment(prepared.fingerprints, "", {}))
-    (tmp_path / "table" / name).unlink()
-    os.mkfifo(tmp_path / "table" / name)
-    assert f"{name} is not (it is no regular file)" in refused(nas_study("status", str(tmp_path)))
-
-
-def test_stray_files_among_checkpoints_are_no_trials(
-    nas_study: NasStudy, table_study: dict[str, Any], tmp_path: Path
-) -> None:
-    prepared = Inline(table_study, tmp_path / "store").run().prepared
-    save(prepared.store, prepared.study, environment(prepared.fingerprints, "", {}))
-    for name in ("notes.txt", "README", "x.claim.bak"):
-        (tmp_path / "store/table/checkpoints" / name).write_text("mine")
-    code, out, _ = nas_study("status", str(tmp_path / "store"))
-    assert code == 0 and "random_search" in out
-
-
-@pytest.mark.parametrize("kind", ["folder", "pipe", "device", "to nowhere", "to itself"])
-@pytest.mark.parametrize("name", ["x.claim", "x.pt"])
-def test_what_is_named_as_a_claim_but_is_no_file_is_said_before_anything_runs(
-    nas_study: NasStudy, table_study: dict[str, Any], tmp_path: Path, kind: str, name: str
-) -> None:
-    prepared = Inline(table_study | {"seeds": 1}, tmp_path / "store").prepared
-    save(prepared.store, prepared.study, environment(prepared.fingerprints, "", {}))
-    (tmp_path / "table.yaml").write_text(prepared.study.as_yaml())
-    odd = tmp_path / "store/table/checkpoints" / name
-    if kind == "folder":
-        odd.mkdir()
-    elif kind == "pipe":
-        os.mkfifo(odd)
-    else:
-        odd.symlink_to({"device": "/dev/zero", "to nowhere": "nowhere", "to itself": odd}[kind])
-    expected = f"leads to {odd.readlink()}, where" if kind.startswith("to") else f"{odd} is not (it is no regular"
-    run = ("run", str(tmp_path / "table.yaml"), "--store", str(tmp_path / "store"), "--address", "127.0.0.1:1")
-    for command in (run, ("status", str(tmp_path / "store"))):
-        assert expected in refused(nas_study(*command))
-
-
-@pytest.mark.parametrize("kind", ["folder", "pipe"])
-def test_a_report_needs_no_claims(nas_study: NasStudy, table_study: dict[str, Any], tmp_path: Path, kind: str) -> None:
-    prepared = Inline(table_study | {"seeds": 1}, tmp_path).run().prepared
-    save(prepared.store, prepared.study, environment(prepared.fingerprints, "", {}))
-    odd = tmp_path / "table/checkpoints/x.claim"
-    os.mkfifo(odd) if kind == "pipe" else odd.mkdir()
-    assert nas_study("report", str(tmp_path))[0] == 0
-
-
-@pytest.mark.parametrize(
-    ("command", "full_at"), [("report", "*.pdf"), ("report", "*.html"), ("compare", ".nas-study-files")]
-)
-def test_a_disk_that_becomes_full_leaves_the_report_that_was_there(
-    nas_study: NasStudy,
-    results: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    command: str,
-    full_at: str,
-) -> None:
-    def files() -> dict[str, bytes]:
-        return {str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-
-    def open_until_full(path: Path, mode: str = "r", *arguments: Any, **options: Any) -> Any:
-        if "w" in mode and path.match(full_at):
-            raise OSError(28, "No space left on device")
-        return original(path, mode, *arguments, **options)
-
-    original = Path.open
-    (tmp_path / "r_files/tables").mkdir(parents=True)
-    (tmp_path / "r_files/tables/mine.csv").write_text("mine")
-    (tmp_path / "r.html").write_text('<meta name="generator" content="nas-study">the earlier one')
-    (tmp_path / "r_files/r.md").write_text("the earlier one's")
-    (tmp_path / "r_files/.nas-study-files").write_text("r.md\n")
-    before = files()
-    monkeypatch.setattr(Path, "open", open_until_full)
-    said = refused(nas_study(command, str(results), "-o", str(tmp_path / "r.html")))
-    assert f"a report needs a folder that can be written, but {tmp_path}/r_files cannot" in said
-    assert "No space left on device" in said
-    assert files() == before
-
-
-@pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with one study that is finished."""
-    store = tmp_path_factory.mktemp("results")
-    methods = {"random_search": {"queries": 5}, "regularized_evolution": {"queries": 15}}
-    prepared = Inline({"name": "table", "dataset": "cifar10", "methods": methods, "seeds": 3}, store).run().prepared
-    save(prepared.store, prepared.study, environment(prepared.fingerprints, "", {}))
-    return store
-
-
-@pytest.mark.parametrize(
-    ("column", "values"),
-    [
-        ("seed", ["one"]),
-        ("search_wall_s", ["long"]),
-        ("finished_at", ["yesterday"]),
-        ("status", [3]),
-        ("hp.queries", [[5]]),
-        ("hp.queries", [{"a": 1}]),
-        ("trial_id", None),
-    ],
-)
-def test_a_result_file_with_other_columns_is_named(
-    nas_study: NasStudy, table_study: dict[str, Any], tmp_path: Path, column: str, values: list[Any] | None
-) -> None:
-    """Text where numbers belong, lists, none at all."""
-    prepared = Inline(table_study | {"seeds": 1}, tmp_path).run().prepared
-    save(prepared.store, prepared.study, environment(prepared.fingerprints, "", {}))
-    file = sorted((tmp_path / "table/trials").glob("*.parquet"))[0]
-    table = pq.read_table(file)
-    other = table.drop_columns([column])
-    pq.write_table(other if values is None else other.append_column(column, pa.array(values)), file)
-    for command in ("status", "report", "compact"):
-        said = refused(nas_study(command, str(tmp_path)))
-        assert f"`{column}` is missing, double or of another type; delete the file" in said and file.name in said
-
-
-def test_a_link_to_a_study_that_is_gone_is_named(nas_study: NasStudy, tmp_path: Path) -> None:
-    (tmp_path / "mine").symlink_to("nowhere")
-    assert f"{tmp_path / 'mine'} leads to nowhere, where nothing is" in refused(nas_study("status", str(tmp_path)))
-
-
-def test_a_sentence_is_one_line_whatever_the_names_in_it(nas_study: NasStudy) -> None:
-    for name in ("a\nb", "\x1b[31m", "x" * 5000):
-        said = refused(nas_study("status", name))
-        assert "\x1b" not in said and len(said) < 2100
-
-
-def test_a_study_called_trials_hides_no_other(nas_study: NasStudy, table_study: dict[str, Any], tmp_path: Path) -> None:
-    for name in ("trials", "other"):
-        prepared = Inline(table_study | {"name": name, "seeds": 1}, tmp_path).prepared
-        save(prepared.store, prepared.study, environment(prepared.fingerprints, "", {}))
-    code, out, _ = nas_study("status", str(tmp_path))
-    assert code == 0 and str(tmp_path / "trials") in out and str(tmp_path / "other") in out
-    code, out, _ = nas_study("status", str(tmp_path / "trials"))
-    assert code == 0 and "other" not in out
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_an_output_that_is_full_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    with Path("/dev/full").open("w") as full:
-        monkeypatch.setattr(sys, "stdout", full)
-        monkeypatch.setattr(sys, "argv", ["nas-study", "methods"])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-    err = capsys.readouterr().err
-    assert ended.value.code == 2 and "No space left on device" in err and err.count("\n") == 1
-
-
-def test_an_output_without_the_characters_is_given_their_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(said, encoding="latin-1"))
-    monkeypatch.setattr(sys, "argv", ["nas-study", "methods", "show", "drnas"])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    assert ended.value.code == 0 and b"arXiv:2006.10355" in said.getvalue() and b"\\u" in said.getvalue()
 
 
 def test_the_largest_seed_is_a_seed_like_others(nas_study: NasStudy, tmp_path: Path) -> None:
