@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 
@@ -14,9 +16,15 @@ def cells_of(genotypes: pd.Series) -> tuple[np.ndarray, list[Genotype]]:
     Raises ConfigError where a text is no cell.
     """
     places, texts = pd.factorize(genotypes)
-    return places, [Genotype.from_string(text) for text in texts]
+    return places, [_cell(text) for text in texts]
 
 
 def derived(trials: pd.DataFrame) -> tuple[np.ndarray, list[Genotype]]:
     """``cells_of`` the trials that ended ok; -1 for all others."""
     return cells_of(trials["genotype"].where(trials["status"] == "ok"))
+
+
+@cache
+def _cell(text: str) -> Genotype:
+    """Read once: several tables are of the same cells."""
+    return Genotype.from_string(text)

@@ -92,10 +92,11 @@ def course(trials: pd.DataFrame, epochs: Epochs, column: str, onsets: pd.DataFra
     )
     plotted = []
     for name, chosen in (("epochs", trials["protocol"].notna()), ("queries", trials["protocol"].isna())):
-        found = curves(trials[chosen], epochs, column)
+        own = trials[chosen]
+        found = curves(own, epochs, column)
         if found.summary.empty:
             continue
-        marks = marks_of(onsets, trials[chosen])
+        marks = marks_of(onsets, own)
         figure = drawings.curves_figure(
             found.lines,
             found.summary,
