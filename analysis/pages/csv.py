@@ -7,7 +7,7 @@ it stands. Numbers never have one.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +46,10 @@ def _column(values: pd.Series) -> Callable[[slice], pa.Array]:
     if values.dtype == object:  # may hold 1, 1.0 and True, which are equal as well
         return lambda part: pa.array(map(_text, values.iloc[part].tolist()), pa.string())
     if isinstance(values.dtype, pd.StringDtype):
-        return lambda part: _quoted_all(pa.table({"": values.iloc[part]})[0].combine_chunks().cast(pa.string()))
+        codes, distinct = pd.factorize(values)
+        if _few_recur(distinct, values):
+            return lambda part: _quoted_all(pa.table({"": values.iloc[part]})[0].combine_chunks().cast(pa.string()))
+        return _lookup(codes.astype(np.int32), pa.array(map(_quoted, distinct), pa.string()))
     if values.dtype == "datetime64[us, UTC]":
         return _times(values)
     if isinstance(values.dtype, pd.CategoricalDtype):
@@ -54,13 +57,18 @@ def _column(values: pd.Series) -> Callable[[slice], pa.Array]:
     elif values.dtype == np.float64:
         codes, bits = pd.factorize(values.to_numpy().view(np.int64))  # by bits: 0.0 and -0.0 are equal, not the same
         distinct = bits.view(np.float64)
-        if len(distinct) > len(values) / 2 and len(values) > BLOCK:  # few recur, and all texts at once are large
+        if _few_recur(distinct, values):
             return lambda part: _column(values.iloc[part])(slice(None))
         codes, texts = np.where(np.isnan(distinct)[codes], -1, codes), map(repr, distinct.tolist())
     else:
         codes, found = pd.factorize(values)
         texts = map(_quoted, pd.Series(found).astype(str))
     return _lookup(codes.astype(np.int32), pa.array(texts, pa.string()))
+
+
+def _few_recur(distinct: Sized, values: Sized) -> bool:
+    """Whether all texts at once would be large, and few of them used twice."""
+    return len(distinct) > len(values) / 2 and len(values) > BLOCK
 
 
 def _times(values: pd.Series) -> Callable[[slice], pa.Array]:

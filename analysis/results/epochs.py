@@ -81,7 +81,8 @@ class Epochs:
             unknown = set(columns)
             for places, table in self._tables(unknown):
                 recorded = places < self._layout.size
-                unknown -= {name for name in unknown if np.isfinite(_numbers(table, name)[recorded]).any()}
+                given = [name for name in unknown if table[name].null_count < len(table)]
+                unknown -= {name for name in given if np.isfinite(_numbers(table, name)[recorded]).any()}
             return columns - unknown
 
         return frozenset(self._anew(find))

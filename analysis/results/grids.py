@@ -45,12 +45,14 @@ class Layout:
 def lay_out(rows: RowFiles | None, trials: pd.DataFrame) -> Layout:
     """Give every row of ``rows`` its place; ``trials`` have trial_id and variant. Raises StoreError."""
     ids = pd.Index(trials["trial_id"])
-    keys = [(info, *_numbered(table, ids)) for info, table in (rows.parts(["trial_id", "epoch"]) if rows else ())]
+    parts = rows.parts(["trial_id", "epoch"], coded=["trial_id"]) if rows else ()
+    keys = [(info, *_numbered(table, ids)) for info, table in parts]
     # One number a trial, and one more, the last, for rows of trials that are not recorded: they have the number -1.
     count, longest, first, start, width = np.zeros((5, len(ids) + 1), dtype=np.int64)
     for _, number, epoch in keys:
-        np.add.at(count, number, 1)
-        np.maximum.at(longest, number, epoch)
+        runs = np.flatnonzero(np.diff(number, prepend=-2))  # the rows of a trial follow each other, as a rule
+        np.add.at(count, number[runs], np.diff(runs, append=len(number)))
+        np.maximum.at(longest, number[runs], np.maximum.reduceat(epoch, runs))
     groups = _groups(trials["variant"], count[:-1])
     epochs = 0
     for _, own in groups:
@@ -79,7 +81,7 @@ def lay_out(rows: RowFiles | None, trials: pd.DataFrame) -> Layout:
 
 def _numbered(table: pa.Table, ids: pd.Index) -> tuple[np.ndarray, np.ndarray]:
     """The number of each row's trial among ``ids`` and its epoch; -1 and 0 where it is of none of them."""
-    named = table["trial_id"].combine_chunks().dictionary_encode()
+    named = table["trial_id"].unify_dictionaries().combine_chunks()
     known = np.append(ids.get_indexer(named.dictionary.to_pandas()), -1)
     number = known[pc.fill_null(named.indices, -1).to_numpy()].astype(np.int32)
     epoch = pc.fill_null(table["epoch"].cast(pa.int32()), -1).to_numpy()

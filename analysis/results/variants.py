@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from analysis.results.accuracies import headline, lower_is_better
 from trainables.errors import StoreError
@@ -53,11 +56,13 @@ def with_variants(trials: pd.DataFrame, parts: Parts) -> pd.DataFrame:
     labels = variant_labels(trials, parts)
     _refuse_namesakes(trials["method"], labels)
     column = headline(trials)
-    scores = trials[column].where(trials["status"] == "ok").groupby(labels).mean().sort_index()
-    order = scores.sort_values(ascending=lower_is_better(column), na_position="last", kind="stable").index
+    keys = pa.table({"seed": pa.array(trials["seed"]), "trial_id": pa.array(trials["trial_id"])})
+    by_seed = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.column_names]).to_numpy()
+    # In the order of seeds, since a mean is rounded and files have any order.
+    scores = trials[column].where(trials["status"] == "ok").iloc[by_seed].groupby(labels.iloc[by_seed]).mean()
+    order = scores.sort_index().sort_values(ascending=lower_is_better(column), na_position="last", kind="stable").index
     variant = pd.Categorical(labels, categories=list(order), ordered=True)
-    keys = trials[["seed", "trial_id"]].assign(variant=variant).reset_index(drop=True)
-    rows = keys.sort_values(["variant", "seed", "trial_id"], kind="stable").index
+    rows = by_seed[np.argsort(variant.codes[by_seed], kind="stable")]
     columns = {column: trials.pop(column).array.take(rows) for column in list(trials.columns)}
     return pd.DataFrame(columns | {"variant": variant.take(rows)}, copy=False).copy()
 

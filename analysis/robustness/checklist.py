@@ -74,11 +74,12 @@ def _confounders(results: Results) -> Answer:
 
 
 def _protocol(results: Results) -> Answer:
-    trained = results.trials[results.trials["protocol"].notna()]
+    budget = ["channels", "cells", "epochs", "batch_size"]
+    trained = results.trials.loc[results.trials["protocol"].notna(), ["protocol", *budget]]
     if trained.empty:
         return Answer(OPEN, "no method here trains on a division of the data")
     used = sorted(trained["protocol"].unique())
-    budgets = trained[["channels", "cells", "epochs", "batch_size"]].drop_duplicates()
+    budgets = trained[budget].drop_duplicates()
     answer = YES if len(used) == 1 and len(budgets) == 1 else NO
     return Answer(answer, f"protocols {listed(used)}; {len(budgets)} different budgets (see Settings)")
 
@@ -92,7 +93,7 @@ def _over_time(results: Results) -> Answer:
 
 
 def _random_baseline(results: Results) -> Answer:
-    found = sorted({m for m in results.trials["method"] if str(m).startswith("random")})
+    found = sorted({m for m in results.trials["method"].unique() if str(m).startswith("random")})
     return Answer(YES, listed(found)) if found else Answer(NO, "no random search is among the methods")
 
 

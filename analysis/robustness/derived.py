@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,4 +25,11 @@ def derived(trials: pd.DataFrame) -> tuple[np.ndarray, list[Architecture]]:
     """
     places, texts = pd.factorize(trials["genotype"].where(trials["status"] == "ok"))
     space = space_of(trials)
-    return places, [space.parse(text) for text in texts]
+    return places, [_cell(space.name, text) for text in texts]
+
+
+@cache
+def _cell(space: str, text: str) -> Architecture:
+    """Read once: several tables are of the same cells."""
+    cell: Architecture = space_named(space).parse(text)
+    return cell

@@ -99,10 +99,11 @@ def course(
     )
     plotted = []
     for name, chosen in (("epochs", trials["protocol"].notna()), ("queries", trials["protocol"].isna())):
-        found = curves(trials[chosen], epochs, column, level=level)
+        own = trials[chosen]
+        found = curves(own, epochs, column, level=level)
         if found.summary.empty:
             continue
-        marks = marks_of(onsets, trials[chosen])
+        marks = marks_of(onsets, own)
         figure = drawings.curves_figure(
             found.lines,
             found.summary,

@@ -156,7 +156,7 @@ def _what_failed(trials: pd.DataFrame) -> str:
 def _not_yet_run(trials: pd.DataFrame, study: dict[str, Any]) -> list[str]:
     """Compares the records with the methods and seeds of study.yaml, where it lists them."""
     notes = []
-    if absent := sorted(set(study.get("methods") or {}) - set(trials["method"])):
+    if absent := sorted(set(study.get("methods") or {}) - set(trials["method"].unique())):
         notes.append(f"The study is incomplete: no trial of {listed(absent)} is recorded.")
     planned = study.get("seeds")
     if isinstance(planned, list):
@@ -211,15 +211,17 @@ def _unequal_arms(trials: pd.DataFrame) -> list[str]:
         notes.append("Means leave out what a scheduler stopped early: the survivors were chosen, which flatters them.")
     if trials["status"].isin(LOST).any() and not accuracies.foreign_columns(trials):
         notes.append("Means leave out what failed or diverged; where failing is the method's doing, they flatter it.")
-    settings = trials.groupby("method")["config"].nunique()
-    if (settings > 1).any():
-        method = settings.idxmax()
+    configs = trials.groupby("method")["config"].nunique()
+    if (configs > 1).any():
+        method = configs.idxmax()
         notes.append(
-            f"The best of {settings.max()} settings of {method} is picked on the seeds that it is shown on: its mean "
+            f"The best of {configs.max()} settings of {method} is picked on the seeds that it is shown on: its mean "
             "is biased upwards."
         )
-    trained, queried = trials[trials["protocol"].notna()], trials[trials["protocol"].isna()]
-    budgets = [c for c in ("epochs", "channels", "cells", "batch_size") if trained[c].nunique() > 1]
+    scale = ["epochs", "channels", "cells", "batch_size"]
+    settings = trials[[c for c in ("protocol", *scale, "hp.queries") if c in trials]]
+    trained, queried = settings[settings["protocol"].notna()], settings[settings["protocol"].isna()]
+    budgets = [c for c in scale if trained[c].nunique() > 1]
     if budgets:
         notes.append(f"The searches differ in {listed(b.replace('_', ' ') for b in budgets)}: not at equal budget.")
     if "hp.queries" in queried and queried["hp.queries"].where(queried["epochs"].notna()).nunique(dropna=False) > 1:
@@ -246,16 +248,18 @@ def _what_was_measured(trials: pd.DataFrame) -> list[str]:
             "The table's test accuracies are unknown: "
             + ("only retrained accuracies are test results." if retrained else "nothing here is a test result.")
         )
-    ended = trials[trials["status"] == "ok"]
-    for column in accuracies.TABLE:
-        looked_up = ended[column].notna() if column in ended else ended["status"].isna()
-        if looked_up.any() and ended.loc[looked_up, accuracies.TABLE[column].regret].isna().all():
+    ok = trials["status"] == "ok"
+    for column, accuracy in accuracies.TABLE.items():
+        if not accuracies.is_known_ok(trials, column):
+            continue
+        looked_up = ok & trials[column].notna()
+        if trials.loc[looked_up, accuracy.regret].isna().all():
             notes.append(
                 f"The table knows {accuracies.title(column)} of a part of the cells: it has no best cell and no regret,"
-                f" and is known of {looked_up.sum()} of the {_plural(len(ended), 'trial')} that ended ok. Means of it "
+                f" and is known of {looked_up.sum()} of the {_plural(ok.sum(), 'trial')} that ended ok. Means of it "
                 "are over those, which need not be like the others."
             )
-    searched = set(trials["dataset"].dropna())
+    searched = set(trials["dataset"].dropna().unique())
     if len(searched) > 1:
         notes.append("Searches on different data sets are compared: for some of them an accuracy is a transfer.")
     if foreign := sorted(searched - set(DATASETS)):

@@ -38,6 +38,8 @@ def plan_seeds(
     summary = summarise(trials, column)
     ranked = summary.dropna(subset="mean").sort_values("mean", ascending=lower_is_better(column), kind="stable")
     ranked = ranked["variant"].astype(str)
+    known = trials.loc[trials["status"] == "ok", ["variant", "seed", column]].dropna(subset=column)
+    arms = {str(variant): part for variant, part in known.groupby("variant", observed=True)}
     hours = summarise(trials, "search_wall_s")["mean"] / 3600
     rows = []
     for i, row in enumerate(summary.to_dict("records")):
@@ -53,7 +55,7 @@ def plan_seeds(
                 "planned_std": planned,
                 "half_width": _seeds(seeds_for_half_width(planned, margin, 1 - alpha)) if planned > 0 else NAN,
                 "unpaired": _seeds(seeds_to_detect_unpaired(margin / planned, alpha=alpha)) if planned > 0 else NAN,
-                **(_against_rival(trials, column, name, ranked, margin, alpha) if paired else {}),
+                **(_against_rival(arms, column, name, ranked, margin, alpha) if paired else {}),
                 "detectable": smallest_detectable_unpaired(n, alpha=alpha) * planned,
                 "hours": float(hours[i]),
             }
@@ -62,20 +64,19 @@ def plan_seeds(
 
 
 def _against_rival(
-    trials: pd.DataFrame, column: str, name: str, ranked: pd.Series, margin: float, alpha: float
+    arms: dict[str, pd.DataFrame], column: str, name: str, ranked: pd.Series, margin: float, alpha: float
 ) -> dict[str, str | int | float]:
     rival = next((other for other in ranked if other != name), "")
-    common, std = _differences(trials, column, name, rival)
+    common, std = _differences(arms[name], arms.get(rival), column)
     needed = _seeds(seeds_to_detect_paired(margin / std, alpha=alpha)) if std > 0 else NAN
     return {"rival": rival, "common": common, "paired": needed}
 
 
-def _differences(trials: pd.DataFrame, column: str, name: str, rival: str) -> tuple[int, float]:
+def _differences(own: pd.DataFrame, rival: pd.DataFrame | None, column: str) -> tuple[int, float]:
     """Common seeds of two variants, and the planning standard deviation of their differences; NaN below three."""
-    arms = [trials[(trials["variant"] == v) & (trials["status"] == "ok")].dropna(subset=column) for v in (name, rival)]
-    if any(arm["seed"].duplicated().any() or arm.empty for arm in arms):
+    if rival is None or any(arm["seed"].duplicated().any() for arm in (own, rival)):
         return 0, NAN
-    pairs = pair(arms[0]["seed"], arms[0][column].astype(float), arms[1]["seed"], arms[1][column].astype(float))
+    pairs = pair(own["seed"], own[column].astype(float), rival["seed"], rival[column].astype(float))
     n = len(pairs.differences)
     return n, planning_std(float(np.std(pairs.differences, ddof=1)), n) if n >= 3 else NAN
 

@@ -68,7 +68,8 @@ def printed_for(trials: pd.DataFrame, column: str) -> pd.DataFrame:
     nothing is printed.
     """
     rows = []
-    for variant, part in trials.groupby("variant", observed=True):
+    settings = ["method", "channels", "cells", "epochs", "image_size"]
+    for variant, part in trials[["variant", *settings]].groupby("variant", observed=True):
         for known in PRINTED:
             if known.method == part["method"].iloc[0] and column == known.accuracy.column:
                 scale = METHODS[known.method].published["nas_bench_201"]

@@ -21,11 +21,11 @@ def proxy_agreement(trials: pd.DataFrame, column: str) -> pd.DataFrame:
     tau, p (two-sided, of no association); NaN below five cells or where nothing varies.
     """
     rows = []
-    ok = trials[trials["status"] == "ok"]
+    ok = trials["status"] == "ok"
     for proxy in PROXIES:
-        if not accuracies.is_known(ok, f"proxy_{proxy}"):
+        if not accuracies.is_known_ok(trials, f"proxy_{proxy}"):
             continue
-        cells = ok[["genotype", f"proxy_{proxy}", column]].dropna().groupby("genotype").mean()
+        cells = trials.loc[ok, ["genotype", f"proxy_{proxy}", column]].dropna().groupby("genotype").mean()
         sign = -1 if proxy in LOWER_IS_BETTER else 1
         varies = len(cells) >= _FEWEST and (cells.nunique() > 1).all()
         found = stats.kendalltau(sign * cells.iloc[:, 0], cells[column]) if varies else None

@@ -13,7 +13,7 @@ import pandas as pd
 
 from analysis.results import accuracies
 from analysis.robustness.derived import space_of
-from analysis.robustness.summary import LOST
+from analysis.robustness.summary import LOST, accounting
 from analysis.statistics.bootstrap import bootstrap_interval, studentised_interval
 from analysis.statistics.estimate import LEVEL, NAN, Estimate
 from analysis.statistics.intervals import median_interval, relative_improvement, std_interval, t_interval
@@ -66,11 +66,11 @@ def rates(trials: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
     Clopper-Pearson interval ``<status>_low``, ``<status>_high``.
     """
     rows = []
-    for variant, part in trials.groupby("variant", observed=True):
-        row: dict[str, object] = {"variant": str(variant), "n": len(part)}
+    for ended in accounting(trials).to_dict("records"):
+        row: dict[str, object] = {"variant": str(ended["variant"]), "n": ended["n"]}
         for status in LOST:
-            count = int((part["status"] == status).sum())
-            found = proportion_interval(count, len(part), level)
+            count = ended[status]
+            found = proportion_interval(count, ended["n"], level)
             row |= {status: count, f"{status}_share": 100 * found.estimate}
             row |= {f"{status}_low": 100 * found.low, f"{status}_high": 100 * found.high}
         rows.append(row)
@@ -110,7 +110,8 @@ def baseline(trials: pd.DataFrame, column: str, table: BenchmarkTable | None) ->
     if not accuracies.unit(column):
         return None  # of a loss or a time there may be no share
     queries = trials["hp.queries"] if "hp.queries" in trials else pd.Series(NAN, index=trials.index)
-    own = trials[(trials["method"] == "random_search") & (queries == 1) & (trials["status"] == "ok")][column].dropna()
+    random = (trials["method"] == "random_search") & (queries == 1) & (trials["status"] == "ok")
+    own = trials.loc[random, column].dropna()
     if len(own) > 1:
         return Baseline(float(own.mean()), f"the mean of this study's {len(own)} random cells, itself an estimate")
     if table is None or column not in accuracies.TABLE:

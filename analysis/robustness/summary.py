@@ -25,11 +25,16 @@ LOST = ("diverged", "failed")
 
 def accounting(trials: pd.DataFrame) -> pd.DataFrame:
     """Recorded trials per variant: n, one column a status, and the number of distinct seeds."""
-    grouped = trials.groupby("variant", observed=True)
-    frame = pd.DataFrame({"n": grouped.size()})
+    seeds = trials.groupby("variant", observed=True)["seed"].nunique()
+    return _ended(trials).assign(seeds=seeds).reset_index()
+
+
+def _ended(trials: pd.DataFrame) -> pd.DataFrame:
+    """``accounting`` without the seeds, by variant."""
+    frame = pd.DataFrame({"n": trials.groupby("variant", observed=True).size()})
     for status in STATUSES:
         frame[status] = (trials["status"] == status).groupby(trials["variant"], observed=True).sum()
-    return frame.assign(seeds=grouped["seed"].nunique()).reset_index()
+    return frame
 
 
 def summarise(trials: pd.DataFrame, column: str, level: float = LEVEL) -> pd.DataFrame:
@@ -57,7 +62,7 @@ def summarise(trials: pd.DataFrame, column: str, level: float = LEVEL) -> pd.Dat
             "best": best,
         }
     )
-    return accounting(trials).drop(columns="seeds").merge(summary.reset_index(), on="variant")
+    return _ended(trials).reset_index().merge(summary.reset_index(), on="variant")
 
 
 def final_table(trials: pd.DataFrame, column: str | None = None) -> pd.DataFrame:
@@ -128,7 +133,8 @@ def top_cells(trials: pd.DataFrame, accuracies: list[str], per_variant: int = 3)
 
     Ties go to the genotype that is first in the alphabet, so that the choice never depends on accuracy.
     """
-    derived = trials[(trials["status"] == "ok") & trials["genotype"].notna()]
+    ok = (trials["status"] == "ok") & trials["genotype"].notna()
+    derived = trials.loc[ok, ["variant", "genotype", *accuracies]]
     grouped = derived.groupby(["variant", "genotype"], observed=True)
     frame = grouped[accuracies].mean().assign(count=grouped.size()).reset_index()
     frame = frame.sort_values(["variant", "count", "genotype"], ascending=[True, False, True], kind="stable")

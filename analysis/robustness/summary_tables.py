@@ -223,7 +223,8 @@ def _std(column: str) -> str:
 
 
 def _variants(trials: pd.DataFrame) -> pd.DataFrame:
-    return accounting(trials)[["variant"]].astype({"variant": object})
+    variants = trials["variant"].cat.remove_unused_categories().cat.categories
+    return pd.DataFrame({"variant": variants.astype(object)})
 
 
 def _mean_std(row: pd.Series, expected: int | None = None) -> str:

@@ -127,9 +127,9 @@ class RowFiles:
         return concatenated([declared.empty_table(), *gathered(self.tables(columns))])
 
     def parts(
-        self, columns: Sequence[str] | None = None, cache: Cache | None = None
+        self, columns: Sequence[str] | None = None, cache: Cache | None = None, coded: Sequence[str] = ()
     ) -> Iterator[tuple[pafs.FileInfo, pa.Table]]:
-        """``tables``, each with its file."""
+        """``tables``, each with its file; those of the columns that are ``coded`` as in ``read``."""
         known: Cache = {} if cache is None else cache
         seen: set[Version] = set()
         fresh = self.listing()
@@ -138,7 +138,7 @@ class RowFiles:
             seen.update(versions)
             yield from ((info, known[v]) for v, info in versions.items() if v in known)
             unread = [info for v, info in versions.items() if v not in known]
-            for info, table in zip(unread, self.files.map(lambda i: self.read(i, columns), unread), strict=True):
+            for info, table in zip(unread, self.files.map(lambda i: self.read(i, columns, coded), unread), strict=True):
                 if table is not None:
                     yield info, table
                     if cache is not None:
@@ -148,16 +148,20 @@ class RowFiles:
         for gone in set(known) - seen:
             del known[gone]
 
-    def read(self, info: pafs.FileInfo, columns: Sequence[str] | None = None) -> pa.Table | None:
+    def read(
+        self, info: pafs.FileInfo, columns: Sequence[str] | None = None, coded: Sequence[str] = ()
+    ) -> pa.Table | None:
         """One file's rows, or None if it has been merged since it was listed. Raises StoreError.
 
-        A column the file does not have (another method's hyperparameter, a newer schema's) is null.
+        A column the file does not have (another method's hyperparameter, a newer schema's) is null. Of ``coded``
+        columns of text each text is read once: they are dictionaries, a part of the file each its own.
         """
 
         def get() -> pa.Table:
             with self.files.filesystem.open_input_file(info.path) as source:
-                file = pq.ParquetFile(source if info.size > READ_WHOLE else pa.BufferReader(source.read()))
-                self._check(file.schema_arrow, info.path)
+                whole = source if info.size > READ_WHOLE else pa.BufferReader(source.read())
+                file = pq.ParquetFile(whole, read_dictionary=coded)
+                self._check(file.schema.to_arrow_schema(), info.path)
                 present = file.schema_arrow.names
                 return file.read([n for n in columns or present if n in present], use_threads=False)
 

@@ -159,7 +159,7 @@ def _tails(values: np.ndarray) -> np.ndarray:
     rank = np.array([0.1, 0.9]) * (len(values) - 1)
     below = rank.astype(int)
     above = np.minimum(below + 1, len(values) - 1)
-    values = np.partition(values, [*below, *above])
+    values = np.sort(values)  # several times as fast as to part them at four ranks
     return values[below] + (values[above] - values[below]) * (rank - below)
 
 
