@@ -35,7 +35,17 @@ ONE_WORKER = {"resources": {"cpu": 2}}
 
 def command(study: Path, store: Path, *options: str) -> list[str]:
     # -P as in the installed script: the working folder is not searched for modules
-    return [sys.executable, "-P", "-m", "study.cli", "run", str(study), "--store", str(store), *options]
+    return [
+        sys.executable,
+        "-P",
+        "-c",
+        "from nas_study import main; main()",
+        "run",
+        str(study),
+        "--store",
+        str(store),
+        *options,
+    ]
 
 
 def write_study(folder: Path, raw: dict[str, Any]) -> Path:
@@ -50,6 +60,14 @@ def shadow(folder: Path) -> None:
     for name in names:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("raise RuntimeError('a file of the user is imported')\n")
+
+
+def shadow_path(folder: Path) -> dict[str, str]:
+    """An environment whose PYTHONPATH begins with a folder of the user's that holds such names."""
+    for package in ("study", "trainables", "analysis"):
+        folder.mkdir(exist_ok=True)
+        (folder / f"{package}.py").write_text("raise RuntimeError('a file of the user is imported')\n")
+    return {"PYTHONPATH": os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))}
 
 
 def run(study: Path, store: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:

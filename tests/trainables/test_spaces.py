@@ -46,7 +46,10 @@ def offered(case: tuple[str, dict[str, Any]]) -> bool:
 CASES = [case for case in IMAGE_CASES if offered(case)]
 FEW = [case for case in CASES if case[0] == "gaea" or case == next(first for first in CASES if first[0] == case[0])]
 """on a space of large networks: of each method one case, of GAEA all, which reads rows in more than one way"""
-PAIRS = [*((case, "twin") for case in CASES), *((case, "darts") for case in FEW)]
+PAIRS = [
+    *(pytest.param(case, "twin", id=f"twin-{name_of(case)}") for case in CASES),
+    *(pytest.param(case, "darts", id=f"darts-{name_of(case)}", marks=pytest.mark.slow) for case in FEW),
+]
 
 
 def begin(method: str, space: str = "twin", **config: Any) -> Trial:
@@ -58,9 +61,7 @@ def begin(method: str, space: str = "twin", **config: Any) -> Trial:
     )
 
 
-@pytest.mark.parametrize(
-    ("case", "space"), PAIRS, ids=lambda given: given if isinstance(given, str) else name_of(given)
-)
+@pytest.mark.parametrize(("case", "space"), PAIRS)
 def test_a_method_searches_a_space_that_it_does_not_know(case: tuple[str, dict[str, Any]], space: str) -> None:
     method, config = case
     trial, resumed = begin(method, space, **config), begin(method, space, **config)

@@ -119,7 +119,10 @@ def test_random_search_reads_the_table_if_time_can_buy_a_second_query(
 def test_one_query_uses_no_signal() -> None:
     search = searcher("random_search", signal=None, queries=1)
     assert RandomSearch.needs(search.config) == "nothing"
-    assert run(search) == [search.derive().index]
+    assert search.total_epochs == 1 and search.epoch() == {"queries": 1}
+    again = searcher("random_search", signal=None, queries=1)
+    again.epoch()
+    assert search.derive() == again.derive() != searcher("random_search", signal=None, seed=1, queries=1).propose()
 
 
 def test_random_cells_are_uniform_over_operations() -> None:
