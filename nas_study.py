@@ -20,9 +20,7 @@ def main() -> None:
     from study.cli import main as run
 
     for folder, name in left_out.items():
-        print(
-            f"{folder} of PYTHONPATH is left out, since its {name} would stand for this program's own", file=sys.stderr
-        )
+        print(f"{folder} of PYTHONPATH is left out, since its {name} would stand for ours", file=sys.stderr)
     run()
 
 

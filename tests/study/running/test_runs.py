@@ -34,7 +34,7 @@ def test_a_run_stores_every_trial_and_epoch(tiny_study: dict[str, Any], tmp_path
     shadowed = drills.shadow_path(tmp_path / "own")
     finished = drills.run(drills.write_study(tmp_path, tiny_study), tmp_path / "store", **shadowed)
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    assert f"{tmp_path / 'own'} of PYTHONPATH is left out, since its study.py would stand" in finished.stderr
+    assert f"{tmp_path / 'own'} of PYTHONPATH is left out, since its study.py would stand for ours" in finished.stderr
     assert finished.stdout.startswith("starting Ray …") and "report:" in finished.stdout
     trials, epochs = drills.rows(tmp_path / "store", "tiny")
     assert len(trials) == 4 and len(epochs) == 4 * 4
