@@ -25,7 +25,7 @@ def main() -> None:
 
 
 def clear(environment: os._Environ[str] | dict[str, str]) -> dict[str, str]:
-    """Take off PYTHONPATH, and off this process's path, each folder in the way; returns these, and what lies in them."""
+    """Take each folder in the way off PYTHONPATH and this process's path; returns these, and what lies in them."""
     listed = environment.get("PYTHONPATH", "").split(os.pathsep)
     found = {folder: name for folder in listed if folder and (name := _in_the_way(Path(folder)))}
     if found:
