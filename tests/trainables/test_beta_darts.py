@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +15,6 @@ from torch import Tensor
 from trainables.methods.adam_architecture import architecture_adam
 from trainables.methods.beta_darts import BetaDarts, BetaDartsConfig, beta_decay, decay_weight
 from trainables.methods.differentiable import Batch
-from trainables.spaces import space_named
 from trainables.spaces.nas_bench_201.supernet import Supernet
 
 pytestmark = pytest.mark.trains
@@ -25,7 +25,7 @@ class ToyBetaDarts(BetaDarts):
 
     total_epochs = 100
 
-    space = space_named("nas_bench_201")
+    space = SimpleNamespace(cells=(2,))
 
     def __init__(self, case: GoldenCase) -> None:
         self.config = BetaDartsConfig()

@@ -80,7 +80,7 @@ def test_what_was_read_before_is_not_read_again(tmp_path: Path, monkeypatch: pyt
     read: list[str] = []
     original = store.trials.read
     monkeypatch.setattr(
-        store.trials, "read", lambda info, columns: read.append(info.base_name) or original(info, columns)
+        store.trials, "read", lambda info, *columns: read.append(info.base_name) or original(info, *columns)
     )
     assert store.finished(("status",), cache) == first and read == []
     store.write([(row("e" * 16), [])])
