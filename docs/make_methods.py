@@ -52,8 +52,10 @@ def page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def check(checked: Checked) -> str:
+def check(checked: Checked | None) -> str:
     """One line of how a method was held against its release."""
+    if checked is None:
+        return "no release"
     difference = "" if checked.difference is None else f", largest difference {checked.difference:.0e}"
     note = f" ({checked.note})" if checked.note else ""
     return f"{checked.how}: {checked.code}, {checked.when}{difference}{note}"

@@ -80,8 +80,8 @@ class SearchMethod(ABC, Generic[ConfigT]):
     Config: ClassVar[type[MethodConfig]]
     version: ClassVar[int] = 1
     """Raised when the meaning of the method changes: results of another version are never reused."""
-    checked: ClassVar[Checked]
-    """How the method was held against released code. Every method has its own."""
+    checked: ClassVar[Checked | None]
+    """How the method was held against released code; None where nothing was released. Every method says its own."""
     paper: ClassVar[str]
     """Authors, title, venue, arXiv number."""
     published: ClassVar[Mapping[str, Scale]] = scales()
