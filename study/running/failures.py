@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from ray._private import worker
 
 MISTAKE = "trainables.errors."
 """The module of all errors that are written for users, as tracebacks name it."""
@@ -22,6 +26,27 @@ class Failure(NamedTuple):
     """by the user: what the worker said is a sentence for them"""
     at_setup: bool = False
     """before it took up a trial"""
+
+
+@dataclass(frozen=True)
+class Brief:
+    """How a driver prints what raylets report: whole, but nothing of workers that were killed for memory.
+
+    Of these a raylet sends a page that lists the host's processes, and Ray prints it past ``log_to_driver``; the
+    worker's own failure says it in a sentence.
+    """
+
+    printed: Callable[..., None]
+
+    def __call__(self, data: dict[str, Any], ignore_prefix: bool) -> None:
+        if lines := [line for line in data["lines"] if not OUT_OF_MEMORY.search(line)]:
+            self.printed(data | {"lines": lines}, ignore_prefix)
+
+    @classmethod
+    def install(cls) -> None:
+        """Into this process's Ray, once."""
+        if not isinstance(worker.print_to_stdstream, cls):
+            worker.print_to_stdstream = cls(worker.print_to_stdstream)
 
 
 def failures(trial: Any) -> list[Failure]:

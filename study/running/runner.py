@@ -32,6 +32,7 @@ from study.config import Resources, Search, Study
 from study.estimate import Estimator
 from study.plan import Plan
 from study.running.dispatch import Dispatcher, Fixed
+from study.running.failures import Brief
 from study.running.gpu_sharing import CUDA, Device, shares
 from study.running.hosts import Host, hosts_to_come, hosts_up
 from study.running.packing import fitting, pack_by_share, reserved, slots_of
@@ -161,6 +162,7 @@ def _cluster(address: str | None, console: Console) -> Iterator[None]:
     class_cache.ENV_VARS_TO_PROPAGATE -= {name for name in class_cache.ENV_VARS_TO_PROPAGATE if is_secret(name)}
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    Brief.install()
     with tempfile.TemporaryDirectory(prefix="nas-study-") as empty:
         # Workers would else look for modules in the folder that the user is in first, and find a study.py of theirs
         surroundings = {"env_vars": ENVIRONMENT | {"OMP_NUM_THREADS": "1"}, "working_dir": empty}

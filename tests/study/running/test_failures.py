@@ -6,10 +6,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from ray._private import worker
 from ray.core.generated.common_pb2 import ActorDiedErrorContext
 from ray.exceptions import ActorDiedError, OutOfMemoryError
 
-from study.running.failures import failures
+from study.running.failures import Brief, failures
 
 DEAD = ActorDiedErrorContext(
     actor_id=bytes(16),
@@ -63,6 +64,19 @@ def test_each_failure_is_a_sentence(text: str, reason: str, mendable: bool, tmp_
     path.write_text(f"Failure # 1 (occurred at noon)\n{STORE_FULL}\nFailure # 2 (occurred later)\n{text}\n")
     first, last = failures(SimpleNamespace(error_file=str(path)))
     assert first.mendable and last == (reason, mendable, False)
+
+
+def test_a_raylet_s_page_on_killed_workers_is_not_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(worker, "print_to_stdstream", worker.print_to_stdstream)
+    for _ in range(2):
+        Brief.install()
+    for message in (NO_MEMORY, "the raylet has another error"):
+        # as ray._private.worker.listen_error_messages does
+        worker.print_to_stdstream({"lines": [message], "pid": "raylet", "is_err": False}, ignore_prefix=False)
+    said = capsys.readouterr().out
+    assert "another error" in said and "memory users" not in said and "4711" not in said
 
 
 @pytest.mark.parametrize(
