@@ -11,9 +11,9 @@ PYTEST = $(BIN)/python -m pytest --dist=loadfile --no-loadscope-reorder --max-wo
 study: install
 	$(BIN)/nas-study run quickstart $(OPTIONS)
 
-# Four workers on two cores: tests of Ray, of browsers and of hosts wait for a good part of their time.
+# Three workers on two cores: tests of Ray, of browsers and of hosts also wait; with four it takes longer.
 test: install
-	$(PYTEST) --numprocesses=4
+	$(PYTEST) --numprocesses=3
 
 # For the inner loop: without what is marked slow.
 fast: install

@@ -103,7 +103,7 @@ def test_test_accuracies_come_later_without_running_anything(
     before = Store(store, "table").finished(("genotype", "finished_at", "cifar10_test_accuracy"))
     assert all(row["cifar10_test_accuracy"] is None for row in before.values())
     cells = [str(cell) for cell in all_genotypes()]
-    test = open_table().accuracy("cifar10", "valid", np.arange(len(cells))) + 1.0
+    test = open_table().accuracy("cifar10", "valid", np.arange(len(cells))) * 0.99
     pd.DataFrame({"arch_str": cells, "cifar10_test_acc_200ep_mean": test}).to_parquet(tmp_path / "table.parquet")
     table = str(tmp_path / "table.parquet")
     code, out, err = nas_study("run", str(study), "--store", str(store), "--benchmark", table)
@@ -113,7 +113,7 @@ def test_test_accuracies_come_later_without_running_anything(
     )
     assert all(row["finished_at"] == before[key]["finished_at"] for key, row in after.items())
     assert all(
-        row["cifar10_test_accuracy"] == pytest.approx(row["cifar10_valid_accuracy"] + 1.0) for row in after.values()
+        row["cifar10_test_accuracy"] == pytest.approx(row["cifar10_valid_accuracy"] * 0.99) for row in after.values()
     )
     environment = json.loads((store / "table/environment.json").read_text())
     assert "cifar10_test" in environment["table_sources"]
