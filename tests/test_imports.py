@@ -8,6 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 HEAVY = ("torch", "ray", "optuna", "sklearn", "scipy", "botorch", "pandas", "pyarrow", "PIL", "matplotlib", "triton")
 PROJECT = Path(__file__).parents[1]
 LIGHT = (

@@ -15,6 +15,8 @@ from analysis import Results
 from analysis.robustness.report import write_report
 from analysis.robustness.sections import Options
 
+pytestmark = pytest.mark.slow
+
 NasStudy = Callable[..., tuple[int, str, str]]
 DEFAULT = re.compile(r"(?<![\d.])95\s%(?! of the resamples)|p ≤ 0\.05|at 0\.05|level 0\.05|0\.975|one case of twenty")
 """What a page says of 0.05 and of nothing else."""

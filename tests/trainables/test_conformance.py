@@ -213,6 +213,7 @@ def test_same_seed_same_bits_in_a_fresh_process(case: Any, fresh_process: dict[s
     assert fresh_process[name_of(case)] == result_of(finished(case))
 
 
+@pytest.mark.slow
 @every_case
 def test_other_seed_differs(case: Any) -> None:
     other, trial = begin(case, seed=1), finished(case)

@@ -171,6 +171,7 @@ def test_derivation_with_edge_weights_matches_golden() -> None:
 # networks --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_published_cells_have_their_published_numbers_of_parameters() -> None:
     case = golden("darts.param_count")
     for name, listed in case.inputs["genotypes"].items():

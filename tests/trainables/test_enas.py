@@ -93,6 +93,7 @@ def test_the_controller_steps_along_the_gradient_of_its_reward(last: float | Non
     assert search.baseline == pytest.approx(b)
 
 
+@pytest.mark.slow
 def test_the_policy_comes_to_draw_what_is_rewarded(monkeypatch: pytest.MonkeyPatch) -> None:
     search = enas(controller_steps=30, samples=10, controller_lr=0.05, entropy_weight=0.0)
     monkeypatch.setattr(search, "reward", lambda cell: torch.tensor(cell.operations.count(CONV_3X3) / 6))

@@ -13,6 +13,8 @@ from statsmodels.stats.multitest import multipletests
 
 from analysis.comparison.declared import read_pairs
 
+pytestmark = pytest.mark.slow
+
 NasStudy = Any
 LABELS = ("darts", "own random", "x:y, z", "drnas (lr=0.1)", "drnas (lr=0.2)")
 

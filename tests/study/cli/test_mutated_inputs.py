@@ -35,6 +35,8 @@ from study.store.store import Store
 from trainables.errors import NasStudyError
 from trainables.spaces.nas_bench_201.genotype import Genotype
 
+pytestmark = pytest.mark.slow
+
 NasStudy = Callable[..., tuple[int, str, str]]
 
 STUDY: dict[str, Any] = {

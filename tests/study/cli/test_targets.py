@@ -11,6 +11,8 @@ import pytest
 
 import analysis
 
+pytestmark = pytest.mark.slow
+
 NasStudy = Callable[..., tuple[int, str, str]]
 RESULTS = Path(__file__).parents[3] / "results"
 COURSES = {
