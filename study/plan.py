@@ -183,10 +183,15 @@ def _scale(study: Study, name: str, method: type[SearchMethod[Any]]) -> Scale:
             f"{name} has no published scale on {study.space}, so the study must say it whole, but {', '.join(missing)} "
             "is not there; write it down"
         )
-    scale, fewest = Scale(**given), space_named(study.space).fewest_cells
-    if scale.cells < fewest:
-        raise ConfigError(f"a network of {study.space} has at least {fewest} cells, but scale.cells is {scale.cells}")
+    scale = Scale(**given)
+    _check_cells(study.space, "scale.cells", scale.cells)
     return scale
+
+
+def _check_cells(space: str, key: str, cells: int) -> None:
+    fewest = space_named(space).fewest_cells
+    if cells < fewest:
+        raise ConfigError(f"a network of {space} has at least {fewest} cells, but {key} is {cells}")
 
 
 def _retrain(study: Study) -> Retrain | None:
@@ -194,7 +199,9 @@ def _retrain(study: Study) -> Retrain | None:
     if study.evaluate.retrain is None:
         return None
     scale = study.scale.model_dump(exclude_none=True, include={"channels", "cells", "batch_size"})
-    return Retrain(**scale | study.evaluate.retrain.model_dump(exclude_none=True))
+    recipe = Retrain(**scale | study.evaluate.retrain.model_dump(exclude_none=True))
+    _check_cells(study.space, "evaluate.retrain.cells", recipe.cells)
+    return recipe
 
 
 def _is_range(axis: Any) -> bool:

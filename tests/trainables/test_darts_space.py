@@ -142,6 +142,7 @@ def test_one_hot_keeps_two_edges_a_node() -> None:
     assert weights.sum() == 16 and (weights[:, 0] == 0).all()
     assert [int(part.sum()) for part in weights.split(SPACE.inputs)] == [2] * 8
     assert SPACE.derive(weights) == genotype
+    assert SPACE.chosen(genotype)[:3] == (4, 4, 4) and weights.argmax(dim=1).tolist() == list(SPACE.chosen(genotype))
     assert SPACE.shares(genotype) == {"skip": 25.0, "none": 0.0, "pool": 0.0}
 
 

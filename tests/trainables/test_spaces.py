@@ -136,6 +136,9 @@ def test_a_scale_that_no_paper_states_is_asked_for_whole() -> None:
     scale = {"channels": 4, "cells": 2, "epochs": 3, "batch_size": 16}
     with pytest.raises(ConfigError, match=r"a network of darts has at least 3 cells, but scale\.cells is 2"):
         plan(parse(study | {"scale": scale}), known)
+    small = {"methods": {"random_search": {}}, "evaluate": {"retrain": {"cells": 2}}}
+    with pytest.raises(ConfigError, match=r"at least 3 cells, but evaluate\.retrain\.cells is 2"):
+        plan(parse(study | small), known)
     (trial,) = plan(parse(study | {"methods": {"darts": {}}}), known).trials
     assert trial.scale is not None and (trial.scale.cells, trial.scale.epochs) == (8, 50)
 

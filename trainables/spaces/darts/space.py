@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trainables.later import Tensor, torch
+from trainables.later import F, Tensor, torch
 from trainables.spaces.darts.genotype import EDGES, KEPT, NODES, OPERATIONS, Cell, Genotype
 from trainables.spaces.space import Graph, Space
 
@@ -61,11 +61,8 @@ class DartsSpace(Space[Genotype]):
 
     def one_hot(self, architecture: Genotype) -> Tensor:
         """Rows of edges that are not kept are zero."""
-        weights = torch.zeros(self.shape)
-        for cell, first in ((architecture.normal, 0), (architecture.reduce, len(EDGES))):
-            for place, (operation, source) in enumerate(cell):
-                row = first + EDGES.index((NODES[place // KEPT], source))
-                weights[row, OPERATIONS.index(operation)] = 1.0
+        weights = F.one_hot(torch.tensor(self.chosen(architecture)), len(OPERATIONS)).float()
+        weights[:, 0] = 0.0
         return weights
 
     def random(self, generator: torch.Generator) -> Genotype:
@@ -80,7 +77,11 @@ class DartsSpace(Space[Genotype]):
         return Genotype(cell, cell)
 
     def chosen(self, architecture: Genotype) -> tuple[int, ...]:
-        return tuple(self.one_hot(architecture).argmax(dim=1).tolist())
+        rows = [0] * len(self.choices)
+        for cell, first in ((architecture.normal, 0), (architecture.reduce, len(EDGES))):
+            for place, (operation, source) in enumerate(cell):
+                rows[first + EDGES.index((NODES[place // KEPT], source))] = OPERATIONS.index(operation)
+        return tuple(rows)
 
     def shares(self, architecture: Genotype) -> dict[str, float]:
         """Of the eight edges of the normal cell, whose skip connections the field counts (RobustDARTS)."""
