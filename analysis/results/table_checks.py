@@ -174,7 +174,7 @@ def check_names(path: Path, values: pd.Series) -> None:
         if isinstance(name, str) and UNPRINTABLE.search(name):
             raise StoreError(
                 f"a name is text that can be printed, but column {values.name!r} of {path} has {name!r}; write it "
-                "without control characters"
+                "without control characters and byte-order marks"
             )
         if isinstance(name, str) and (other := seen.setdefault(_folded(name), name)) != name:
             raise StoreError(

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 
 from trainables.errors import StoreError
 
-UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
-"""Characters that no page and no drawing may hold."""
+UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff]")
+"""Characters that no page and no drawing may hold; of a byte-order mark within a text matplotlib makes no PDF."""
 SUFFIXES = (".parquet", ".csv", ".tsv")
 TEXT = ("method", "dataset")
 """Columns that are names, whatever they look like."""

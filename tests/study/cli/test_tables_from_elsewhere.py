@@ -55,6 +55,7 @@ REFUSED = {
     "method,seed,dataset,hp.lr,acc\nA,0,d,1,93\nA,1,d,1,92\nA,0,d,2,0.93\nA,1,d,2,0.92": "those of A (hp.lr=2) on d in",
     rows(**{"A\x1b[31m": ["93"], "B": ["92"]}): "column 'method' of {} has 'A\\x1b[31m'; write it without control",
     "method,seed,dataset,a\x07cc\nA,0,d,93": "{} has 'a\\x07cc'; write it without control characters",
+    "method,seed,dataset,hp.lr,acc\nA,0,d,\ufeff1,93\nA,1,d,2,92": "column 'hp.lr' of {} has '\\ufeff1'; write",
     rows(**{"A": ["93"], "A\u200b": ["92"]}): "names must differ in more than capitals",
     "method;seed;dataset;acc\nA;0;d;98,5\nA;1;d;1.093": "'1.093' in column 'acc' of {} may have decimals or thousands",
     "method\tseed\tdataset\tacc\tx,\nA\t0\td\t1,093\t\nA\t1\td\t98\t": "'1,093' in column 'acc' of {} may have",
